@@ -1,0 +1,47 @@
+"""labkit: the small package behind the notebooks of a course lab on speech classification.
+
+>>> import labkit
+>>> labkit.Experiment(seed=1).to_dict()
+{'seed': 1}
+"""
+
+from importlib import import_module
+
+__version__ = "0.1.0"
+
+# Names a notebook uses, and the room each lives in. They load on first use: `python -m labkit check` must also run where
+# torch does not.
+_ROOMS = {
+    "start": "lab",
+    "Experiment": "experiment",
+    "Choice": "experiment",
+    "Target": "experiment",
+    "Split": "splits",
+    "split": "splits",
+    "MFCC": "features",
+    "LogMel": "features",
+    "Raw": "features",
+    "Model": "models",
+    "register": "models",
+    "count_parameters": "models",
+    "Recipe": "training",
+    "train": "runs",
+    "records": "runs",
+    "table": "runs",
+    "read_audio": "audio",
+    "resample": "audio",
+    "open_store": "audio",
+    "LabError": "errors",
+    "LabWarning": "errors",
+    "ExplorerPanel": "widgets",
+    "TrainerPanel": "widgets",
+}
+__all__ = sorted(_ROOMS)  # noqa: PLE0604
+
+
+def __getattr__(name):
+    if name in _ROOMS:
+        return getattr(import_module(f".{_ROOMS[name]}", __name__), name)
+    if name in ("plots", "metrics", "corpora", "widgets"):
+        return import_module(f".{name}", __name__)
+    raise AttributeError(f"labkit has no {name!r}; it offers {', '.join(__all__)}")

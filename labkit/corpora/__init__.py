@@ -1,0 +1,118 @@
+"""Corpora: what was said, by whom, and where.
+
+One registry serves every chapter. To add a corpus, write a module with `load(root) -> Corpus` and add a line here.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from ..errors import LabError, choose
+from ..files import home
+from .base import SYNTHETIC_MARKER, Corpus, parts_by_speaker
+
+__all__ = ["CORPORA", "Corpus", "find", "found", "make_synthetic", "parts_by_speaker"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where a kind of corpus is found and how it is read.
+
+    Parameters
+    ----------
+    module : str
+        Module of this package that has `load(root) -> Corpus`.
+    folders : tuple of str
+        Names of its real folder, below the data folder, the first one found being used.
+    download : str
+        Name for `python -m labkit download`, empty if it cannot be downloaded.
+    synthetic : str
+        Function of `corpora.synthetic` that makes a stand-in, empty if there is none.
+    """
+
+    module: str
+    folders: tuple
+    download: str = ""
+    synthetic: str = ""
+
+    @property
+    def load(self) -> Callable:
+        return import_module(f".{self.module}", __name__).load
+
+
+CORPORA = {
+    "speech_commands": Entry(
+        "speech_commands",
+        ("speech_commands_v0.02", "SpeechCommands/speech_commands_v0.02", "speech_commands"),
+        download="speech_commands",
+        synthetic="speech_commands",
+    ),
+    "folder": Entry("folder", ("recordings",)),
+}
+
+
+def data_folder():
+    """The folder that holds corpora: `data/` of the lab, or LABKIT_DATA where that is a folder."""
+    asked = os.environ.get("LABKIT_DATA", "")
+    return Path(asked) if asked not in ("", "auto", "real", "synthetic") else home() / "data"
+
+
+def find(name="speech_commands", data="auto", scale="lab"):
+    """Open a corpus, real or synthetic.
+
+    Parameters
+    ----------
+    name : str
+        A key of `CORPORA`.
+    data : str or Path
+        "auto" (the real one where it is present, else the synthetic one), "real", "synthetic", or a folder: either
+        the corpus itself or one that holds it.
+    scale : {"lab", "full"}
+        Size of the synthetic one.
+
+    Returns
+    -------
+    Corpus
+    """
+    entry = choose(name, CORPORA, "corpus")
+    if data not in ("auto", "real", "synthetic"):
+        return entry.load(_inside(Path(data), entry))
+    places = [data_folder() / folder for folder in entry.folders]
+    real = next((place for place in places if place.is_dir() and not (place / SYNTHETIC_MARKER).exists()), None)
+    if data != "synthetic" and real is not None:
+        return entry.load(real)
+    if data == "real" or not entry.synthetic:
+        get = f"run `python -m labkit download {entry.download}`" if entry.download else "put your recordings there"
+        raise LabError(f"{entry.folders[0]} is not in {data_folder()}: {get}, or set LABKIT_DATA to its folder.")
+    return entry.load(_synthesise(entry, scale))
+
+
+def _inside(folder, entry):
+    """The folder itself, or the corpus' folder inside it."""
+    return next((folder / name for name in entry.folders if (folder / name).is_dir()), folder)
+
+
+def _synthesise(entry, scale):
+    from . import synthetic
+
+    folder = data_folder() / f"synthetic_{entry.synthetic}{'' if scale == 'lab' else f'_{scale}'}"
+    if not (folder / SYNTHETIC_MARKER).exists():
+        getattr(synthetic, entry.synthetic)(folder, scale)
+    return folder
+
+
+def make_synthetic(scale="lab"):
+    """Make every synthetic corpus that is not there yet; return their folders."""
+    return [_synthesise(entry, scale) for entry in CORPORA.values() if entry.synthetic]
+
+
+def found(folder=None):
+    """Names of the corpora present below `folder`, each with the folder it was found in."""
+    folder = Path(folder or data_folder())
+    names = []
+    for name, entry in CORPORA.items():
+        made = [f"synthetic_{entry.synthetic}", f"synthetic_{entry.synthetic}_full"] if entry.synthetic else []
+        names += [f"{name} ({place})" for place in (*entry.folders, *made) if (folder / place).is_dir()]
+    return names

@@ -1,0 +1,186 @@
+"""What makes a clean voice sound recorded: a room, a microphone, noise, a level, a moment to begin.
+
+Everything is drawn from stated distributions by a generator that the caller names, so a clip never depends on which
+clips were made before it.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+NOISES = ("white", "pink", "brown", "hum", "babble")
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Distributions of how clips are spoken and recorded.
+
+    Pairs are (lowest, highest) of a uniform distribution where nothing else is said. What is drawn "per session" is
+    the same in all clips of a speaker, as with a real person in a room; the rest is drawn per clip.
+
+    Parameters
+    ----------
+    seed : int
+    pitch, rate, range : tuple
+        Per session, of the voice: espeak-ng's pitch, words a minute, and pitch range.
+    pitch_step, rate_step : float
+        Per clip: standard deviation of pitch, and of the logarithm of the rate.
+    endings : tuple of str
+        Per clip: appended to the text; they change the melody.
+    room : tuple
+        Per session: reverberation time T60, in seconds.
+    echo : tuple
+        Per session: energy of the reverberation against the direct sound, in dB.
+    tilt : tuple
+        Per session: slope of the microphone, in dB per octave around 1 kHz.
+    low_cut, high_cut : tuple
+        Per session: where the microphone begins and ends, in Hz, uniform in the logarithm.
+    snr : tuple of (float, float, float)
+        Speech against noise in dB: mean and standard deviation per session, and standard deviation per clip.
+    own_noise : float
+        Probability that a clip has its session's kind of noise; else any kind.
+    level : tuple of (float, float, float)
+        RMS of the speech in dB below full scale: mean, and standard deviation per session and per clip.
+    onset : tuple of (float, float)
+        Where in the free time the word begins: parameters of a beta distribution.
+    short : float
+        Probability that a clip is shorter than the whole second.
+    """
+
+    seed: int = 0
+    pitch: tuple = (20, 85)
+    rate: tuple = (130, 220)
+    range: tuple = (25, 95)
+    pitch_step: float = 6.0
+    rate_step: float = 0.12
+    endings: tuple = ("", "!", "?", ".")
+    room: tuple = (0.08, 0.5)
+    echo: tuple = (-20.0, -3.0)
+    tilt: tuple = (-2.5, 2.5)
+    low_cut: tuple = (40, 300)
+    high_cut: tuple = (3000, 7800)
+    snr: tuple = (12.0, 6.0, 4.0)
+    own_noise: float = 0.6
+    level: tuple = (-23.0, 4.0, 2.5)
+    onset: tuple = (2.0, 2.5)
+    short: float = 0.12
+
+
+def stream(*key):
+    """A random generator that depends on `key` (strings and numbers) and on nothing else."""
+    value = hashlib.sha256("/".join(map(str, key)).encode()).digest()
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence(int.from_bytes(value[:16], "little"))))
+
+
+def decibels(ratio):
+    """Amplitude factor of a level in dB."""
+    return 10.0 ** (ratio / 20.0)
+
+
+class Session:
+    """The room, microphone, noise and level that all clips of one speaker share.
+
+    Parameters
+    ----------
+    conditions : Conditions
+    rng : numpy.random.Generator
+    rate : int
+        Sample rate in Hz.
+    """
+
+    def __init__(self, conditions, rng, rate):
+        self.rate = rate
+        decay = rng.uniform(*conditions.room)
+        times = np.arange(1, int(decay * rate)) / rate
+        tail = rng.standard_normal(len(times)) * 10.0 ** (-3.0 * times / decay) * (times > 0.002)
+        tail *= decibels(rng.uniform(*conditions.echo)) / np.sqrt(np.sum(tail**2))
+        self.impulse = np.concatenate([[1.0], tail])  # (samples,)
+        self.tilt = rng.uniform(*conditions.tilt)
+        self.low_cut, self.high_cut = (
+            np.exp(rng.uniform(*np.log(cut))) for cut in (conditions.low_cut, conditions.high_cut)
+        )
+        self.noise = NOISES[rng.integers(len(NOISES))]
+        self.snr = rng.normal(*conditions.snr[:2])
+        self.level = rng.normal(*conditions.level[:2])
+        self._responses = {}
+
+    def _response(self, size):
+        """Room and microphone as factors of a real FFT of `size` samples."""
+        if size not in self._responses:
+            hertz = np.maximum(np.fft.rfftfreq(size, 1 / self.rate), 1.0)
+            microphone = decibels(self.tilt * np.log2(np.clip(hertz, 60, 8000) / 1000))
+            microphone /= np.sqrt(1 + (self.low_cut / hertz) ** 4) * np.sqrt(1 + (hertz / self.high_cut) ** 8)
+            self._responses[size] = np.fft.rfft(self.impulse, size) * microphone
+        return self._responses[size]
+
+    def record(self, voice, samples, start, conditions, rng):
+        """One clip: the voice in its room, through its microphone, in noise, at a level.
+
+        Parameters
+        ----------
+        voice : numpy.ndarray
+            Clean speech, shape (at most `samples` - `start`,).
+        samples : int
+            Length of the clip.
+        start : int
+            Where the voice begins.
+        conditions : Conditions
+        rng : numpy.random.Generator
+
+        Returns
+        -------
+        numpy.ndarray
+            int16, shape (samples,)
+        """
+        clip = np.zeros(samples)
+        clip[start : start + len(voice)] = voice
+        size = 1 << (samples + len(self.impulse) - 1).bit_length()
+        clip = np.fft.irfft(np.fft.rfft(clip, size) * self._response(size), size)[:samples]
+        spoken = clip[start : start + len(voice)]
+        clip *= decibels(rng.normal(self.level, conditions.level[2])) / max(np.sqrt(np.mean(spoken**2)), 1e-9)
+        loudness = np.sqrt(np.mean(spoken**2))
+        kind = self.noise if rng.random() < conditions.own_noise else NOISES[rng.integers(len(NOISES))]
+        clip += noise(kind, samples, self.rate, rng) * loudness / decibels(rng.normal(self.snr, conditions.snr[2]))
+        return np.clip(np.round(clip * 32768), -32768, 32767).astype(np.int16)
+
+
+def noise(kind, samples, rate, rng):
+    """Noise of one kind, with an RMS of 1.
+
+    Parameters
+    ----------
+    kind : str
+        One of `NOISES`.
+    samples : int
+    rate : int
+        In Hz.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (samples,)
+    """
+    hertz = np.maximum(np.fft.rfftfreq(samples, 1 / rate), 50.0)  # lower sound would only be power nobody hears
+    if kind == "hum":
+        times = np.arange(samples) / rate
+        mains = rng.choice([50.0, 60.0]) * rng.uniform(0.998, 1.002)
+        sound = 0.15 * _coloured(hertz**-0.5, samples, rng)
+        for harmonic in range(1, 9):
+            sound += np.sin(2 * np.pi * (mains * harmonic * times + rng.random())) * rng.uniform(0.2, 1.0) / harmonic
+    elif kind == "babble":
+        # five streams with the spectrum of speech, each swelling about four times a second
+        spectrum = 1 / (1 + (hertz / 500) ** 1.5)
+        swell = np.exp(-0.5 * ((np.fft.rfftfreq(samples, 1 / rate) - 4.0) / 2.0) ** 2)
+        sound = sum(_coloured(spectrum, samples, rng) * np.exp(_coloured(swell, samples, rng)) for _ in range(5))
+    else:
+        sound = _coloured(hertz ** {"white": 0.0, "pink": -0.5, "brown": -1.0}[kind], samples, rng)
+    return sound / np.sqrt(np.mean(sound**2))
+
+
+def _coloured(amplitude, samples, rng):
+    """Gaussian noise of RMS 1 with this amplitude spectrum (samples // 2 + 1,)."""
+    spectrum = (rng.standard_normal(len(amplitude)) + 1j * rng.standard_normal(len(amplitude))) * amplitude
+    sound = np.fft.irfft(spectrum, samples)
+    return sound / np.sqrt(np.mean(sound**2))

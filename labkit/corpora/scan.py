@@ -1,0 +1,113 @@
+"""Read the headers of many audio files, once."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import pandas as pd
+
+from ..errors import LabError
+from ..files import atomic_file, cache
+
+KINDS = (".wav", ".flac", ".ogg", ".mp3")
+
+
+def audio_files(root):
+    """Paths below `root`, relative and sorted, of the files whose names end as sound files do."""
+    root = Path(root)
+    if not root.is_dir():
+        raise LabError(
+            f"{root} is not a folder. Run `python -m labkit check` to see which corpora are found, "
+            "`python -m labkit download speech_commands` to get one, or set LABKIT_DATA to the folder of yours."
+        )
+    found = []
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        inside = Path(folder).relative_to(root)
+        found += [(inside / name).as_posix() for name in names if name.lower().endswith(KINDS) and name[0] != "."]
+    return sorted(found)
+
+
+def scan(root, paths):
+    """What the headers say of each file.
+
+    Parameters
+    ----------
+    root : Path
+    paths : list of str
+        Relative to `root`, with forward slashes.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per path, in the same order: `path`, `seconds`, `rate` (Hz), `channels`, `bytes`, and `problem`: None, or
+        in words why the file cannot be used. The table is kept until a file's size or time changes.
+    """
+    root = Path(root)
+    listing = []
+    for path in paths:
+        try:
+            status = os.stat(root / path)
+            listing.append((path, status.st_size, status.st_mtime_ns))
+        except OSError:
+            listing.append((path, 0, 0))
+    key = hashlib.sha256(repr((str(root.resolve()), listing)).encode()).hexdigest()[:16]
+    kept = cache() / f"headers-{key}.csv"
+    if kept.exists():
+        table = pd.read_csv(kept, keep_default_na=False, dtype={"path": str, "problem": str})
+    else:
+        rows = [(path, *_header(root / path, size), size) for path, size, _ in listing]
+        table = pd.DataFrame(rows, columns=["path", "seconds", "rate", "channels", "problem", "bytes"])
+        with atomic_file(kept) as temporary:
+            table.to_csv(temporary, index=False)
+    table["problem"] = table.problem.where(table.problem != "", None)
+    return table
+
+
+def _header(path, size):
+    """(seconds, rate, channels, problem or "") of one file."""
+    import soundfile
+
+    if not path.is_file():
+        return 0.0, 0, 0, "missing file"
+    if size == 0:
+        return 0.0, 0, 0, "empty file"
+    try:
+        info = soundfile.info(str(path))
+    except (soundfile.LibsndfileError, RuntimeError):
+        return 0.0, 0, 0, "not audio"
+    seconds = info.frames / info.samplerate
+    problem = "" if info.frames else "no samples"
+    if info.format == "WAV" and (promised := _promised_bytes(path)) is not None and promised > size:
+        whole = seconds * promised / max(size - 44, 1)
+        problem = f"truncated: promises {whole:.2f} s, holds {seconds:.2f} s"
+    return round(seconds, 4), info.samplerate, info.channels, problem
+
+
+def _promised_bytes(path):
+    """Where a WAV file's data chunk says it ends; None if that is unknown (libsndfile reads what is there)."""
+    with open(path, "rb") as file:
+        head = file.read(4096)
+    place = 12
+    while place + 8 <= len(head):
+        name, size = head[place : place + 4], int.from_bytes(head[place + 4 : place + 8], "little")
+        if name == b"data":
+            return None if size in (0, 0xFFFFFFFF) else place + 8 + size  # a stream writes 0 or all ones
+        place += 8 + size + size % 2
+    return None
+
+
+def usable(table, corpus):
+    """Part a scanned table into usable rows and a sentence for each kind of problem.
+
+    Returns
+    -------
+    tuple of (pandas.DataFrame, tuple of str)
+    """
+    bad = table[table.problem.notna()]
+    kinds = bad.problem.str.split(":").str[0]
+    notes = tuple(
+        f"{corpus}: {len(group)} files left out ({kind}), the first: {group.path.iloc[0]} ({group.problem.iloc[0]})."
+        for kind, group in bad.groupby(kinds)
+    )
+    return table[table.problem.isna()].drop(columns="problem"), notes

@@ -1,0 +1,414 @@
+"""Synthetic speech: corpora that need no download, in the layout of the real ones they stand in for.
+
+A speaker is a voice variant of espeak-ng with a pitch, a speed and an accent, in a room of its own. No variant speaks
+in two parts, and variants that are near copies of each other stay together. Each speaker is made by one fresh
+process, so the bytes are the same in every run, whatever the order of speakers (on one platform, with one version).
+"""
+
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from hashlib import sha256
+from pathlib import Path
+
+from ..errors import LabError, choose
+from ..files import atomic_folder, cannot_write, need_disk, write_text
+from . import espeak
+from .acoustics import NOISES, Conditions, Session, noise, stream
+
+GENERATOR = 1  # raise it when the same settings give other bytes
+MARKER = "SYNTHETIC.txt"  # corpora.base.SYNTHETIC_MARKER, which this module cannot import: it would bring pandas
+RATE = 16_000
+SHARE = 0.12  # of the speakers, for validation and again for testing
+
+# Whoever is not named here speaks in the training part. Variants whose files differ in a few lines only (Gene and
+# Gene2, aunty and f4 ...) are on the same side, so that nobody in the test part has a twin in the training part.
+HELD_OUT = {
+    "validation": (
+        "Annie Mario f3 Andy m1 boris whisper victor gustave m4 AnxiousAndy Michael".split()
+    ),
+    "testing": "Alicia Lee f1 m2 linda Reed marcelo belinda travis Gene m5 aunty Gene2 f4".split(),
+}
+
+WORDS = tuple(
+    "backward bed bird cat dog down eight five follow forward four go happy house learn left marvin nine no off on one "
+    "right seven sheila six stop three tree two up visual wow yes zero".split()
+)
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """One synthetic person: an 8-digit hexadecimal name, a part, and a voice."""
+
+    name: str
+    part: str
+    voice: espeak.Voice
+
+
+@dataclass(frozen=True)
+class SyntheticSize:
+    """How much is said.
+
+    Parameters
+    ----------
+    speakers : int
+    words : tuple of str
+    clips_per_word : tuple of (int, int)
+        Fewest and most clips of a word by one speaker.
+    noise_seconds : float
+        Length of each background noise.
+    conditions : Conditions
+        How it is spoken and recorded.
+    """
+
+    speakers: int
+    words: tuple = WORDS
+    clips_per_word: tuple = (1, 2)
+    noise_seconds: float = 20.0
+    conditions: Conditions = field(default_factory=Conditions)
+
+
+SIZES = {
+    "lab": SyntheticSize(speakers=100),
+    "full": SyntheticSize(speakers=1200, clips_per_word=(1, 4), noise_seconds=60.0),
+}
+
+
+def speakers(count, conditions=None, languages=espeak.ENGLISH):
+    """The first `count` synthetic people.
+
+    Parameters
+    ----------
+    count : int
+        At least 3: one for each part.
+    conditions : Conditions, optional
+    languages : tuple of str
+        Accents of espeak-ng to draw from.
+
+    Returns
+    -------
+    tuple of Speaker
+    """
+    conditions = conditions or Conditions()
+    if count < 3:
+        raise LabError(f"{count} speakers are too few: each of the three parts needs one. Ask for 3 or more.")
+    known = espeak.variants()
+    pools = {part: [name for name in names if name in known] for part, names in HELD_OUT.items()}
+    rest = [name for name in known if not any(name in names for names in HELD_OUT.values())]
+    pools["training"] = sorted(rest, key=lambda name: sha256(name.encode()).digest())  # no two relatives in a row
+    held = max(1, round(SHARE * count))
+    people = []
+    for part, size in (("training", count - 2 * held), ("validation", held), ("testing", held)):
+        for number in range(size):
+            rng = stream(conditions.seed, "speaker", part, number)
+            voice = espeak.Voice(
+                language=languages[rng.integers(len(languages))],
+                variant=pools[part][number % len(pools[part])],
+                pitch=int(rng.integers(*conditions.pitch)),
+                rate=int(rng.integers(*conditions.rate)),
+                range=int(rng.integers(*conditions.range)),
+            )
+            name = sha256(f"{conditions.seed}/{part}/{number}".encode()).hexdigest()[:8]
+            people.append(Speaker(name, part, voice))
+    return tuple(people)
+
+
+def speech_commands(folder, size="lab", workers=None, progress=True):
+    """Write a stand-in for Speech Commands v0.02: the same folders, names, lists and format.
+
+    Parameters
+    ----------
+    folder : Path
+        Becomes the corpus. If it already is this corpus, nothing is done.
+    size : {"lab", "full"} or SyntheticSize
+        lab is about 5,000 clips (160 MB), full about 105,000 (3.4 GB).
+    workers : int, optional
+        Processes at a time; by default one per core.
+    progress : bool
+        Show a bar (never with LABKIT_BARS=off).
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    LabError
+        If espeak-ng cannot be used here, or the folder cannot be written, or holds something else.
+    """
+    size = size if isinstance(size, SyntheticSize) else choose(size, SIZES, "size of the synthetic corpus")
+    if not size.words:
+        raise LabError("A synthetic corpus needs words. Give SyntheticSize some, such as ('yes', 'no').")
+    people = speakers(size.speakers, size.conditions)
+    jobs = {}
+    for person in people:
+        jobs[person] = []
+        for word in size.words:
+            few, many = size.clips_per_word
+            count = stream(size.conditions.seed, "count", person.name, word).integers(few, many + 1)
+            jobs[person] += [(f"{word}/{person.name}_nohash_{number}.wav", word) for number in range(count)]
+    settings = {"corpus": "speech_commands", **asdict(size)}
+    clips = sum(map(len, jobs.values()))
+    need = clips * 2 * RATE + len(NOISES) * size.noise_seconds * 2 * RATE
+    with new_corpus(folder, settings, need) as draft:
+        if draft is None:
+            return Path(folder)
+        for name in (*size.words, "_background_noise_"):
+            (draft / name).mkdir()
+        for kind in NOISES:
+            rng = stream(size.conditions.seed, "noise", kind)
+            sound = 0.1 * noise(kind, int(size.noise_seconds * RATE), RATE, rng)
+            write_wav(draft / "_background_noise_" / f"{kind}_noise.wav", _int16(sound), RATE)
+        speak(draft, jobs, size.conditions, workers, progress)
+        for part in HELD_OUT:
+            paths = sorted(path for person in people if person.part == part for path, _ in jobs[person])
+            _write(draft / f"{part}_list.txt", "\n".join(paths) + "\n")
+        _write(draft / "README.md", _README.format(clips=clips, speakers=len(people), words=len(size.words)))
+        _write(draft / "LICENSE", _LICENSE)
+    return Path(folder)
+
+
+def say(text, voice="en-us", variant="", pitch=50, rate=175, range=50, phonemes=False, seed=1):
+    """Speak one text, for listening and drawing.
+
+    Parameters
+    ----------
+    text : str
+        With `phonemes`, in espeak-ng's letters for sounds, such as ``h@l'oU``.
+    voice : str
+        Language or accent, such as "en-us", "en-gb-scotland", "es".
+    variant : str
+        One of `espeak.variants()`.
+    pitch, rate, range : int
+        As in `espeak.Voice`.
+    phonemes : bool
+    seed : int
+        The same seed gives the same samples.
+
+    Returns
+    -------
+    tuple of (numpy.ndarray, int)
+        Samples between -1 and 1, float32 of shape (samples,), and their rate in Hz.
+
+    Examples
+    --------
+    >>> samples, rate = say("seven", variant="f2")
+    >>> rate
+    22050
+    """
+    import numpy as np
+
+    manner = asdict(espeak.Voice(voice, variant, pitch, rate, range))
+    espeak.version()  # complains here if there is no espeak-ng
+    answer = espeak.fresh("espeak", {"voice": manner, "text": text, "seed": seed, "phonemes": phonemes})
+    return np.frombuffer(answer, "<i2", offset=4).astype(np.float32) / 32768, int.from_bytes(answer[:4], "little")
+
+
+@contextmanager
+def new_corpus(folder, settings, need):
+    """Yield a draft folder that becomes `folder`, or None if `folder` already is the corpus of these settings.
+
+    Only one process at a time writes a folder; another waits and then finds it done. What a killed one left is removed.
+
+    Parameters
+    ----------
+    folder : Path
+    settings : dict
+        JSON values that decide the bytes; kept in the marker.
+    need : float
+        Bytes that will be written.
+    """
+    from filelock import FileLock, Timeout
+
+    folder = Path(folder)
+    stamp = json.dumps({"generator": GENERATOR, **settings}, sort_keys=True)
+    version = espeak.version()
+    if _is_made(folder, stamp):  # no lock, so that a read-only folder can be used
+        yield None
+        return
+    need_disk(folder, need, f"The synthetic corpus {folder.name}")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder.parent / f".{folder.name}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            print(f"Another program is making {folder}; waiting until it is done.")
+            lock.acquire()
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+    with lock:
+        lock.release()  # `with` has acquired it a second time
+        if _is_made(folder, stamp):
+            yield None
+            return
+        from shutil import rmtree
+
+        for stale in folder.parent.glob(f".{folder.name}.*.partial"):  # we hold the lock: nobody is writing there
+            rmtree(stale, ignore_errors=True)
+        with atomic_folder(folder) as draft:
+            yield draft
+            _write(draft / MARKER, _MARKER.format(espeak=version, generator=GENERATOR, stamp=stamp))
+
+
+def _is_made(folder, stamp):
+    """True if `folder` is this corpus, False if it is absent; anything else in its place is an error."""
+    if not folder.exists():
+        return False
+    try:
+        text = (folder / MARKER).read_text(encoding="utf-8")
+    except OSError as error:
+        raise LabError(
+            f"{folder} exists and is no synthetic corpus. Move it away, or choose another folder with LABKIT_DATA."
+        ) from error
+    if stamp in text.splitlines():
+        return True
+    raise LabError(
+        f"{folder} was made with other settings or by another version of the lab. Delete that folder and run again: "
+        "it is made anew in less than a minute at scale lab."
+    )
+
+
+def speak(folder, jobs, conditions, workers=None, progress=True):
+    """Let every speaker say their clips, each speaker in a process of their own.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds the folders that the paths need.
+    jobs : dict of Speaker to list of (str, str)
+        The path below `folder` and the text of each clip. A clip depends on its path, and on its speaker's clips
+        before it, never on other speakers.
+    conditions : Conditions
+    workers : int, optional
+    progress : bool
+    """
+    from tqdm.auto import tqdm
+
+    running = []
+    shown = progress and os.environ.get("LABKIT_BARS") != "off"
+
+    def run(person, clips):
+        job = {"folder": str(Path(folder).resolve()), "speaker": asdict(person), "clips": clips}
+        espeak.fresh("synthetic", {**job, "conditions": asdict(conditions)}, running.append)
+        return len(clips)
+
+    pool = ThreadPoolExecutor(workers or _cores())  # threads only wait; the work is done by the processes
+    try:
+        with tqdm(total=sum(map(len, jobs.values())), unit="clip", desc="synthetic speech", disable=not shown) as bar:
+            for done in as_completed([pool.submit(run, person, clips) for person, clips in jobs.items()]):
+                bar.update(done.result())
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in running:  # after an error or a stop; they may not write any more when the draft is removed
+            if process.poll() is None:
+                process.kill()
+        pool.shutdown()
+
+
+def _cores():
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def main():
+    """What the process of one speaker runs."""
+    espeak.serve(_record)
+
+
+def _record(job):
+    import numpy as np
+
+    job["speaker"]["voice"] = espeak.Voice(**job["speaker"]["voice"])
+    person, conditions = Speaker(**job["speaker"]), Conditions(**job["conditions"])
+    folder = Path(job["folder"])
+    engine = espeak.Engine()
+    engine.use(person.voice)
+    session = Session(conditions, stream(conditions.seed, "session", person.name), RATE)
+    for path, text in job["clips"]:
+        rng = stream(conditions.seed, "clip", path)
+        voice = replace(
+            person.voice,
+            pitch=int(np.clip(rng.normal(person.voice.pitch, conditions.pitch_step), 0, 99)),
+            rate=int(np.clip(person.voice.rate * np.exp(rng.normal(0, conditions.rate_step)), 80, 400)),
+        )
+        text += conditions.endings[rng.integers(len(conditions.endings))]
+        speech = _fitting(engine, voice, text, int(rng.integers(1, 2**31 - 1)))
+        samples = RATE
+        if rng.random() < conditions.short:
+            samples = int(max(rng.uniform(0.6, 1.0) * RATE, min(len(speech) + 0.05 * RATE, RATE)))
+        start = int((samples - len(speech)) * rng.beta(*conditions.onset))
+        write_wav(folder / path, session.record(speech, samples, start, conditions, rng), RATE)
+    return b""
+
+
+def _fitting(engine, voice, text, seed):
+    """Speech at `RATE`, said faster where it would last longer than 0.97 s: float64 of shape (samples,)."""
+    import numpy as np
+    import soxr
+
+    for _ in range(5):
+        engine.adjust(voice)
+        raw = np.frombuffer(engine.say(text, seed), "<i2").astype(np.float64) / 32768
+        speech = soxr.resample(raw, engine.rate, RATE)
+        loud = np.flatnonzero(np.abs(speech) > 0.003)
+        speech = speech[loud[0] : loud[-1] + 1] if len(loud) else speech[:0]
+        if len(speech) <= 0.97 * RATE:
+            break
+        voice = replace(voice, rate=int(np.ceil(voice.rate * len(speech) / (0.95 * RATE))))
+    if not len(speech):
+        raise LabError(f"The voice {voice.variant!r} said nothing for {text!r}. Report it: the lab should leave it out.")
+    return speech[: int(0.97 * RATE)]
+
+
+def _int16(sound):
+    import numpy as np
+
+    return np.clip(np.round(sound * 32768), -32768, 32767).astype(np.int16)
+
+
+def write_wav(path, samples, rate):
+    """Write int16 samples (samples,) as a one-channel WAV file."""
+    import wave
+
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, rate, len(samples), "NONE", ""))
+        file.writeframes(samples.astype("<i2").tobytes())
+
+
+def _write(path, text):
+    Path(path).write_text(text, encoding="utf-8", newline="\n")
+
+
+_MARKER = """\
+These voices are made by a program. Nobody recorded them.
+Numbers measured on them show that the code works, not how well it recognises people.
+
+espeak-ng: {espeak}
+generator: {generator}
+The next line holds the settings; delete this folder to have it made anew.
+{stamp}
+"""
+
+_README = """\
+# Synthetic stand-in for Speech Commands v0.02
+
+{clips:,} clips of {words} words by {speakers} synthetic speakers, made by labkit with espeak-ng; SYNTHETIC.txt says how.
+It has the layout of Speech Commands (Warden, arXiv 1804.03209), so the same code reads both, and none of its sounds.
+
+- WORD/HASH_nohash_N.wav: 16 kHz, 16 bit, one channel, at most one second. HASH is the speaker, N counts their clips.
+- validation_list.txt and testing_list.txt: clips of those parts; the rest is for training. No speaker, and no voice
+  variant of espeak-ng, is in two parts.
+- _background_noise_: noise without speech.
+
+Rooms, microphones, noise, loudness and onsets are drawn from the distributions in SYNTHETIC.txt.
+"""
+
+_LICENSE = """\
+These sounds were made by labkit with espeak-ng and contain no recordings of people. espeak-ng is licensed under the
+GNU GPL version 3; that covers the program, not what it says. The lab claims no rights in the sounds (CC0 1.0).
+"""

@@ -1,0 +1,33 @@
+"""The one kind of error that speaks to a student."""
+
+
+class LabError(Exception):
+    """Something a student can mend.
+
+    The message names the thing (a file, a clip, an option) and its last sentence is the next step.
+    In a notebook and on the command line only the message is shown, not the stack of internals.
+    """
+
+    def _render_traceback_(self):  # IPython calls this instead of drawing a traceback
+        return [f"{type(self).__name__}: {self}"]
+
+
+class LabWarning(UserWarning):
+    """Something was skipped or adapted; the message says what, how often, and what to do."""
+
+
+def choose(name, options, what):
+    """Look `name` up in the dict `options`; an unknown name raises LabError with the known ones.
+
+    Examples
+    --------
+    >>> choose("gru", {"gru": 1, "lstm": 2}, "model")
+    1
+    """
+    if name in options:
+        return options[name]
+    import difflib
+
+    near = difflib.get_close_matches(str(name), [str(option) for option in options], n=1)
+    guess = f" Did you mean {near[0]!r}?" if near else ""
+    raise LabError(f"There is no {what} called {name!r}.{guess} Choose one of: {', '.join(map(str, options))}.")

@@ -1,0 +1,177 @@
+"""An experiment: everything that decides a result, as one frozen value that can be written as JSON."""
+
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+
+from .errors import LabError, choose
+from .features import FEATURES, MFCC
+from .files import digest
+from .models import Model
+from .splits import Split
+from .training import Recipe
+
+SCHEMA = 1  # raise it when the meaning of a setting changes: all run ids change with it
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which corpus, and how much of it.
+
+    Parameters
+    ----------
+    name : str
+        A key of `corpora.CORPORA`.
+    labels : tuple of str, optional
+        Only these classes.
+    clips_per_label : int, optional
+        At most so many clips of a label in each part.
+    """
+
+    name: str = "speech_commands"
+    labels: tuple | None = None
+    clips_per_label: int | None = None
+
+    def apply(self, corpus):
+        """The chosen part of a corpus that was opened whole."""
+        return corpus.only(self.labels, clips_per_label=self.clips_per_label)
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is predicted.
+
+    Parameters
+    ----------
+    column : str
+        Column of the corpus' table.
+    classes : tuple of (str, str), optional
+        Class table: pairs of a value of the column and the class it counts as. Other values are left out, and counted.
+    """
+
+    column: str = "label"
+    classes: tuple | None = None
+
+    def apply(self, corpus):
+        """The corpus with this target as its label."""
+        if self.column == "label" and self.classes is None:
+            return corpus
+        choose(self.column, dict.fromkeys(corpus.clips.columns), f"column of {corpus.name}")
+        value = corpus.clips[self.column].astype(str)
+        table = dict(self.classes) if self.classes else {name: name for name in sorted(value.unique())}
+        label = value.map(table)
+        out = int(label.isna().sum())
+        note = (f"{out} clips of {corpus.name} have a {self.column} outside the class table and are left out.",) * (out > 0)
+        return corpus.with_clips(
+            corpus.clips.assign(label=label)[label.notna()],
+            labels=tuple(dict.fromkeys(table.values())),
+            skipped=(*corpus.skipped, *note),
+        )
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Corpus, target, split, feature, model, recipe and seed: the whole description of a run.
+
+    Examples
+    --------
+    >>> Experiment(model=Model("lstm", hidden=64), recipe=Recipe(epochs=5)).to_dict()
+    {'model': {'name': 'lstm', 'hidden': 64}, 'recipe': {'epochs': 5}}
+    """
+
+    corpus: Choice = field(default_factory=Choice)
+    target: Target = field(default_factory=Target)
+    split: Split = field(default_factory=Split)
+    feature: object = field(default_factory=MFCC)
+    model: Model = field(default_factory=lambda: Model("gru"))
+    recipe: Recipe = field(default_factory=Recipe)
+    seed: int = 0
+
+    def to_dict(self):
+        """What differs from the defaults, ready for JSON. (So a later setting with a default changes no run id.)"""
+        full = {
+            "corpus": _changed(self.corpus),
+            "target": _changed(self.target),
+            "split": _changed(self.split),
+            "feature": {"name": _name(self.feature), **_changed(self.feature)},
+            "model": {"name": self.model.name, **{key: _plain(value) for key, value in self.model.options}},
+            "recipe": _changed(self.recipe),
+            "seed": self.seed,
+        }
+        plain = {"feature": {"name": "mfcc"}, "model": {"name": "gru"}, "seed": 0}
+        return {key: value for key, value in full.items() if value != plain.get(key, {})}
+
+    @classmethod
+    def from_dict(cls, values):
+        """The inverse of `to_dict`; unknown settings raise LabError with the known ones."""
+        values = dict(values)
+        for key in values:
+            choose(key, dict.fromkeys(part.name for part in fields(cls)), "part of an experiment")
+        parts = {"corpus": Choice, "target": Target, "split": Split, "recipe": Recipe}
+        made = {key: _make(kind, values[key], key) for key, kind in parts.items() if key in values}
+        if "feature" in values:
+            feature = dict(values["feature"])
+            made["feature"] = _make(choose(feature.pop("name", "mfcc"), FEATURES, "feature"), feature, "feature")
+        if "model" in values:
+            model = dict(values["model"])
+            made["model"] = Model(model.pop("name", "gru"), **{key: _frozen(value) for key, value in model.items()})
+        return cls(**made, seed=values.get("seed", 0))
+
+    def id(self, fingerprint):
+        """Run id: hash of this experiment, the corpus' fingerprint and the schema version."""
+        return digest({"experiment": self.to_dict(), "corpus": fingerprint, "schema": SCHEMA}, 12)
+
+    def change(self, **changes):
+        """A copy with some parts replaced; a dict changes single settings of a part.
+
+        Examples
+        --------
+        >>> Experiment().change(recipe={"rate": 0.01}, seed=3).recipe.rate
+        0.01
+        """
+        values = {}
+        for key, value in changes.items():
+            part = getattr(self, choose(key, {part.name: part.name for part in fields(self)}, "part of an experiment"))
+            if isinstance(value, dict) and key == "model":
+                value = {**dict(part.options), **value}
+                value = Model(value.pop("name", part.name), **value)
+            elif isinstance(value, dict):
+                for setting in value:
+                    choose(setting, dict.fromkeys(item.name for item in fields(part)), f"setting of {key}")
+                value = replace(part, **{name: _frozen(setting) for name, setting in value.items()})
+            values[key] = value
+        return replace(self, **values)
+
+    def __str__(self):
+        return f"{self.model.name} {dict(self.model.options) or ''} on {_name(self.feature)}, seed {self.seed}".replace("  ", " ")
+
+
+def _name(feature):
+    return next((name for name, kind in FEATURES.items() if kind is type(feature)), type(feature).__name__)
+
+
+def _changed(settings):
+    """Settings of a dataclass that differ from their defaults."""
+    return {
+        part.name: _plain(getattr(settings, part.name))
+        for part in fields(settings)
+        if getattr(settings, part.name) != part.default
+    }
+
+
+def _plain(value):
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return _changed(value) if is_dataclass(value) else value
+
+
+def _frozen(value):
+    return tuple(_frozen(item) for item in value) if isinstance(value, tuple | list) else value
+
+
+def _make(kind, values, what):
+    known = dict.fromkeys(part.name for part in fields(kind))
+    for key in values:
+        choose(key, known, f"setting of {what}")
+    try:
+        return kind(**{key: _frozen(value) for key, value in values.items()})
+    except TypeError as error:
+        raise LabError(f"The settings {values} of {what} do not fit ({error}). Compare them with help({kind.__name__}).") from error

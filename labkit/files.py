@@ -1,0 +1,139 @@
+"""Files that are written whole or not at all, and where the lab keeps things."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+from .errors import LabError
+
+
+def home():
+    """Folder of the lab: the repository if labkit is installed from one, else the current folder."""
+    repository = Path(__file__).resolve().parents[1]
+    return repository if (repository / "notebooks").is_dir() else Path.cwd()
+
+
+def cache():
+    """Folder for what can always be made again (waveform stores, header scans); LABKIT_CACHE overrides."""
+    return Path(os.environ.get("LABKIT_CACHE") or home() / "data" / ".cache")
+
+
+def _sync(path):
+    """Flush a file, or a folder's list of names, to disk (Windows cannot do the latter and need not)."""
+    try:
+        handle = os.open(path, os.O_RDONLY if os.path.isdir(path) else os.O_RDWR)
+    except OSError:
+        return
+    try:
+        os.fsync(handle)
+    except OSError:
+        pass
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def atomic_file(path):
+    """Yield a temporary path beside `path`; on success it is synced and renamed to `path` in one step.
+
+    A reader, or the next run after a crash, sees the old file or the new one, never half of one.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        _sync(temporary)
+        os.chmod(temporary, 0o644)  # mkstemp makes it private
+        os.replace(temporary, path)
+        _sync(path.parent)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path):
+    """Yield a temporary folder beside `path`; on success it becomes `path` in one step.
+
+    If `path` appeared meanwhile (a second kernel was quicker), that one stays and ours is dropped.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    try:
+        yield temporary
+        for folder, _, names in os.walk(temporary):
+            for name in names:
+                _sync(os.path.join(folder, name))
+        os.chmod(temporary, 0o755)
+        try:
+            os.rename(temporary, path)
+        except OSError:
+            if not path.is_dir():
+                raise
+        _sync(path.parent)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def cannot_write(path, error):
+    """The LabError for an OSError while writing `path`."""
+    return LabError(
+        f"Could not write {path}: {error.strerror or error}. "
+        "Free some disk space, or choose a folder you may write to (LABKIT_DATA, LABKIT_CACHE, LABKIT_RESULTS)."
+    )
+
+
+def write_text(path, text):
+    with atomic_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(path, value):
+    write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+
+def read_json(path, mend="Delete it and run again."):
+    """Parse a JSON file; a missing or half-written one raises LabError naming it and the mend."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise LabError(f"{path} does not exist. {mend}") from error
+    except (ValueError, OSError) as error:
+        raise LabError(f"{path} is not a complete JSON file ({error}). {mend}") from error
+
+
+def digest(value, length=16):
+    """Hash of a JSON value or bytes, as `length` hexadecimal digits."""
+    if not isinstance(value, bytes):
+        value = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+    return hashlib.sha256(value).hexdigest()[:length]
+
+
+def need_disk(folder, size, what):
+    """Raise LabError unless `size` bytes (and a tenth more) are free where `folder` is or will be."""
+    place = Path(folder).absolute()
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    if free < 1.1 * size:
+        raise LabError(
+            f"{what} needs {size / 1e9:.2f} GB in {folder}, but only {free / 1e9:.2f} GB are free. "
+            "Free some space (`python -m labkit stores --remove` drops old waveform stores) or set LABKIT_DATA and LABKIT_CACHE to another disk."
+        )

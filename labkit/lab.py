@@ -1,0 +1,163 @@
+"""`lab = labkit.start(...)`: the first cell of every notebook."""
+
+import ctypes
+import os
+import platform
+import random
+import sys
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from . import corpora, plots, runs
+from .corpora import Corpus
+from .errors import LabError, LabWarning, choose
+from .files import home
+
+BANNER = (
+    "These voices are made by a program. Numbers here show that the code works, not how well it recognises people."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Lab:
+    """What a notebook needs to know about where it runs.
+
+    Parameters
+    ----------
+    chapter : str
+        Name of the notebook.
+    data : Corpus
+        The chapter's corpus, opened.
+    scale : {"lab", "full"}
+    seed : int
+    device : torch.device
+    figures, results : Path
+        Folders for pictures and run records.
+    """
+
+    chapter: str
+    data: Corpus
+    scale: str
+    seed: int
+    device: torch.device
+    figures: Path
+    results: Path
+
+    def pick(self, *, lab, full):
+        """The value for the scale in use: sizes may differ, code paths may not."""
+        return lab if self.scale == "lab" else full
+
+    def train(self, experiment, corpus=None, watch=None):
+        """The run of an experiment on the chapter's corpus: loaded, resumed or trained (see `labkit.train`)."""
+        bar = watch or plots.TrainingBar(str(experiment))
+        return runs.train(experiment, corpus or self.data, self.results, self.device, bar)
+
+    def show(self, what, name, caption, alt=None):
+        """Show a figure or a table with its caption, and keep it in `figures`.
+
+        Synthetic speech is stamped on it.
+
+        Parameters
+        ----------
+        what : matplotlib.figure.Figure or pandas.DataFrame
+        name : str
+            File name, without folder and ending.
+        caption : str
+            What to look at.
+        alt : str, optional
+            The picture in words, for those who cannot see it; by default the caption.
+        """
+        plots.show(what, self.figures / f"{self.chapter}_{name}", caption, alt or caption, self.data.synthetic)
+
+
+def start(chapter, corpus="speech_commands", data="auto", scale="lab", seed=0, device="auto"):
+    """Set up a notebook: corpus, device, seed, memory, folders. Prints three lines.
+
+    Parameters
+    ----------
+    chapter : str
+        The notebook's name, for example "01_exploration".
+    corpus : str
+        A key of `corpora.CORPORA`.
+    data : str or Path
+        "auto" (the real corpus where it is present, else the synthetic one), "real", "synthetic", or a folder.
+        The environment variable LABKIT_DATA overrides it.
+    scale : {"lab", "full"}
+        LABKIT_SCALE overrides it.
+    seed : int
+    device : str
+        "auto" (CUDA, then Apple's MPS, then the CPU) or a name torch knows.
+
+    Returns
+    -------
+    Lab
+    """
+    scale = choose(os.environ.get("LABKIT_SCALE") or scale, {"lab": "lab", "full": "full"}, "scale")
+    data = os.environ.get("LABKIT_DATA") or data
+    device = settle(device)
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+    warnings.formatwarning = _short_warning
+    plots.set_style()
+    opened = corpora.find(corpus, data, scale)
+    lab = Lab(chapter, opened, scale, seed, device, _folder("LABKIT_FIGURES", "figures"), _folder("LABKIT_RESULTS", "results/local"))
+    print(f"{chapter}: scale {scale!r}, seed {seed}, on {runs.device_name(device)}, torch {torch.__version__}")
+    print(f"data: {opened}")
+    print(f"results: {_short(lab.results)}, figures: {_short(lab.figures)}")
+    for note in opened.skipped:
+        print(f"note: {note}")
+    if opened.synthetic:
+        plots.banner(BANNER)
+    return lab
+
+
+def settle(device="auto"):
+    """Choose the device and set torch's threads and the C library's memory for this process; returns the device.
+
+    This is the only place that sets torch's number of threads (LABKIT_THREADS; by default torch's own choice).
+    """
+    if threads := os.environ.get("LABKIT_THREADS"):
+        torch.set_num_threads(max(1, int(threads)))
+    keep_memory()
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(device)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise LabError(f"The device {device!r} cannot be used ({reason}). Use device='auto' or device='cpu'.") from error
+    return device
+
+
+def keep_memory():
+    """Tell glibc to keep freed memory instead of returning it to the system; returns whether it did.
+
+    A training step frees and takes the same large blocks again and again, and each return costs page faults: a step of a
+    recurrent layer takes about a third less time so. Elsewhere than on Linux with glibc nothing is done.
+    """
+    if sys.platform != "linux" or platform.libc_ver()[0] != "glibc":
+        return False
+    trim, mmap = -1, -3  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
+    libc = ctypes.CDLL("libc.so.6")
+    # Older glibc refuses more than 32 MiB.
+    return any(libc.mallopt(mmap, size) == 1 and libc.mallopt(trim, size) == 1 for size in (1 << 30, 1 << 25))
+
+
+def _folder(variable, default):
+    """Absolute, since a notebook's working directory is not the repository."""
+    return Path(os.environ.get(variable) or home() / default).absolute()
+
+
+def _short(path):
+    return path.relative_to(home()) if path.is_relative_to(home()) else path
+
+
+def _short_warning(message, category, *_):
+    name = "note" if issubclass(category, LabWarning) else category.__name__
+    return f"{name}: {message}\n"

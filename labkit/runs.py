@@ -1,0 +1,343 @@
+"""What a run leaves behind, and how it comes to be: exists -> loaded; else trained; interrupted -> resumed."""
+
+import platform
+import sys
+import time
+import warnings
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+import torch
+from filelock import FileLock, Timeout
+from torch import nn
+
+from . import metrics
+from .audio import open_store
+from .corpora.base import PARTS
+from .errors import LabError, LabWarning
+from .experiment import SCHEMA, Experiment
+from .features import Normalise
+from .files import atomic_file, read_json, write_json
+from .models import count_parameters
+from .splits import LEAKY, split
+from .training import Source, fit, predict, read_tensors
+
+
+class Classifier(nn.Module):
+    """A model with the normalisation of its features in front."""
+
+    def __init__(self, shape, normalise, network):
+        super().__init__()
+        self.front = Normalise(*shape) if normalise else nn.Identity()
+        self.network = network
+
+    def forward(self, x, lengths):
+        return self.network(self.front(x), lengths)
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A trained and validated experiment, and its one test.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds `run.json` and `validation.csv.gz`; `test.json` and `test.csv.gz` once tested; `weights.safetensors`, unless it
+        is a committed record.
+    record : dict
+        Contents of `run.json`.
+    corpus : Corpus, optional
+        Split as in training; needed to test and predict, absent when only the record was read.
+    device : torch.device
+    """
+
+    folder: Path
+    record: dict
+    corpus: object = None
+    device: torch.device = torch.device("cpu")
+
+    def __repr__(self):
+        made = " (synthetic speech)" if self.synthetic else ""
+        return (
+            f"Run {self.id}: {self.experiment} on {self.record['corpus']['name']}{made}, validation "
+            f"{100 * self.validation['accuracy']:.1f}%, best epoch {self.record['best_epoch']} of {len(self.history)}"
+        )
+
+    @property
+    def id(self):
+        return self.record["id"]
+
+    @property
+    def experiment(self):
+        return Experiment.from_dict(self.record["experiment"])
+
+    @property
+    def synthetic(self):
+        return self.record["corpus"]["synthetic"]
+
+    @property
+    def labels(self):
+        return tuple(self.record["labels"])
+
+    @property
+    def history(self):
+        """One row per epoch: losses, accuracies, rate, seconds."""
+        return pd.DataFrame(self.record["history"])
+
+    @property
+    def validation(self):
+        """Scores on the validation part, with the weights of the best epoch."""
+        return self.record["validation"]
+
+    @property
+    def tested(self):
+        return (self.folder / "test.json").exists()
+
+    def test(self):
+        """Scores on the test part: computed at the first call, read from the record ever after."""
+        if not self.tested:
+            table, figures = _evaluate(self, "test")
+            _write_table(self.folder / "test.csv.gz", table)
+            write_json(self.folder / "test.json", figures)
+        return read_json(self.folder / "test.json")
+
+    def predictions(self, part="test"):
+        """Per clip: `path`, `speaker`, `label`, `predicted`, `confidence` (the probability given to the guess)."""
+        if part == "test":
+            self.test()
+        return pd.read_csv(self.folder / f"{part}.csv.gz", keep_default_na=False)
+
+    def confusion(self, part="test"):
+        """Confusion matrix in clips: true labels down, predicted ones across."""
+        return metrics.confusion(self.predictions(part), self.labels)
+
+    @cached_property
+    def network(self):
+        """The trained network, in eval mode on its device."""
+        weights = self.folder / "weights.safetensors"
+        if not weights.exists():
+            raise LabError(f"Run {self.id} is a record without weights. Train it with labkit.train(run.experiment, ...) first.")
+        tensors, _ = read_tensors(weights)
+        shape = tuple(tensors[f"front.{name}"] for name in ("mean", "spread")) if self.experiment.feature.normalise else None
+        network = self.experiment.model.build(self.experiment.feature.shape, len(self.labels))
+        network = Classifier(shape, self.experiment.feature.normalise, network)
+        network.load_state_dict(tensors)
+        return network.to(self.device).eval()
+
+    def evaluate(self, corpus, part="test"):
+        """Test on another corpus (or another part of one), if nobody in it was trained on.
+
+        Parameters
+        ----------
+        corpus : Corpus
+            Split; clips whose label this run does not know are left out.
+        part : str
+
+        Returns
+        -------
+        tuple of (pandas.DataFrame, dict)
+            Predictions as in `predictions`, and scores.
+
+        Raises
+        ------
+        LabError
+            If a speaker of these clips was in the training part, unless the run's split is called leaky.
+        """
+        return _evaluate(self, part, corpus)
+
+
+def train(experiment, corpus, results, device="cpu", watch=None, memory=1_000_000_000):
+    """The run of an experiment: loaded if it exists, resumed if it was interrupted, else trained.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    corpus : Corpus
+        Opened whole; the experiment chooses from it and splits it.
+    results : Path
+        Folder of the run records.
+    device : str or torch.device
+    watch : training.Watch, optional
+    memory : int
+        Bytes that the features of one part may take on the device before they are computed batch by batch.
+
+    Returns
+    -------
+    Run or None
+        None if `watch` stopped it; what was learnt is kept, and the next call goes on from there.
+    """
+    device = torch.device(device)
+    corpus = experiment.target.apply(experiment.corpus.apply(corpus))
+    run_id = experiment.id(corpus.fingerprint)
+    folder = Path(results) / corpus.name / f"{experiment.model.name}-{run_id}"
+    corpus = split(corpus, experiment.split)
+    if (folder / "run.json").exists():
+        return Run(folder, _read(folder), corpus, device)
+    lock = FileLock(Path(results) / ".locks" / f"{run_id}.lock")
+    lock_file = Path(lock.lock_file)
+    try:
+        lock_file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LabError(f"Could not write below {results}. Set LABKIT_RESULTS to a folder you may write to.") from error
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        print(f"Another kernel is training run {run_id}; waiting for it.")
+        lock.acquire()
+    try:
+        if (folder / "run.json").exists():  # the other kernel finished it
+            return Run(folder, _read(folder), corpus, device)
+        return _train(experiment, corpus, run_id, folder, device, watch, memory)
+    finally:
+        lock.release()
+
+
+def _train(experiment, corpus, run_id, folder, device, watch, memory):
+    store = open_store(corpus, experiment.feature.sample_rate)
+    if store.problems:
+        corpus = corpus.without(store.problems)
+        warnings.warn(corpus.skipped[-1], LabWarning, stacklevel=3)
+    train_part, validation_part = (source(corpus, part, experiment.feature, device, memory, store) for part in PARTS[:2])
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(experiment.seed)
+        network = experiment.model.build(experiment.feature.shape, len(corpus.labels))
+    parameters = count_parameters(network)
+    normalise = experiment.feature.normalise
+    network = Classifier(train_part.statistics() if normalise else None, normalise, network).to(device)
+    checkpoint = folder / "checkpoint.safetensors"
+    fitted = fit(network, train_part, validation_part, experiment.recipe, len(corpus.labels), experiment.seed, checkpoint, watch)
+    if fitted.stopped:
+        return None
+    speakers = sorted(corpus.part("train").speaker.unique())
+    record = {
+        "id": run_id,
+        "schema": SCHEMA,
+        "experiment": experiment.to_dict(),
+        "corpus": {"name": corpus.name, "fingerprint": corpus.fingerprint, "synthetic": corpus.synthetic, "licence": corpus.licence},
+        "protocol": corpus.protocol,
+        "clips": {part: len(corpus.part(part)) for part in PARTS},
+        "speakers": {part: corpus.part(part).speaker.nunique() for part in PARTS},
+        "labels": list(corpus.labels),
+        "majority": corpus.part("train").label.mode()[0],
+        "parameters": parameters,
+        "best_epoch": fitted.best_epoch,
+        "history": fitted.history,
+        "validation": None,
+        "seconds_per_epoch": float(pd.DataFrame(fitted.history).seconds.median()),
+        "device": device_name(device),
+        "date": time.strftime("%Y-%m-%d"),
+        "command": " ".join(["python -m labkit", *sys.argv[1:]]) if sys.argv[0].endswith("__main__.py") else "labkit.train",
+        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+        "skipped": list(corpus.skipped) + list(store.notes),
+        "training_speakers": speakers,
+    }
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic_file(folder / "weights.safetensors") as temporary:
+        save_file({name: value.cpu().contiguous() for name, value in network.state_dict().items()}, temporary)
+    run = Run(folder, record, corpus, device)
+    run.__dict__["network"] = network.eval()
+    table, record["validation"] = _evaluate(run, "validation")
+    _write_table(folder / "validation.csv.gz", table)
+    write_json(folder / "run.json", record)  # last: from here on the run exists
+    checkpoint.unlink(missing_ok=True)
+    return run
+
+
+def source(corpus, part, feature, device, memory=1_000_000_000, store=None):
+    """One part of a corpus as batches of a feature on a device."""
+    store = store or open_store(corpus, feature.sample_rate)
+    clips = corpus.part(part)
+    number = {label: i for i, label in enumerate(corpus.labels)}
+    targets = torch.tensor(clips.label.map(number).to_numpy(dtype="int64"), device=device)
+    return Source(store, store.index.index.get_indexer(clips.path), targets, feature, torch.device(device), memory)
+
+
+def _evaluate(run, part, corpus=None):
+    """(predictions per clip, scores) of a run on one part of its own corpus or of another."""
+    corpus = corpus or run.corpus
+    if corpus is None:
+        raise LabError(f"Run {run.id} was read without its corpus. Call labkit.train(run.experiment, ...) to have both.")
+    if unknown := set(corpus.labels) - set(run.labels):
+        corpus = corpus.only(labels=[label for label in run.labels if label in corpus.labels])
+        warnings.warn(f"{len(unknown)} labels of {corpus.name} are unknown to this run and left out.", LabWarning, stacklevel=3)
+    corpus = corpus.with_clips(corpus.clips, labels=run.labels)
+    refuse_training_speakers(run, corpus.part(part))
+    clips = source(corpus, part, run.experiment.feature, run.device)
+    scores, _ = predict(run.network, clips, run.experiment.recipe)
+    confidence, guess = scores.softmax(1).max(1)
+    guess = guess.cpu().numpy()
+    table = corpus.part(part)[["path", "speaker", "label"]].assign(
+        predicted=[run.labels[number] for number in guess], confidence=confidence.cpu().numpy().round(4)
+    )
+    majority = run.labels.index(run.record["majority"])
+    return table, metrics.scores(clips.targets.cpu().numpy(), guess, run.labels, majority)
+
+
+def refuse_training_speakers(run, clips):
+    """Raise LabError if a clip is of a speaker the run was trained on and its split is not called leaky."""
+    known = set(run.record["training_speakers"]) & set(clips.speaker)
+    if known and run.record["protocol"] not in LEAKY:
+        raise LabError(
+            f"{len(known)} of these speakers were trained on by run {run.id} ({sorted(known)[0]} for one), so this would measure "
+            "memory, not recognition. Test on other speakers, or study the leak with the split 'by_clip_leaky'."
+        )
+
+
+def device_name(device):
+    """The device in words, as records keep it."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{'Apple GPU' if device.type == 'mps' else 'CPU'} ({platform.machine()}, {torch.get_num_threads()} threads)"
+
+
+def _read(folder):
+    return read_json(folder / "run.json", f"Delete {folder / 'run.json'} and run again: training takes up where it can.")
+
+
+def _write_table(path, table):
+    with atomic_file(path) as temporary:
+        # a fixed time in the header, so that the same table is the same file
+        table.to_csv(temporary, index=False, compression={"method": "gzip", "mtime": 0}, lineterminator="\n")
+
+
+def records(folder):
+    """All runs below a folder, read without their corpora."""
+    return [Run(path.parent, _read(path.parent)) for path in sorted(Path(folder).rglob("run.json"))]
+
+
+def table(runs, part="validation"):
+    """Runs as a table of results: what was measured, on what, beside chance and majority.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per run; `part` says which part the scores are of. Runs that were not tested are left out of "test".
+    """
+    rows = []
+    for run in runs:
+        if part == "test" and not run.tested:
+            continue
+        figures = run.validation if part == "validation" else run.test()
+        record = run.record
+        rows.append(
+            {
+                "run": run.id,
+                "corpus": record["corpus"]["name"] + (" (synthetic)" if run.synthetic else ""),
+                "split": record["protocol"],
+                "part": part,
+                "feature": type(run.experiment.feature).__name__,
+                "model": str(run.experiment.model),
+                "seed": run.experiment.seed,
+                **{key: figures[key] for key in ("clips", "accuracy", "balanced_accuracy", "macro_f1", "chance", "majority")},
+                "parameters": record["parameters"],
+                "epochs": len(record["history"]),
+                "s_per_epoch": record["seconds_per_epoch"],
+                "device": record["device"],
+                "date": record["date"],
+            }
+        )
+    return pd.DataFrame(rows)

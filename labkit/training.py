@@ -1,0 +1,399 @@
+"""The training loop: one for all chapters."""
+
+import contextlib
+import json
+import math
+import time
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+
+from .errors import LabError, choose
+from .files import atomic_file, digest
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model is trained.
+
+    Parameters
+    ----------
+    epochs, batch : int
+    rate : float
+        Peak learning rate.
+    optimiser : {"adamw", "adam", "sgd", "rmsprop"}
+    weight_decay, momentum : float
+        Momentum is SGD's.
+    schedule : {"one_cycle", "constant", "cosine"}
+        How the rate moves, batch by batch.
+    loss : {"cross_entropy"}
+    label_smoothing : float
+    class_weights : bool
+        Weigh classes so that each counts the same, however many clips it has.
+    clip_norm : float, optional
+        Largest allowed norm of the gradient; None leaves it as it is.
+    select : {"accuracy", "balanced_accuracy"}
+        Validation figure that chooses the epoch whose weights are kept.
+    precision : {"float32", "bf16"}
+        bf16 computes forward passes in 16 bits where the device gains from it.
+    """
+
+    epochs: int = 20
+    batch: int = 64
+    rate: float = 3e-3
+    optimiser: str = "adamw"
+    weight_decay: float = 0.01
+    momentum: float = 0.9
+    schedule: str = "one_cycle"
+    loss: str = "cross_entropy"
+    label_smoothing: float = 0.0
+    class_weights: bool = False
+    clip_norm: float | None = 5.0
+    select: str = "accuracy"
+    precision: str = "float32"
+
+    def __post_init__(self):
+        choose(self.optimiser, OPTIMISERS, "optimiser")
+        choose(self.schedule, SCHEDULES, "schedule")
+        choose(self.loss, LOSSES, "loss")
+        choose(self.select, dict.fromkeys(("accuracy", "balanced_accuracy")), "figure to select by")
+        choose(self.precision, dict.fromkeys(("float32", "bf16")), "precision")
+        if self.epochs < 1 or self.batch < 1 or not 0 < self.rate < math.inf:
+            raise LabError(f"epochs={self.epochs}, batch={self.batch}, rate={self.rate}: each must be above zero. Change these.")
+
+
+OPTIMISERS = {
+    "adamw": lambda weights, recipe: torch.optim.AdamW(weights, recipe.rate, weight_decay=recipe.weight_decay),
+    "adam": lambda weights, recipe: torch.optim.Adam(weights, recipe.rate, weight_decay=recipe.weight_decay),
+    "sgd": lambda weights, recipe: torch.optim.SGD(
+        weights, recipe.rate, momentum=recipe.momentum, weight_decay=recipe.weight_decay
+    ),
+    "rmsprop": lambda weights, recipe: torch.optim.RMSprop(weights, recipe.rate, weight_decay=recipe.weight_decay),
+}
+
+
+def one_cycle(done):
+    """Up to the peak over the first 30%, down to almost zero after (Smith, arXiv 1708.07120; cosine pieces)."""
+    if done < 0.3:
+        return 0.04 + 0.96 * (1 - math.cos(math.pi * done / 0.3)) / 2
+    return 1e-5 + (1 - 1e-5) * (1 + math.cos(math.pi * (done - 0.3) / 0.7)) / 2
+
+
+# Each gives the factor on the rate, from the share of all batches done. Pure functions: resuming needs no state.
+SCHEDULES = {
+    "one_cycle": one_cycle,
+    "constant": lambda done: 1.0,
+    "cosine": lambda done: (1 + math.cos(math.pi * done)) / 2,
+}
+LOSSES = {
+    "cross_entropy": lambda recipe, weights: nn.CrossEntropyLoss(weights, label_smoothing=recipe.label_smoothing),
+}
+
+
+@dataclass
+class Source:
+    """One part of a corpus, ready to be batched on a device.
+
+    Parameters
+    ----------
+    store : Store
+    rows : numpy.ndarray
+        Row numbers in the store, shape (clips,).
+    targets : torch.Tensor
+        Class numbers, int64, shape (clips,), on the device.
+    feature : Feature
+    device : torch.device
+    memory : int
+        Bytes that features of this part may take on the device. If they fit (and have one length) they are computed once
+        and stay there; else each batch is computed when it is needed.
+    """
+
+    store: object
+    rows: object
+    targets: torch.Tensor
+    feature: object
+    device: torch.device
+    memory: int = 1_000_000_000
+    resident: tuple | None = field(default=None, init=False)
+
+    def __post_init__(self):
+        self.extract = self.feature.build()
+        if isinstance(self.extract, nn.Module):
+            self.extract.to(self.device)
+        shape = self.feature.shape
+        if None not in shape and len(self) * math.prod(shape) * 4 <= self.memory:
+            x = torch.empty((len(self), *shape), device=self.device)
+            lengths = torch.empty(len(self), dtype=torch.int64, device=self.device)
+            for start in range(0, len(self), 256):
+                some = slice(start, start + 256)
+                x[some], lengths[some] = self.compute(self.rows[some])
+            self.resident = x, lengths
+
+    def __len__(self):
+        return len(self.rows)
+
+    @torch.no_grad()
+    def compute(self, rows):
+        """Features of some rows of the store: (x, lengths) on the device."""
+        waveforms, lengths = self.store.rows(rows, self.feature.samples)
+        waveforms = torch.from_numpy(waveforms).to(self.device, torch.float32) / 32768  # (batch, samples)
+        return self.extract(waveforms, torch.from_numpy(lengths).to(self.device))
+
+    def __getitem__(self, index):
+        """A batch: (x, lengths, targets). `index` is a CPU tensor of clip numbers."""
+        if self.resident is None:
+            x, lengths = self.compute(self.rows[index.numpy()])
+            return x, lengths, self.targets[index.to(self.device)]
+        index = index.to(self.device)
+        x, lengths = self.resident
+        return x[index], lengths[index], self.targets[index]
+
+    def batches(self, size, seed=None):
+        """Yield index tensors that cover all clips once; in an order given by `seed`, or as they are."""
+        if seed is None:
+            order = torch.arange(len(self))
+        else:
+            order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
+        return order.split(size)
+
+    def statistics(self):
+        """Mean and spread of each feature over all valid frames, shaped to broadcast against one clip."""
+        time_axis = self.feature.time_axis
+        total = square = count = 0.0
+        for index in self.batches(256):
+            x, lengths, _ = self[index]
+            mask = torch.arange(x.shape[time_axis], device=x.device) < lengths[:, None]  # (batch, frames)
+            mask = mask.view([len(x)] + [x.shape[axis] if axis == time_axis else 1 for axis in range(1, x.ndim)])
+            over = (0, time_axis)
+            kept = (x * mask).double()
+            total, square = total + kept.sum(over, True), square + kept.square().sum(over, True)
+            count = count + mask.sum()
+        mean = total / count
+        spread = (square / count - mean.square()).clamp(min=1e-8).sqrt()
+        return mean[0].float(), spread[0].float()
+
+
+@dataclass
+class Watch:
+    """What the outside sees of a training, and how it stops one. Panels and bars override the two methods."""
+
+    stop: bool = False
+
+    def batch(self, epoch, done, total):
+        """Called after each batch."""
+
+    def epoch(self, history):
+        """Called after each epoch, with the history so far (a list of dicts)."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What `fit` returns: the history, a dict per epoch; the best epoch (from 1); whether it was stopped early."""
+
+    history: list
+    best_epoch: int
+    stopped: bool
+
+
+def fit(network, train, validation, recipe, classes, seed=0, checkpoint=None, watch=None):
+    """Train a network; afterwards it holds the weights of the epoch that was best on validation.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        With `forward(x, lengths)`, on the sources' device.
+    train, validation : Source
+    recipe : Recipe
+    classes : int
+    seed : int
+        Fixes the order of the batches and dropout, epoch by epoch.
+    checkpoint : Path, optional
+        Where the state after each epoch is kept; an existing one is resumed, on the CPU to bit-identical results.
+    watch : Watch, optional
+
+    Returns
+    -------
+    Fitted
+
+    Raises
+    ------
+    LabError
+        If the loss stops being a finite number, or the checkpoint is damaged.
+    """
+    watch = watch or Watch()
+    device = train.device
+    optimiser = OPTIMISERS[recipe.optimiser](network.parameters(), recipe)
+    weights = class_weights(train.targets, classes) if recipe.class_weights else None
+    loss_of = LOSSES[recipe.loss](recipe, weights)
+    history, best = [], None  # best: (figure, -loss, epoch, weights)
+    if checkpoint is not None and checkpoint.exists():
+        history, best = load_checkpoint(checkpoint, network, optimiser)
+    total = recipe.epochs * math.ceil(len(train) / recipe.batch)
+    for epoch in range(len(history) + 1, recipe.epochs + 1):
+        started = time.perf_counter()
+        losses, right = [], torch.zeros((), dtype=torch.int64, device=device)
+        network.train()
+        with _seeded(seed, epoch, device):
+            batches = train.batches(recipe.batch, epoch_seed(seed, epoch))
+            for number, index in enumerate(batches):
+                rate = recipe.rate * SCHEDULES[recipe.schedule](((epoch - 1) * len(batches) + number) / total)
+                for group in optimiser.param_groups:
+                    group["lr"] = rate
+                x, lengths, targets = train[index]
+                with _precision(device, recipe):
+                    outputs = network(x, lengths)  # (batch, classes)
+                    loss = loss_of(outputs.float(), targets)
+                optimiser.zero_grad(set_to_none=True)
+                loss.backward()
+                if recipe.clip_norm is not None:
+                    nn.utils.clip_grad_norm_(network.parameters(), recipe.clip_norm)
+                optimiser.step()
+                losses.append(loss.detach() * len(index))  # read at the end of the epoch: a GPU need not wait for us
+                right += (outputs.argmax(1) == targets).sum()
+                watch.batch(epoch, number + 1, len(batches))
+                if watch.stop:
+                    _take_best(network, best)
+                    return Fitted(history, best[2] if best else 0, stopped=True)
+        losses = torch.stack(losses)
+        _check_finite(losses, epoch, recipe, checkpoint)
+        seconds = time.perf_counter() - started
+        logits, loss = predict(network, validation, recipe, loss_of)
+        figures = _figures(logits, validation.targets, classes)
+        history.append(
+            {
+                "epoch": epoch,
+                "rate": rate,
+                "train_loss": losses.sum().item() / len(train),
+                "train_accuracy": right.item() / len(train),
+                "validation_loss": loss,
+                **{f"validation_{name}": value for name, value in figures.items()},
+                "seconds": seconds,
+            }
+        )
+        score = (figures[recipe.select], -loss)
+        if best is None or score > best[:2]:
+            best = (*score, epoch, {name: value.detach().clone() for name, value in network.state_dict().items()})
+        if checkpoint is not None:
+            save_checkpoint(checkpoint, network, optimiser, history, best)
+        watch.epoch(history)
+    _take_best(network, best)
+    return Fitted(history, best[2], stopped=False)
+
+
+@torch.no_grad()
+def predict(network, source, recipe=None, loss_of=None, batch=512):
+    """Run a network over a source in eval mode.
+
+    Returns
+    -------
+    tuple of (torch.Tensor, float or None)
+        Scores of shape (clips, classes), float32, on the device, and the mean loss if `loss_of` is given.
+    """
+    network.eval()
+    outputs = []
+    with _precision(source.device, recipe or Recipe()):
+        for index in source.batches(batch):
+            x, lengths, _ = source[index]
+            outputs.append(network(x, lengths).float())
+    outputs = torch.cat(outputs)
+    return outputs, None if loss_of is None else loss_of(outputs, source.targets).item()
+
+
+def class_weights(targets, classes):
+    """Weight of each class, shape (classes,): the rarer, the heavier; a class without clips gets 0."""
+    counts = torch.bincount(targets, minlength=classes).float()
+    return torch.where(counts > 0, len(targets) / (counts.clamp(min=1) * (counts > 0).sum()), 0.0)
+
+
+def epoch_seed(seed, epoch):
+    """Seed of one epoch, so that an interrupted training goes on as if it never stopped."""
+    return int(digest([seed, epoch], 12), 16)
+
+
+def _figures(logits, targets, classes):
+    guess = logits.argmax(1)
+    hits = torch.bincount(targets[guess == targets], minlength=classes).double()
+    counts = torch.bincount(targets, minlength=classes).double()
+    recall = (hits / counts)[counts > 0]
+    return {"accuracy": (hits.sum() / counts.sum()).item(), "balanced_accuracy": recall.mean().item()}
+
+
+def _take_best(network, best):
+    if best is not None:
+        network.load_state_dict(best[3])
+
+
+@contextlib.contextmanager
+def _seeded(seed, epoch, device):
+    """Seed dropout for one epoch and leave the student's own random numbers as they were."""
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices):
+        torch.manual_seed(epoch_seed(seed, epoch))
+        yield
+
+
+def _precision(device, recipe):
+    if recipe.precision == "bf16":
+        return torch.autocast(device.type, torch.bfloat16)
+    return contextlib.nullcontext()
+
+
+def _check_finite(losses, epoch, recipe, checkpoint):
+    bad = (~torch.isfinite(losses)).nonzero()
+    if len(bad):
+        clip = "" if recipe.clip_norm else " or set clip_norm=1.0"
+        kept = "" if checkpoint is None else " The epochs before are kept."
+        raise LabError(
+            f"The loss became {losses[bad[0, 0]].item():g} in epoch {epoch}, batch {bad[0, 0].item() + 1}.{kept} "
+            f"Lower the rate (now {recipe.rate:g}){clip} and train again."
+        )
+
+
+def save_checkpoint(path, network, optimiser, history, best):
+    """Write the state after an epoch, whole or not at all, as tensors and JSON: no pickle."""
+    from safetensors.torch import save_file
+
+    tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
+    tensors |= {f"best.{name}": value for name, value in best[3].items()}
+    for number, state in optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser.{number}.{key}": torch.as_tensor(value) for key, value in state.items() if value is not None}
+    about = json.dumps({"history": history, "best": best[:3]})
+    with atomic_file(path) as temporary:
+        save_file({name: value.cpu().contiguous() for name, value in tensors.items()}, temporary, {"about": about})
+
+
+def load_checkpoint(path, network, optimiser):
+    """Read what `save_checkpoint` wrote into network and optimiser; return (history, best)."""
+    tensors, about = read_tensors(path)
+    about = json.loads(about["about"])
+
+    def under(prefix):
+        return {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
+
+    try:
+        network.load_state_dict(under("network."))
+    except RuntimeError as error:
+        raise LabError(f"{path} holds another network's state. Delete it, and training starts from the first epoch.") from error
+    state = {}
+    for name, value in under("optimiser.").items():
+        number, key = name.split(".", 1)
+        state.setdefault(int(number), {})[key] = value
+    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+    device = next(network.parameters()).device
+    best = {name: value.to(device) for name, value in under("best.").items()}
+    return about["history"], (*about["best"], best)
+
+
+def read_tensors(path):
+    """(tensors, metadata) of a safetensors file; anything else, a pickle above all, is refused."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise LabError(
+            f"{path} is not a whole safetensors file ({error}); a pickle is never loaded, since it can run any code. "
+            "Delete it, and training starts from the first epoch."
+        ) from error

@@ -1,0 +1,191 @@
+"""The house rules that a program can check.
+
+Who may import whom, how long a file may grow, what is never loaded, and that nothing in the repository speaks of the
+machine it was written on. Each rule is tried on something that breaks it.
+"""
+
+import ast
+import functools
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "labkit"
+ROOMS = (  # a module imports from its own room and the ones before it
+    {"errors"},
+    {"files"},
+    {"corpora"},
+    {"splits"},
+    {"audio"},
+    {"features"},
+    {"models"},
+    {"training", "metrics"},
+    {"experiment"},
+    {"runs"},
+    {"sweep"},
+    {"plots"},
+    {"widgets"},
+    {"lab", "__init__"},
+    {"notebooks"},
+    {"cli", "__main__"},
+)
+RANK = {name: rank for rank, names in enumerate(ROOMS) for name in names}
+LONGEST = 400  # lines; "about 300" is what we aim for
+UNSAFE = {"pickle", "cPickle", "dill", "cloudpickle", "shelve", "joblib", "marshal"}
+TEXT = {".py", ".md", ".toml", ".txt", ".lock", ".yml", ".yaml", ".json", ".ipynb", ".csv", ".js", ".css", ""}
+
+
+def modules():
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def rank(name):
+    assert name in RANK, f"labkit/{name} is in no room: add it to ROOMS in tests/test_house.py, after all it imports"
+    return RANK[name]
+
+
+def imports(source, place):
+    """Rooms that a module imports from, late imports included; `place`: its path below labkit, as parts."""
+    package = ("labkit", *place[:-1])
+    for node in ast.walk(ast.parse(source)):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) + 1 - node.level] if node.level else ()
+            module = ".".join((*base, *([node.module] if node.module else [])))
+            names = [f"{module}.{alias.name}" for alias in node.names] if module == "labkit" else [module]
+        for name in names:
+            first, _, rest = name.partition(".")
+            if first == "labkit":
+                room = rest.split(".")[0]
+                # `from . import start` takes a name of labkit/__init__.py, `from . import audio` a module
+                yield room if room in RANK or (PACKAGE / f"{room}.py").exists() else "__init__"
+
+
+def wrong_way(source, place):
+    """Rooms later than its own that a module imports from."""
+    own = rank(place[0].removesuffix(".py"))
+    return sorted({room for room in imports(source, place) if rank(room) > own})
+
+
+def unsafe(source):
+    """What in a program could run code out of a data file."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            module = getattr(node, "module", None) or ""
+            for name in [module, *(alias.name for alias in node.names)]:
+                if name.split(".")[0] in UNSAFE:
+                    yield f"line {node.lineno}: imports {name}"
+        elif isinstance(node, ast.Call):
+            name = ast.unparse(node.func)
+            if name in ("torch.load", "torch.jit.load") or name.endswith(".read_pickle"):
+                yield f"line {node.lineno}: calls {name}"
+            if any(word.arg == "allow_pickle" and ast.unparse(word.value) != "False" for word in node.keywords):
+                yield f"line {node.lineno}: allows pickle"
+
+
+@functools.cache
+def own_words():
+    """What would give away this very machine, as patterns; the list is made here, so no file has to name anything."""
+    words = {str(ROOT), str(Path.home()), os.path.join(tempfile.gettempdir(), "")}
+    words |= {str(ROOT.parent) + os.sep} if len(ROOT.parent.parts) > 1 else set()
+    if len(socket.gethostname()) > 7 and socket.gethostname() != "localhost":
+        words.add(socket.gethostname())
+    settings = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False
+    )
+    sources = [
+        settings.stdout,
+        *(value for name, value in os.environ.items() if re.match("PIP_|UV_|HTTPS?_PROXY", name)),
+    ]
+    for host in re.findall(r"\w+://(?:[^/@\s]*@)?([\w.-]+)", " ".join(sources)):
+        if not host.endswith(("pypi.org", "pythonhosted.org", "pytorch.org", "localhost", "127.0.0.1")):
+            words.add(host)
+    # a part of a longer path is not meant: "/lab/" in "build/lab/"
+    return [re.compile(r"(?<![\w./-])" + re.escape(word)) for word in words if len(word) > 4]
+
+
+def files():
+    """All files that are, or would be, in the repository."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    try:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("git does not list the files here (a copy without its history, or no git)")
+    return [ROOT / name for name in done.stdout.split("\0") if name and (ROOT / name).is_file()]
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_a_module_imports_only_from_rooms_before_its_own(path):
+    assert wrong_way(path.read_text(encoding="utf-8"), path.relative_to(PACKAGE).parts) == []
+
+
+@pytest.mark.parametrize(
+    "source, place, expected",
+    [
+        ("from .training import fit", ("features.py",), ["training"]),
+        ("def f():\n    from ..audio import read_audio", ("corpora", "folder.py"), ["audio"]),
+        ("from . import runs, errors", ("metrics.py",), ["runs"]),
+        ("import labkit.widgets.panel", ("audio.py",), ["widgets"]),
+        ("from labkit import start", ("audio.py",), ["__init__"]),
+        ("from .. import lab", ("widgets", "panel.py"), ["lab"]),
+        ("from . import base\nfrom .base import Corpus\nfrom ..errors import LabError", ("corpora", "a.py"), []),
+        ("from .runs import Run\nimport json", ("sweep.py",), []),
+    ],
+)
+def test_an_import_against_the_flow_is_found(source, place, expected):
+    assert wrong_way(source, place) == expected
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_no_file_grows_too_long(path):
+    lines = len(path.read_text(encoding="utf-8").splitlines())
+    assert lines <= LONGEST, f"{lines} lines: {path.name} is asking to be two"
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_nothing_loads_pickle(path):
+    assert list(unsafe(path.read_text(encoding="utf-8"))) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import pickle",
+        "from joblib import load",
+        "torch.load('x.pt', weights_only=True)",
+        "np.load('x.npy', allow_pickle=True)",
+        "pandas.read_pickle('x')",
+    ],
+)
+def test_a_line_that_loads_pickle_is_found(source):
+    assert list(unsafe(source))
+
+
+def test_no_file_speaks_of_the_machine_it_was_written_on():
+    patterns, found = own_words(), []
+    for path in files():
+        if path.suffix in TEXT and path.name != "LICENSE":
+            text = path.read_text(encoding="utf-8", errors="replace")
+            found += [f"{path.relative_to(ROOT)}: {hit[0]}" for hit in (p.search(text) for p in patterns) if hit]
+    assert found == []
+
+
+def test_the_words_of_a_machine_are_found_where_they_stand_alone():
+    text = f"saved to {ROOT / 'build'} and {Path(tempfile.gettempdir()) / 'x'}"
+    assert sum(bool(pattern.search(text)) for pattern in own_words()) >= 2
+    assert not any(pattern.search(f"see build{ROOT}") for pattern in own_words())
+
+
+def test_ruff_has_nothing_to_say():
+    command = [sys.executable, "-m", "ruff", "check", "--quiet", "--output-format", "concise", "labkit", "tests"]
+    done = subprocess.run([*command, "notebooks"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout

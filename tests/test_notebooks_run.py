@@ -1,0 +1,122 @@
+"""Executing notebooks, and storing what they show so that two runs store the same."""
+
+import os
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from labkit import notebooks
+from labkit.errors import LabError
+
+
+def save(folder, name, *sources):
+    """Write a notebook of code cells."""
+    path = folder / f"{name}.ipynb"
+    node = new_notebook(cells=[new_code_cell(source) for source in sources])
+    node.metadata["kernelspec"] = {"name": "python3", "display_name": "old", "language": "python"}
+    nbformat.write(node, path)
+    return path
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    for name in ("LABKIT_DATA", "LABKIT_SCALE", "LABKIT_BARS", "LABKIT_RESULTS", "MPLBACKEND"):
+        monkeypatch.setenv(name, "kept")  # so that monkeypatch puts back what was there
+
+
+def test_a_failing_notebook_names_its_cell_and_the_next_one_still_runs(tmp_path, capsys):
+    paths = [save(tmp_path, "00_bad", "x = 1", "x / 0", "print(x)"), save(tmp_path, "01_good", "print('fine')")]
+    seen = {}
+    bad, good = notebooks.run_all(paths, lambda path, node, outcome: seen.update({path.stem: node}))
+    assert bad.error.startswith("cell 2 of 00_bad") and "x / 0" in bad.error
+    assert bad.error.endswith("ZeroDivisionError: division by zero")
+    assert not good.error and seen["01_good"].cells[0].outputs[0].text == "fine\n"
+    assert seen["00_bad"].cells[0].execution_count == 1 and seen["00_bad"].cells[2].execution_count is None
+    printed = capsys.readouterr().out
+    assert "FAILED" in printed and "x / 0" in printed
+    assert "1 of 2 notebooks ran through" in notebooks.table([bad, good])
+
+
+def test_a_kernel_that_dies_is_a_failure_in_words(tmp_path):
+    outcome, _ = notebooks.execute(save(tmp_path, "00_dies", "import os", "os._exit(1)"))
+    assert outcome.error.startswith("cell 2") and "the kernel died" in outcome.error
+
+
+def test_a_cell_that_takes_too_long_is_a_failure_in_words(tmp_path, monkeypatch):
+    monkeypatch.setattr(notebooks, "CELL_TIMEOUT", 1)
+    outcome, _ = notebooks.execute(save(tmp_path, "00_slow", "import time; time.sleep(60)"))
+    assert "longer than 1 seconds" in outcome.error
+
+
+def test_a_notebook_runs_in_its_own_folder_and_stores_the_same_twice(tmp_path):
+    path = save(
+        tmp_path,
+        "00_same",
+        "import pathlib, sys, warnings\nprint(pathlib.Path.cwd().name)",
+        "from tqdm import tqdm\nfor _ in tqdm(range(3)): print('step')",
+        "import ipywidgets\nipywidgets.IntSlider()",
+        "warnings.warn('mind this')",
+    )
+    texts = []
+    for _ in range(2):
+        outcome, node = notebooks.execute(path)
+        assert not outcome.error
+        notebooks.write(notebooks.normalise(node), path)
+        texts.append(path.read_text(encoding="utf-8"))
+    assert texts[0] == texts[1]
+    cells = nbformat.reads(texts[0], as_version=4).cells
+    assert cells[0].outputs[0].text == f"{tmp_path.name}\n"
+    assert [output.text for output in cells[1].outputs] == ["step\nstep\nstep\n"]
+    assert cells[2].outputs == []
+    assert cells[3].outputs[0].text.startswith("UserWarning: mind this")
+    nbformat.validate(nbformat.read(path, as_version=4))
+
+
+def test_a_panel_keeps_its_picture_and_loses_its_widget():
+    data = {notebooks.WIDGET: {"model_id": "1"}, "image/png": "aGk=", "text/plain": "Panel()"}
+    node = new_notebook(cells=[new_code_cell("panel", outputs=[new_output("display_data", data=data)])])
+    (output,) = notebooks.normalise(node).cells[0].outputs
+    assert set(output.data) == {"image/png", "text/plain"}
+
+
+def test_what_changes_by_itself_is_taken_out_and_the_rest_is_kept():
+    cell = new_code_cell("1", metadata={"execution": {"iopub.execute_input": "now"}, "tags": ["mine"]})
+    node = new_notebook(cells=[cell, new_markdown_cell("Same"), new_markdown_cell("Same")])
+    node.metadata.update(widgets={"state": {}}, language_info={"name": "python", "version": "3.11.7"})
+    notebooks.normalise(node)
+    assert cell.metadata == {"tags": ["mine"]}
+    assert set(node.metadata) == {"kernelspec", "language_info"} and "version" not in node.metadata.language_info
+    before = [cell.id for cell in node.cells]
+    assert len(set(before)) == 3
+    node.cells.insert(0, new_markdown_cell("New"))
+    assert [cell.id for cell in notebooks.normalise(node).cells][1:] == before
+
+
+def test_a_web_page_has_the_pictures_description_and_leads_to_pages(tmp_path):
+    picture = new_output("display_data", data={"image/png": "aGk="}, metadata={"image/png": {"alt": "A rising line"}})
+    node = new_notebook(
+        cells=[new_code_cell("1", outputs=[picture]), new_markdown_cell("[next](01_exploration.ipynb)")]
+    )
+    notebooks.write_html(node, tmp_path / "00.html")
+    text = (tmp_path / "00.html").read_text(encoding="utf-8")
+    assert 'alt="A rising line"' in text and 'href="01_exploration.html"' in text
+
+
+def test_notebooks_are_found_by_name_or_number(tmp_path):
+    first, second = save(tmp_path, "00_one"), save(tmp_path, "01_two")
+    assert notebooks.find([], tmp_path) == [first, second]
+    assert notebooks.find(["01"], tmp_path) == [second]
+    assert notebooks.find(["notebooks/00_one.ipynb", "00"], tmp_path) == [first]
+    with pytest.raises(LabError, match="no notebook called '07'.*00_one, 01_two"):
+        notebooks.find(["07"], tmp_path)
+    with pytest.raises(LabError, match="no notebooks in"):
+        notebooks.find([], tmp_path / "empty")
+
+
+def test_what_the_user_set_stays(monkeypatch, environment):
+    monkeypatch.setenv("LABKIT_DATA", "real")
+    monkeypatch.delenv("LABKIT_SCALE")
+    notebooks.set_environment(LABKIT_RESULTS="somewhere else")
+    assert os.environ["LABKIT_DATA"] == "real" and os.environ["LABKIT_RESULTS"] == "kept"
+    assert os.environ["LABKIT_SCALE"] == "lab" and "MPLBACKEND" not in os.environ
