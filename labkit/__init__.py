@@ -9,8 +9,8 @@ from importlib import import_module
 
 __version__ = "0.1.0"
 
-# Names a notebook uses, and the room each lives in. They load on first use: `python -m labkit check` must also run where
-# torch does not.
+# Names a notebook uses, and the room each lives in. They load on first use: `python -m labkit check` must
+# also run where torch does not.
 _ROOMS = {
     "start": "lab",
     "Experiment": "experiment",
@@ -26,8 +26,11 @@ _ROOMS = {
     "count_parameters": "models",
     "Recipe": "training",
     "train": "runs",
-    "records": "runs",
-    "table": "runs",
+    "records": "records",
+    "table": "records",
+    "summary": "records",
+    "Grid": "sweep",
+    "sweep": "sweep",
     "read_audio": "audio",
     "resample": "audio",
     "open_store": "audio",

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from filelock import FileLock
 
-from .errors import LabError, LabWarning
+from .errors import LabError, LabWarning, choose
 from .files import atomic_folder, cache, digest, need_disk, read_json, write_json
 
 STORE_VERSION = 1
@@ -41,7 +41,9 @@ def read_audio(path, rate=None):
     import soundfile
 
     if not Path(path).is_file():
-        raise LabError(f"There is no file {path}. Check the name, or run `python -m labkit check` to see what is found.")
+        raise LabError(
+            f"There is no file {path}. Check the name, or run `python -m labkit check` to see what is found."
+        )
     try:
         samples, native = soundfile.read(path, dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, RuntimeError) as error:
@@ -126,7 +128,10 @@ class Store:
         """
         rows = self.index.index.get_indexer(paths)
         if (rows < 0).any():
-            raise LabError(f"{np.asarray(paths)[rows < 0][0]} is not in the store {self.folder.name}. Open the store of its corpus.")
+            raise LabError(
+                f"{np.asarray(paths)[rows < 0][0]} is not in the store {self.folder.name}. "
+                "Open the store of its corpus."
+            )
         return self.rows(rows, samples)
 
     def rows(self, rows, samples=None):
@@ -175,15 +180,17 @@ def open_store(corpus, rate=None, progress=True):
                 if not folder.is_dir():
                     if any(other.is_dir() for other in folder.parent.glob(f"{stem}-*")):
                         warnings.warn(
-                            f"Files of {corpus.name} were written again since its waveform store was built; building a new "
-                            "one. `python -m labkit stores --remove` drops the old one.",
+                            f"Files of {corpus.name} were written again since its waveform store was built; "
+                            "building a new one. `python -m labkit stores --remove` drops the old one.",
                             LabWarning,
                             stacklevel=2,
                         )
                     _clear_abandoned(folder.parent, stem)
                     _build(corpus, rate, folder, progress)
         except PermissionError as error:
-            raise LabError(f"Could not write below {folder.parent}. Set LABKIT_CACHE to a folder you may write to.") from error
+            raise LabError(
+                f"Could not write below {folder.parent}. Set LABKIT_CACHE to a folder you may write to."
+            ) from error
     return _open(folder)
 
 
@@ -207,7 +214,9 @@ def _build(corpus, rate, folder, progress):
     need_disk(folder.parent, 2 * rate * seconds, f"The waveform store of {corpus.name}")
     lengths, problems = [], {}
     adapted = {"resampled": [], "mixed to one channel": [], "clipped at full scale": [], "silent, and kept": []}
-    bar = tqdm(total=len(paths), unit="clip", desc=f"reading {corpus.name}", disable=not (progress and bars()), leave=False)
+    bar = tqdm(
+        total=len(paths), unit="clip", desc=f"reading {corpus.name}", disable=not (progress and bars()), leave=False
+    )
     # Threads suffice: libsndfile and soxr work outside Python's lock. Chunks keep little audio in flight.
     with atomic_folder(folder) as temporary, ThreadPoolExecutor(os.cpu_count()) as pool, bar:
         with open(temporary / "audio.int16", "wb") as file:
@@ -291,3 +300,24 @@ def stores():
             size = sum(file.stat().st_size for file in folder.iterdir())
             rows.append((folder, size, folder.stat().st_mtime))
     return rows
+
+
+def outdated():
+    """Stores of a corpus and rate that a newer store of the same replaces; their folders."""
+    newest = {}
+    for folder, _, _ in sorted(stores(), key=lambda row: row[2]):
+        newest[folder.name.rsplit("-", 2)[0]] = folder
+    return [folder for folder, _, _ in stores() if folder not in newest.values()]
+
+
+def remove_store(name):
+    """Remove one waveform store by its folder's name; returns the bytes freed."""
+    sizes = {folder.name: (folder, size) for folder, size, _ in stores()}
+    folder, size = choose(name, sizes, "waveform store")
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:  # Windows keeps files that a kernel has open
+        raise LabError(
+            f"{folder} is in use ({error.strerror}). Close the notebooks that use it and try again."
+        ) from error
+    return size

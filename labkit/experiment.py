@@ -59,7 +59,9 @@ class Target:
         table = dict(self.classes) if self.classes else {name: name for name in sorted(value.unique())}
         label = value.map(table)
         out = int(label.isna().sum())
-        note = (f"{out} clips of {corpus.name} have a {self.column} outside the class table and are left out.",) * (out > 0)
+        note = (f"{out} clips of {corpus.name} have a {self.column} outside the class table and are left out.",) * (
+            out > 0
+        )
         return corpus.with_clips(
             corpus.clips.assign(label=label)[label.notna()],
             labels=tuple(dict.fromkeys(table.values())),
@@ -141,7 +143,8 @@ class Experiment:
         return replace(self, **values)
 
     def __str__(self):
-        return f"{self.model.name} {dict(self.model.options) or ''} on {_name(self.feature)}, seed {self.seed}".replace("  ", " ")
+        options = ", ".join(f"{key}={value}" for key, value in self.model.options)
+        return f"{self.model.name}{f' ({options})' if options else ''} on {_name(self.feature)}, seed {self.seed}"
 
 
 def _name(feature):
@@ -174,4 +177,6 @@ def _make(kind, values, what):
     try:
         return kind(**{key: _frozen(value) for key, value in values.items()})
     except TypeError as error:
-        raise LabError(f"The settings {values} of {what} do not fit ({error}). Compare them with help({kind.__name__}).") from error
+        raise LabError(
+            f"The settings {values} of {what} do not fit ({error}). Compare them with help({kind.__name__})."
+        ) from error

@@ -271,7 +271,14 @@ class SpectralExtractor(nn.Module):
         """|STFT|^2, shape (batch, frames, frequencies)."""
         feature = self.feature
         spectrum = torch.stft(
-            waveforms, feature.fft, feature.hop, feature.window, self.window, center=True, pad_mode="constant", return_complex=True
+            waveforms,
+            feature.fft,
+            feature.hop,
+            feature.window,
+            self.window,
+            center=True,
+            pad_mode="constant",
+            return_complex=True,
         )
         return torch.view_as_real(spectrum).square().sum(-1).transpose(1, 2)
 
@@ -295,15 +302,21 @@ def mel_filters(feature):
             warnings.simplefilter("ignore")  # torchaudio's own warning does not say what would work
             top = feature.f_max or feature.sample_rate / 2
             return F.melscale_fbanks(
-                feature.fft // 2 + 1, feature.f_min, top, bands, feature.sample_rate, feature.mel_norm, feature.mel_scale
+                feature.fft // 2 + 1,
+                feature.f_min,
+                top,
+                bands,
+                feature.sample_rate,
+                feature.mel_norm,
+                feature.mel_scale,
             )
 
     filters = make(feature.n_mels)
     if empty := int((filters.amax(0) == 0).sum()):
         works = next(bands for bands in range(feature.n_mels, 0, -1) if (make(bands).amax(0) > 0).all())
         warnings.warn(
-            f"{empty} of {feature.n_mels} mel bands are empty: n_fft {feature.fft} at {feature.sample_rate} Hz is too coarse "
-            f"for them. At most {works} bands work; or take a longer n_fft.",
+            f"{empty} of {feature.n_mels} mel bands are empty: n_fft {feature.fft} at {feature.sample_rate} Hz is too "
+            f"coarse for them. At most {works} bands work; or take a longer n_fft.",
             LabWarning,
             stacklevel=3,
         )

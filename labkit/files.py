@@ -135,5 +135,6 @@ def need_disk(folder, size, what):
     if free < 1.1 * size:
         raise LabError(
             f"{what} needs {size / 1e9:.2f} GB in {folder}, but only {free / 1e9:.2f} GB are free. "
-            "Free some space (`python -m labkit stores --remove` drops old waveform stores) or set LABKIT_DATA and LABKIT_CACHE to another disk."
+            "Free some space (`python -m labkit stores --remove` drops old waveform stores) "
+            "or set LABKIT_DATA and LABKIT_CACHE to another disk."
         )

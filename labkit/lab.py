@@ -17,9 +17,7 @@ from .corpora import Corpus
 from .errors import LabError, LabWarning, choose
 from .files import home
 
-BANNER = (
-    "These voices are made by a program. Numbers here show that the code works, not how well it recognises people."
-)
+BANNER = "These voices are made by a program. Numbers here show that the code works, not how well it recognises people."
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,12 +98,20 @@ def start(chapter, corpus="speech_commands", data="auto", scale="lab", seed=0, d
     data = os.environ.get("LABKIT_DATA") or data
     device = settle(device)
     random.seed(seed)
-    np.random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 (for code of a student's own that uses the old interface)
     torch.manual_seed(seed)
     warnings.formatwarning = _short_warning
     plots.set_style()
     opened = corpora.find(corpus, data, scale)
-    lab = Lab(chapter, opened, scale, seed, device, _folder("LABKIT_FIGURES", "figures"), _folder("LABKIT_RESULTS", "results/local"))
+    lab = Lab(
+        chapter,
+        opened,
+        scale,
+        seed,
+        device,
+        _folder("LABKIT_FIGURES", "figures"),
+        _folder("LABKIT_RESULTS", "results/local"),
+    )
     print(f"{chapter}: scale {scale!r}, seed {seed}, on {runs.device_name(device)}, torch {torch.__version__}")
     print(f"data: {opened}")
     print(f"results: {_short(lab.results)}, figures: {_short(lab.figures)}")
@@ -131,15 +137,17 @@ def settle(device="auto"):
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
-        raise LabError(f"The device {device!r} cannot be used ({reason}). Use device='auto' or device='cpu'.") from error
+        raise LabError(
+            f"The device {device!r} cannot be used ({reason}). Use device='auto' or device='cpu'."
+        ) from error
     return device
 
 
 def keep_memory():
     """Tell glibc to keep freed memory instead of returning it to the system; returns whether it did.
 
-    A training step frees and takes the same large blocks again and again, and each return costs page faults: a step of a
-    recurrent layer takes about a third less time so. Elsewhere than on Linux with glibc nothing is done.
+    A training step frees and takes the same large blocks again and again, and each return costs page faults: a step
+    of a recurrent layer takes about a third less time so. Elsewhere than on Linux with glibc nothing is done.
     """
     if sys.platform != "linux" or platform.libc_ver()[0] != "glibc":
         return False

@@ -61,14 +61,16 @@ def confusion(predictions, labels):
         Clips; a row per true label, a column per predicted one.
     """
     table = pd.crosstab(predictions.label, predictions.predicted)
-    return table.reindex(index=labels, columns=labels, fill_value=0).rename_axis("true").rename_axis("predicted", axis=1)
+    return (
+        table.reindex(index=labels, columns=labels, fill_value=0).rename_axis("true").rename_axis("predicted", axis=1)
+    )
 
 
 def speaker_interval(tables, others=None, draws=10_000, seed=0, level=0.95):
     """Accuracy, or a difference in accuracy, with its bootstrap interval over speakers.
 
-    Clips of one speaker stand and fall together, so speakers are drawn, not clips (Efron and Tibshirani, 1993, ch. 8). For
-    a difference, both sides are read on the same drawn speakers.
+    Clips of one speaker stand and fall together, so speakers are drawn, not clips (Efron and Tibshirani, 1993, ch. 8).
+    For a difference, both sides are read on the same drawn speakers.
 
     Parameters
     ----------
@@ -88,7 +90,9 @@ def speaker_interval(tables, others=None, draws=10_000, seed=0, level=0.95):
     if others is not None:
         other, _ = _right(others)
         if not right.index.equals(other.index):
-            raise LabError("The two sides were tested on different clips, so they cannot be compared. Test both on the same split.")
+            raise LabError(
+                "The two sides were tested on different clips, so they cannot be compared. Test both on the same split."
+            )
         right = right - other
     sums = right.groupby(speakers).agg(["sum", "count"])
     if len(sums) < 2:
@@ -124,7 +128,10 @@ def verdict(interval, first="the first", second="the second"):
     'GRU minus LSTM: +1.0 points [-1.0, +3.0] over 112 speakers and 3 seeds: no difference shown.'
     """
     numbers = "{:+.1f} points [{:+.1f}, {:+.1f}]".format(*(100 * interval[key] for key in ("mean", "low", "high")))
-    shown = "no difference shown" if interval["low"] <= 0 <= interval["high"] else (
-        f"{first if interval['mean'] > 0 else second} is ahead"
+    shown = (
+        "no difference shown"
+        if interval["low"] <= 0 <= interval["high"]
+        else (f"{first if interval['mean'] > 0 else second} is ahead")
     )
-    return f"{first} minus {second}: {numbers} over {interval['speakers']} speakers and {interval['seeds']} seeds: {shown}."
+    over = f"{interval['speakers']} speakers and {interval['seeds']} seeds"
+    return f"{first} minus {second}: {numbers} over {over}: {shown}."

@@ -15,6 +15,7 @@ from torch import nn
 
 from . import metrics
 from .audio import open_store
+from .checkpoints import read_tensors
 from .corpora.base import PARTS
 from .errors import LabError, LabWarning
 from .experiment import SCHEMA, Experiment
@@ -22,7 +23,7 @@ from .features import Normalise
 from .files import atomic_file, read_json, write_json
 from .models import count_parameters
 from .splits import LEAKY, split
-from .training import Source, fit, predict, read_tensors
+from .training import Source, fit, predict
 
 
 class Classifier(nn.Module):
@@ -44,8 +45,8 @@ class Run:
     Parameters
     ----------
     folder : Path
-        Holds `run.json` and `validation.csv.gz`; `test.json` and `test.csv.gz` once tested; `weights.safetensors`, unless it
-        is a committed record.
+        Holds `run.json` and `validation.csv.gz`; `test.json` and `test.csv.gz` once tested; `weights.safetensors`,
+        unless it is a committed record.
     record : dict
         Contents of `run.json`.
     corpus : Corpus, optional
@@ -118,9 +119,15 @@ class Run:
         """The trained network, in eval mode on its device."""
         weights = self.folder / "weights.safetensors"
         if not weights.exists():
-            raise LabError(f"Run {self.id} is a record without weights. Train it with labkit.train(run.experiment, ...) first.")
+            raise LabError(
+                f"Run {self.id} is a record without weights. Train it with labkit.train(run.experiment, ...) first."
+            )
         tensors, _ = read_tensors(weights)
-        shape = tuple(tensors[f"front.{name}"] for name in ("mean", "spread")) if self.experiment.feature.normalise else None
+        shape = (
+            tuple(tensors[f"front.{name}"] for name in ("mean", "spread"))
+            if self.experiment.feature.normalise
+            else None
+        )
         network = self.experiment.model.build(self.experiment.feature.shape, len(self.labels))
         network = Classifier(shape, self.experiment.feature.normalise, network)
         network.load_state_dict(tensors)
@@ -174,7 +181,7 @@ def train(experiment, corpus, results, device="cpu", watch=None, memory=1_000_00
     folder = Path(results) / corpus.name / f"{experiment.model.name}-{run_id}"
     corpus = split(corpus, experiment.split)
     if (folder / "run.json").exists():
-        return Run(folder, _read(folder), corpus, device)
+        return Run(folder, read_record(folder), corpus, device)
     lock = FileLock(Path(results) / ".locks" / f"{run_id}.lock")
     lock_file = Path(lock.lock_file)
     try:
@@ -188,7 +195,7 @@ def train(experiment, corpus, results, device="cpu", watch=None, memory=1_000_00
         lock.acquire()
     try:
         if (folder / "run.json").exists():  # the other kernel finished it
-            return Run(folder, _read(folder), corpus, device)
+            return Run(folder, read_record(folder), corpus, device)
         return _train(experiment, corpus, run_id, folder, device, watch, memory)
     finally:
         lock.release()
@@ -199,7 +206,9 @@ def _train(experiment, corpus, run_id, folder, device, watch, memory):
     if store.problems:
         corpus = corpus.without(store.problems)
         warnings.warn(corpus.skipped[-1], LabWarning, stacklevel=3)
-    train_part, validation_part = (source(corpus, part, experiment.feature, device, memory, store) for part in PARTS[:2])
+    train_part, validation_part = (
+        source(corpus, part, experiment.feature, device, memory, store) for part in PARTS[:2]
+    )
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(experiment.seed)
         network = experiment.model.build(experiment.feature.shape, len(corpus.labels))
@@ -207,7 +216,9 @@ def _train(experiment, corpus, run_id, folder, device, watch, memory):
     normalise = experiment.feature.normalise
     network = Classifier(train_part.statistics() if normalise else None, normalise, network).to(device)
     checkpoint = folder / "checkpoint.safetensors"
-    fitted = fit(network, train_part, validation_part, experiment.recipe, len(corpus.labels), experiment.seed, checkpoint, watch)
+    fitted = fit(
+        network, train_part, validation_part, experiment.recipe, len(corpus.labels), experiment.seed, checkpoint, watch
+    )
     if fitted.stopped:
         return None
     speakers = sorted(corpus.part("train").speaker.unique())
@@ -215,7 +226,12 @@ def _train(experiment, corpus, run_id, folder, device, watch, memory):
         "id": run_id,
         "schema": SCHEMA,
         "experiment": experiment.to_dict(),
-        "corpus": {"name": corpus.name, "fingerprint": corpus.fingerprint, "synthetic": corpus.synthetic, "licence": corpus.licence},
+        "corpus": {
+            "name": corpus.name,
+            "fingerprint": corpus.fingerprint,
+            "synthetic": corpus.synthetic,
+            "licence": corpus.licence,
+        },
         "protocol": corpus.protocol,
         "clips": {part: len(corpus.part(part)) for part in PARTS},
         "speakers": {part: corpus.part(part).speaker.nunique() for part in PARTS},
@@ -228,7 +244,9 @@ def _train(experiment, corpus, run_id, folder, device, watch, memory):
         "seconds_per_epoch": float(pd.DataFrame(fitted.history).seconds.median()),
         "device": device_name(device),
         "date": time.strftime("%Y-%m-%d"),
-        "command": " ".join(["python -m labkit", *sys.argv[1:]]) if sys.argv[0].endswith("__main__.py") else "labkit.train",
+        "command": " ".join(["python -m labkit", *sys.argv[1:]])
+        if sys.argv[0].endswith("__main__.py")
+        else "labkit.train",
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
         "skipped": list(corpus.skipped) + list(store.notes),
         "training_speakers": speakers,
@@ -260,10 +278,14 @@ def _evaluate(run, part, corpus=None):
     """(predictions per clip, scores) of a run on one part of its own corpus or of another."""
     corpus = corpus or run.corpus
     if corpus is None:
-        raise LabError(f"Run {run.id} was read without its corpus. Call labkit.train(run.experiment, ...) to have both.")
+        raise LabError(
+            f"Run {run.id} was read without its corpus. Call labkit.train(run.experiment, ...) to have both."
+        )
     if unknown := set(corpus.labels) - set(run.labels):
         corpus = corpus.only(labels=[label for label in run.labels if label in corpus.labels])
-        warnings.warn(f"{len(unknown)} labels of {corpus.name} are unknown to this run and left out.", LabWarning, stacklevel=3)
+        warnings.warn(
+            f"{len(unknown)} labels of {corpus.name} are unknown to this run and left out.", LabWarning, stacklevel=3
+        )
     corpus = corpus.with_clips(corpus.clips, labels=run.labels)
     refuse_training_speakers(run, corpus.part(part))
     clips = source(corpus, part, run.experiment.feature, run.device)
@@ -282,8 +304,8 @@ def refuse_training_speakers(run, clips):
     known = set(run.record["training_speakers"]) & set(clips.speaker)
     if known and run.record["protocol"] not in LEAKY:
         raise LabError(
-            f"{len(known)} of these speakers were trained on by run {run.id} ({sorted(known)[0]} for one), so this would measure "
-            "memory, not recognition. Test on other speakers, or study the leak with the split 'by_clip_leaky'."
+            f"{len(known)} of these speakers were trained on by run {run.id} ({sorted(known)[0]} for one), so this "
+            "would measure memory, not recognition. Test on other speakers, or study the leak with the split 'by_clip_leaky'."
         )
 
 
@@ -294,50 +316,14 @@ def device_name(device):
     return f"{'Apple GPU' if device.type == 'mps' else 'CPU'} ({platform.machine()}, {torch.get_num_threads()} threads)"
 
 
-def _read(folder):
-    return read_json(folder / "run.json", f"Delete {folder / 'run.json'} and run again: training takes up where it can.")
+def read_record(folder):
+    """Contents of a run's `run.json`."""
+    return read_json(
+        folder / "run.json", f"Delete {folder / 'run.json'} and run again: training takes up where it can."
+    )
 
 
 def _write_table(path, table):
     with atomic_file(path) as temporary:
         # a fixed time in the header, so that the same table is the same file
         table.to_csv(temporary, index=False, compression={"method": "gzip", "mtime": 0}, lineterminator="\n")
-
-
-def records(folder):
-    """All runs below a folder, read without their corpora."""
-    return [Run(path.parent, _read(path.parent)) for path in sorted(Path(folder).rglob("run.json"))]
-
-
-def table(runs, part="validation"):
-    """Runs as a table of results: what was measured, on what, beside chance and majority.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row per run; `part` says which part the scores are of. Runs that were not tested are left out of "test".
-    """
-    rows = []
-    for run in runs:
-        if part == "test" and not run.tested:
-            continue
-        figures = run.validation if part == "validation" else run.test()
-        record = run.record
-        rows.append(
-            {
-                "run": run.id,
-                "corpus": record["corpus"]["name"] + (" (synthetic)" if run.synthetic else ""),
-                "split": record["protocol"],
-                "part": part,
-                "feature": type(run.experiment.feature).__name__,
-                "model": str(run.experiment.model),
-                "seed": run.experiment.seed,
-                **{key: figures[key] for key in ("clips", "accuracy", "balanced_accuracy", "macro_f1", "chance", "majority")},
-                "parameters": record["parameters"],
-                "epochs": len(record["history"]),
-                "s_per_epoch": record["seconds_per_epoch"],
-                "device": record["device"],
-                "date": record["date"],
-            }
-        )
-    return pd.DataFrame(rows)

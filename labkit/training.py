@@ -1,7 +1,6 @@
 """The training loop: one for all chapters."""
 
 import contextlib
-import json
 import math
 import time
 from dataclasses import dataclass, field
@@ -9,8 +8,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
+from .checkpoints import load_checkpoint, save_checkpoint
 from .errors import LabError, choose
-from .files import atomic_file, digest
+from .files import digest
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,9 @@ class Recipe:
         choose(self.select, dict.fromkeys(("accuracy", "balanced_accuracy")), "figure to select by")
         choose(self.precision, dict.fromkeys(("float32", "bf16")), "precision")
         if self.epochs < 1 or self.batch < 1 or not 0 < self.rate < math.inf:
-            raise LabError(f"epochs={self.epochs}, batch={self.batch}, rate={self.rate}: each must be above zero. Change these.")
+            raise LabError(
+                f"epochs={self.epochs}, batch={self.batch}, rate={self.rate}: each must be above zero. Change these."
+            )
 
 
 OPTIMISERS = {
@@ -105,8 +107,8 @@ class Source:
     feature : Feature
     device : torch.device
     memory : int
-        Bytes that features of this part may take on the device. If they fit (and have one length) they are computed once
-        and stay there; else each batch is computed when it is needed.
+        Bytes that features of this part may take on the device. If they fit (and have one length) they are computed
+        once and stay there; else each batch is computed when it is needed.
     """
 
     store: object
@@ -348,52 +350,3 @@ def _check_finite(losses, epoch, recipe, checkpoint):
             f"The loss became {losses[bad[0, 0]].item():g} in epoch {epoch}, batch {bad[0, 0].item() + 1}.{kept} "
             f"Lower the rate (now {recipe.rate:g}){clip} and train again."
         )
-
-
-def save_checkpoint(path, network, optimiser, history, best):
-    """Write the state after an epoch, whole or not at all, as tensors and JSON: no pickle."""
-    from safetensors.torch import save_file
-
-    tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
-    tensors |= {f"best.{name}": value for name, value in best[3].items()}
-    for number, state in optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser.{number}.{key}": torch.as_tensor(value) for key, value in state.items() if value is not None}
-    about = json.dumps({"history": history, "best": best[:3]})
-    with atomic_file(path) as temporary:
-        save_file({name: value.cpu().contiguous() for name, value in tensors.items()}, temporary, {"about": about})
-
-
-def load_checkpoint(path, network, optimiser):
-    """Read what `save_checkpoint` wrote into network and optimiser; return (history, best)."""
-    tensors, about = read_tensors(path)
-    about = json.loads(about["about"])
-
-    def under(prefix):
-        return {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
-
-    try:
-        network.load_state_dict(under("network."))
-    except RuntimeError as error:
-        raise LabError(f"{path} holds another network's state. Delete it, and training starts from the first epoch.") from error
-    state = {}
-    for name, value in under("optimiser.").items():
-        number, key = name.split(".", 1)
-        state.setdefault(int(number), {})[key] = value
-    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
-    device = next(network.parameters()).device
-    best = {name: value.to(device) for name, value in under("best.").items()}
-    return about["history"], (*about["best"], best)
-
-
-def read_tensors(path):
-    """(tensors, metadata) of a safetensors file; anything else, a pickle above all, is refused."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, "pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}
-    except (SafetensorError, OSError) as error:
-        raise LabError(
-            f"{path} is not a whole safetensors file ({error}); a pickle is never loaded, since it can run any code. "
-            "Delete it, and training starts from the first epoch."
-        ) from error

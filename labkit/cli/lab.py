@@ -17,7 +17,7 @@ def main(args):
     paths = notebooks.find(args.notebooks)
     if not os.environ.get("LABKIT_RESULTS"):
         shutil.rmtree(build / "results", ignore_errors=True)  # training really happens, each time
-    notebooks.set_environment(LABKIT_RESULTS=build / "results")
+    notebooks.set_environment(LABKIT_RESULTS=build / "results", LABKIT_FIGURES=build / "figures")
     make_corpora()
 
     def keep(path, node, outcome):

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 
 from .. import notebooks
 from ..files import home
@@ -48,7 +49,7 @@ def main(args):
     with tempfile.TemporaryDirectory(prefix="labkit-", ignore_cleanup_errors=True) as results:
         # a test means the same whatever the user works with: small, synthetic, and trained anew
         os.environ.update(LABKIT_DATA="synthetic", LABKIT_SCALE="lab", LABKIT_RESULTS=results)
-        notebooks.set_environment(LABKIT_THREADS=threads(cores()))
+        notebooks.set_environment(LABKIT_THREADS=threads(cores()), LABKIT_FIGURES=Path(results) / "figures")
         # numpy, torch and their kernels each read this when they start
         os.environ.setdefault("OMP_NUM_THREADS", os.environ["LABKIT_THREADS"])
         make_corpora()

@@ -67,7 +67,9 @@ class Corpus:
             raise LabError(f"{self.name} lists {twice} twice. Each clip may have one row: remove the second.")
         unknown = sorted(set(self.clips.label) - set(self.labels))
         if unknown:
-            raise LabError(f"{self.name} has clips of {unknown[:5]}, which are not among its labels. Add them to `labels`.")
+            raise LabError(
+                f"{self.name} has clips of {unknown[:5]}, which are not among its labels. Add them to `labels`."
+            )
         bad = sorted(set(self.clips.split) - set(PARTS))
         if bad:
             raise LabError(f"{self.name} has clips in the parts {bad[:5]}. A clip is in one of {PARTS}.")

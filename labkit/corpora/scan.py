@@ -40,8 +40,8 @@ def scan(root, paths):
     Returns
     -------
     pandas.DataFrame
-        One row per path, in the same order: `path`, `seconds`, `rate` (Hz), `channels`, `bytes`, and `problem`: None, or
-        in words why the file cannot be used. The table is kept until a file's size or time changes.
+        One row per path, in the same order: `path`, `seconds`, `rate` (Hz), `channels`, `bytes`, and `problem`: None,
+        or in words why the file cannot be used. The table is kept until a file's size or time changes.
     """
     root = Path(root)
     listing = []

@@ -53,7 +53,9 @@ def load(root):
         listed = _read_list(root / name)
         table.loc[table.path.isin(listed), "split"] = part
         if absent := len(listed) - (table.split == part).sum():
-            notes.append(f"{root.name}: {name} names {absent} files that are not here; the {part} part is what is here.")
+            notes.append(
+                f"{root.name}: {name} names {absent} files that are not here; the {part} part is what is here."
+            )
     return Corpus(
         name=root.name,
         root=root,

@@ -69,13 +69,13 @@ class Recurrent(nn.Module):
         return self.linear(self.dropout(vector))  # (batch, classes)
 
     def frames(self, x, lengths):
-        """Output of the last recurrent layer at each frame: (batch, frames, hidden), or twice as wide in two directions."""
+        """Output of the last recurrent layer at each frame: (batch, frames, hidden or twice that)."""
         for number, layer in enumerate(self.forwards):
             x = self.dropout(x) if number else x
             outputs = layer(x)[0]  # padding comes after all that matters
             if self.backwards:
-                # A backward layer is a layer that reads the clip from its end; turned round, padding comes last here too.
-                # (torch's own packed sequences do the same, two to four times slower on a CPU.)
+                # A backward layer reads the clip from its end; turned round, padding comes last here too.
+                # (torch's own packed sequences do the same, up to four times slower on a CPU.)
                 backward = reverse(self.backwards[number](reverse(x, lengths))[0], lengths)
                 outputs = torch.cat([outputs, backward], dim=-1)
             x = outputs

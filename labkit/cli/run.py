@@ -1,0 +1,48 @@
+"""`python -m labkit run SETTINGS`: train what a settings file describes, choose on validation, test the chosen one."""
+
+import os
+from pathlib import Path
+
+from ..files import home
+
+
+def add_arguments(parser):
+    parser.add_argument(
+        "settings", type=Path, help="JSON file with base, axes and seeds, such as results/recurrent.json"
+    )
+    parser.add_argument(
+        "--data", default=os.environ.get("LABKIT_DATA") or "auto", help="auto, real, synthetic or a folder"
+    )
+    parser.add_argument("--scale", default=os.environ.get("LABKIT_SCALE") or "lab", choices=("lab", "full"))
+    parser.add_argument("--results", type=Path, default=None, help="where records go (default: results/local)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps")
+    parser.add_argument(
+        "--test", choices=("chosen", "all", "none"), default="chosen", help="which runs to test (default: chosen)"
+    )
+
+
+def main(args):
+    from ..lab import settle
+    from ..plots import TrainingBar
+    from ..records import in_words, summary
+    from ..sweep import Grid, best, open_corpus, sweep
+
+    grid = Grid.read(args.settings)
+    experiments = grid.experiments()
+    device = settle(args.device)
+    corpus = open_corpus(grid.base, args.data, args.scale)
+    print(corpus)
+    for note in corpus.skipped:
+        print(f"note: {note}")
+    results = args.results or Path(os.environ.get("LABKIT_RESULTS") or home() / "results" / "local")
+    runs, failed = sweep(experiments, corpus, results, device, lambda experiment: TrainingBar(str(experiment)))
+    chosen = best(runs)
+    for run in {"chosen": chosen, "all": runs, "none": []}[args.test]:
+        run.test()
+    print("\nValidation chose:")
+    for row in summary(chosen).to_dict("records"):
+        print(in_words(row))
+    print(f"\nAll {len(runs)} records are in {results}. `python -m labkit results {results}` shows them as a table.")
+    if failed:
+        print(f"{len(failed)} of {len(experiments)} members failed: see FAILED above.")
+    return int(bool(failed))
