@@ -1,5 +1,6 @@
 """Reading and resampling sound, and the packed store that holds a corpus ready for batches."""
 
+import glob
 import os
 import shutil
 import warnings
@@ -109,8 +110,7 @@ class Store:
 
     def clip(self, path):
         """One clip, float32 between -1 and 1, shape (samples,)."""
-        offset, length = self.index.loc[path, ["offset", "length"]]
-        return self.audio[offset : offset + length].astype(np.float32) / SCALE
+        return self.batch([path])[0][0].astype(np.float32) / SCALE
 
     def batch(self, paths, samples=None):
         """Several clips, zero-padded at the end to one length.
@@ -178,7 +178,7 @@ def open_store(corpus, rate=None, progress=True):
             lock = FileLock(folder.parent / f"{stem}.lock")
             with lock:
                 if not folder.is_dir():
-                    if any(other.is_dir() for other in folder.parent.glob(f"{stem}-*")):
+                    if any(other.is_dir() for other in folder.parent.glob(f"{glob.escape(stem)}-*")):
                         warnings.warn(
                             f"Files of {corpus.name} were written again since its waveform store was built; "
                             "building a new one. `python -m labkit stores --remove` drops the old one.",
@@ -187,7 +187,7 @@ def open_store(corpus, rate=None, progress=True):
                         )
                     _clear_abandoned(folder.parent, stem)
                     _build(corpus, rate, folder, progress)
-        except PermissionError as error:
+        except OSError as error:
             raise LabError(
                 f"Could not write below {folder.parent}. Set LABKIT_CACHE to a folder you may write to."
             ) from error
@@ -195,13 +195,16 @@ def open_store(corpus, rate=None, progress=True):
 
 
 def _open(folder):
-    about = read_json(folder / "about.json", f"Delete {folder} and run again.")
-    index = pd.read_csv(folder / "index.csv", keep_default_na=False).set_index("path")
-    length = int(index.length.sum())
-    if (folder / "audio.int16").stat().st_size != 2 * max(length, 1):
-        raise LabError(f"The waveform store {folder} is damaged. Delete it and run again.")
-    audio = np.memmap(folder / "audio.int16", np.int16, "r", shape=(max(length, 1),))
-    return Store(folder, about["rate"], audio, index, about["problems"], tuple(about["notes"]))
+    try:
+        about = read_json(folder / "about.json", f"Delete {folder} and run again.")
+        index = pd.read_csv(folder / "index.csv", keep_default_na=False).set_index("path")
+        length = int(index.length.sum())
+        if (folder / "audio.int16").stat().st_size != 2 * max(length, 1):
+            raise ValueError(f"audio.int16 does not hold the {length} samples of index.csv")
+        audio = np.memmap(folder / "audio.int16", np.int16, "r", shape=(max(length, 1),))
+        return Store(folder, about["rate"], audio, index, about["problems"], tuple(about["notes"]))
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        raise LabError(f"The waveform store {folder} is damaged ({error}). Delete it and run again.") from error
 
 
 def _build(corpus, rate, folder, progress):
@@ -240,6 +243,9 @@ def _build(corpus, rate, folder, progress):
         notes = [f"{len(found)} clips {what} (the first: {found[0]})" for what, found in adapted.items() if found]
         about = {"corpus": corpus.name, "rate": rate, "problems": problems, "notes": notes, "version": STORE_VERSION}
         write_json(temporary / "about.json", about)
+    for note in notes:
+        if rate == corpus.sample_rate or " resampled " not in note:  # another rate was asked for
+            warnings.warn(f"{corpus.name}: {note}.", LabWarning, stacklevel=3)
 
 
 def _decode(path, rate):
@@ -282,7 +288,7 @@ def _time(path):
 
 def _clear_abandoned(folder, stem):
     """Remove what killed builds of this store left; the caller holds the lock, so nobody is writing it."""
-    for left in folder.glob(f".{stem}-*.partial"):
+    for left in folder.glob(f".{glob.escape(stem)}-*.partial"):
         shutil.rmtree(left, ignore_errors=True)
 
 

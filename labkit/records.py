@@ -141,5 +141,6 @@ def in_words(row):
     return (
         f"{row['model']}: test {100 * row['test']:.1f}% [{100 * row['test_low']:.1f}, {100 * row['test_high']:.1f}] on "
         f"{row['test_clips']:.0f} clips of {row['test_speakers']:.0f} speakers, "
-        f"validation {100 * row['validation']:.1f}%; chance {100 * row['chance']:.1f}%, majority {100 * row['majority']:.1f}% ({where})."
+        f"validation {100 * row['validation']:.1f}%; chance {100 * row['chance']:.1f}%, "
+        f"majority {100 * row['majority']:.1f}% ({where})."
     )

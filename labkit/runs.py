@@ -305,7 +305,8 @@ def refuse_training_speakers(run, clips):
     if known and run.record["protocol"] not in LEAKY:
         raise LabError(
             f"{len(known)} of these speakers were trained on by run {run.id} ({sorted(known)[0]} for one), so this "
-            "would measure memory, not recognition. Test on other speakers, or study the leak with the split 'by_clip_leaky'."
+            "would measure memory, not recognition. Test on other speakers, "
+            "or study the leak with the split 'by_clip_leaky'."
         )
 
 

@@ -236,6 +236,8 @@ def test_a_file_that_changed_between_two_attempts_is_never_mixed(kind, server, t
     server.body = second
     fetch(server.url, tmp_path / "a.partial", most=200_000, network=PATIENT)
     assert (tmp_path / "a.partial").read_bytes() == second
+    asked = {"etag": '"one"', "modified": "Mon, 01 Jan 2024 00:00:00 GMT", "neither": None}
+    assert server.seen[1].get("If-Range") == asked[kind]  # never a weak ETag
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ ROOMS = (  # a module imports from its own room and the ones before it
     {"plots"},
     {"widgets"},
     {"lab", "__init__"},
+    {"checks"},
     {"notebooks"},
     {"cli", "__main__"},
 )

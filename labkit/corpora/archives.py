@@ -16,6 +16,17 @@ LONGEST_HEADER = 4 << 20  # bytes; tarfile reads a header into memory whole, how
 RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{port}{number}" for port in ("COM", "LPT") for number in range(1, 10))}
 
 
+DAMAGE = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    gzip.BadGzipFile,
+    zlib.error,
+    EOFError,
+    NotImplementedError,  # zipfile, of a way of packing that it does not know
+    RecursionError,  # tarfile, of headers without end
+)
+
+
 class BadArchive(LabError):
     """The archive is damaged, or holds something that must not be unpacked."""
 
@@ -273,7 +284,7 @@ def _damage(archive):
     """Whatever the readers raise on a truncated or altered archive becomes one BadArchive."""
     try:
         yield
-    except (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except DAMAGE as error:
         raise BadArchive(f"{archive.name} is damaged ({error}). Nothing was unpacked: download it again.") from error
 
 

@@ -73,6 +73,12 @@ class Corpus:
         bad = sorted(set(self.clips.split) - set(PARTS))
         if bad:
             raise LabError(f"{self.name} has clips in the parts {bad[:5]}. A clip is in one of {PARTS}.")
+        nameless = ~self.clips.speaker.map(lambda name: isinstance(name, str) and name != "")
+        if nameless.any():
+            raise LabError(
+                f"{self.name} does not say in words who speaks in {self.clips.path[nameless].iloc[0]}. "
+                "Give each row of the table a speaker as text: without it nobody can tell whether a voice was trained on."
+            )
         if self.whole is None:
             object.__setattr__(self, "whole", self.clips[["path", "bytes"]])
 
@@ -122,7 +128,7 @@ class Corpus:
         """
         clips, kept = self.clips, self.labels
         if labels is not None:
-            kept = tuple(labels)
+            kept = tuple(dict.fromkeys(labels))
             for label in kept:
                 choose(label, dict.fromkeys(self.labels), f"label of {self.name}")
             clips = clips[clips.label.isin(kept)]

@@ -25,7 +25,18 @@ def audio_files(root):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         inside = Path(folder).relative_to(root)
         found += [(inside / name).as_posix() for name in names if name.lower().endswith(KINDS) and name[0] != "."]
+    for path in found:
+        if not _is_text(path):  # it can neither be printed nor written into a table
+            raise LabError(f"The name of {path.encode(errors='backslashreplace').decode()} in {root} is not text. Rename it.")
     return sorted(found)
+
+
+def _is_text(path):
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def scan(root, paths):

@@ -4,6 +4,7 @@ The speaker is the hash in the file name, `WORD/HASH_nohash_N.wav`; the official
 share no speaker with the rest, which is the training part.
 """
 
+import os
 import re
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from .scan import audio_files, scan, usable
 
 NOISE = "_background_noise_"
 COMMANDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
-_NAME = re.compile(r"([0-9a-z]+)_nohash_(\d+)\.wav")
+_NAME = re.compile(r"(?P<label>[^/]+)/(?P<speaker>[0-9a-z]+)_nohash_(?P<repetition>\d+)\.wav")
 
 
 def load(root):
@@ -34,10 +35,10 @@ def load(root):
     LabError
         If the folder is missing, holds no clips, or lacks a list.
     """
-    root = Path(root)
+    root = Path(os.path.abspath(root))  # so that "." has a name, too
     files = audio_files(root)
-    clips = [path for path in files if path.count("/") == 1 and not path.startswith((NOISE, "."))]
-    named = [path for path in clips if _NAME.fullmatch(path.split("/")[1])]
+    clips = [path for path in files if not path.startswith(NOISE)]
+    named = [path for path in clips if _NAME.fullmatch(path)]
     if not named:
         raise LabError(
             f"{root} holds no clips named WORD/HASH_nohash_N.wav. Run `python -m labkit download speech_commands`, "
@@ -47,7 +48,7 @@ def load(root):
     if odd := sorted(set(clips) - set(named)):
         notes.append(f"{root.name}: {len(odd)} files left out (the name does not say who speaks), the first: {odd[0]}.")
     table, problems = usable(scan(root, named), root.name)
-    match = table.path.str.extract(r"^(?P<label>[^/]+)/(?P<speaker>[0-9a-z]+)_nohash_(?P<repetition>\d+)\.wav$")
+    match = table.path.str.extract(_NAME)
     table = table.assign(**match.astype({"repetition": int}), split="train").drop(columns=["rate", "channels"])
     for part, name in (("validation", "validation_list.txt"), ("test", "testing_list.txt")):
         listed = _read_list(root / name)
@@ -75,4 +76,8 @@ def _read_list(path):
             f"{path} is missing, so nobody knows which speakers are kept for testing. "
             "Copy the list from the official archive, or load the folder as your own with `--corpus folder`."
         )
-    return {line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()}
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise LabError(f"{path} is not a text in UTF-8 ({error}). Copy the list from the official archive again.") from error
+    return {line.strip() for line in text.splitlines() if line.strip()}

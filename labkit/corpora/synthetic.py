@@ -26,11 +26,11 @@ SHARE = 0.12  # of the speakers, for validation and again for testing
 # Whoever is not named here speaks in the training part. Variants whose files differ in a few lines only (Gene and
 # Gene2, aunty and f4 ...) are on the same side, so that nobody in the test part has a twin in the training part.
 HELD_OUT = {
-    "validation": (
-        "Annie Mario f3 Andy m1 boris whisper victor gustave m4 AnxiousAndy Michael".split()
-    ),
-    "testing": "Alicia Lee f1 m2 linda Reed marcelo belinda travis Gene m5 aunty Gene2 f4".split(),
+    "validation": "Annie Mario f3 Andy m1 boris whisper victor gustave m4 AnxiousAndy Michael".split(),
+    "testing": "f1 m2 travis linda Reed marcelo belinda Gene m5 aunty quincy Gene2 f4 ian".split(),
 }
+# Effects rather than people: a model trained on all other variants takes most of their words for other words.
+LEFT_OUT = "Alicia Demonic Lee kaukovalta norbert shelby zac".split()
 
 WORDS = tuple(
     "backward bed bird cat dog down eight five follow forward four go happy house learn left marvin nine no off on one "
@@ -94,7 +94,7 @@ def speakers(count, conditions=None, languages=espeak.ENGLISH):
     conditions = conditions or Conditions()
     if count < 3:
         raise LabError(f"{count} speakers are too few: each of the three parts needs one. Ask for 3 or more.")
-    known = espeak.variants()
+    known = [name for name in espeak.variants() if name not in LEFT_OUT]
     pools = {part: [name for name in names if name in known] for part, names in HELD_OUT.items()}
     rest = [name for name in known if not any(name in names for names in HELD_OUT.values())]
     pools["training"] = sorted(rest, key=lambda name: sha256(name.encode()).digest())  # no two relatives in a row

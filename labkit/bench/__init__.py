@@ -1,0 +1,44 @@
+"""Measuring speed: sides of a comparison take turns in one process, and what is reported are ratios.
+
+`python -m labkit bench NAME` runs the module of that name. To add one, write a module with `main(args) -> int` and a line
+in `BENCHES`.
+"""
+
+import statistics
+import time
+
+from ..errors import LabError
+
+BENCHES = {"features": "WAV files to MFCC with deltas, against librosa clip by clip"}
+
+
+def take_turns(sides, rounds=5):
+    """Time functions in turns, so that a slow minute of the machine hits all of them.
+
+    Parameters
+    ----------
+    sides : dict
+        From a name to a function without arguments. Each is called once before, uncounted.
+    rounds : int
+
+    Returns
+    -------
+    dict
+        From name to the list of seconds, one per round.
+    """
+    if rounds < 1:
+        raise LabError(f"rounds={rounds}: at least one is needed.")
+    times = {name: [] for name in sides}
+    for number in range(rounds + 1):
+        for name, side in sides.items():
+            started = time.perf_counter()
+            side()
+            if number:
+                times[name].append(time.perf_counter() - started)
+    return times
+
+
+def ratio(times, slow, fast):
+    """How many times faster `fast` is: (median, lowest, highest) over the rounds, each round compared with itself."""
+    each = [a / b for a, b in zip(times[slow], times[fast], strict=True)]
+    return statistics.median(each), min(each), max(each)

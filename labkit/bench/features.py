@@ -1,0 +1,96 @@
+"""How fast WAV files become MFCCs with deltas: librosa clip by clip, against labkit from files and from the store."""
+
+import tempfile
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..audio import _build, _open, read_audio
+from ..corpora import find
+from ..features import MFCC
+from . import ratio, take_turns
+
+SETTINGS = {
+    "R1's n_fft of 2048": MFCC(window_ms=40, hop_ms=20, n_fft=2048, normalise=False),
+    "the lab's own (n_fft 640)": MFCC(window_ms=40, hop_ms=20, normalise=False),
+}
+BATCH = 64  # larger ones leave the cache
+
+
+def main(args):
+    corpus = find("speech_commands", args.data, "lab")
+    whole = corpus.with_clips(corpus.clips.head(args.clips), whole=corpus.whole.head(args.clips))
+    paths = list(whole.clips.path)
+    print(
+        f"{len(paths):,} clips of {corpus.name}, {torch.get_num_threads()} threads; clips/s are medians of {args.rounds} rounds"
+    )
+    for name, feature in SETTINGS.items():
+        with tempfile.TemporaryDirectory(prefix="labkit-bench-", ignore_cleanup_errors=True) as folder:
+            built = Path(folder) / "built"
+            _build(whole, 16_000, built, progress=False)
+            store, extract, numbers = _open(built), feature.build(), iter(range(10_000))
+
+            def from_store(store=store, extract=extract):
+                for start in range(0, len(paths), BATCH):
+                    waveforms, lengths = store.rows(np.arange(start, min(start + BATCH, len(paths))), feature.samples)
+                    extract(torch.from_numpy(waveforms).float() / 32768, torch.from_numpy(lengths))
+
+            def from_files(folder=folder, numbers=numbers):
+                fresh = Path(folder) / f"fresh{next(numbers)}"
+                _build(whole, 16_000, fresh, progress=False)
+                from_store(_open(fresh))
+
+            def clip_by_clip(feature=feature):
+                for path in paths:
+                    _librosa(whole.root / path, feature)
+
+            with torch.no_grad():
+                _check_equal(whole.root / paths[0], feature, extract)
+                sides = {
+                    "librosa, clip by clip": clip_by_clip,
+                    "labkit, from files": from_files,
+                    "labkit, from the store": from_store,
+                }
+                times = take_turns(sides, args.rounds)
+        print(
+            f"\n{name}: {feature.window} samples window, {feature.hop} hop, {feature.n_mels} bands, 13 + deltas + delta-deltas"
+        )
+        for side, seconds in times.items():
+            middle, low, high = ratio(times, "librosa, clip by clip", side)
+            speed = len(paths) / np.median(seconds)
+            print(f"  {side:<24} {speed:10,.0f} clips/s   {middle:5.1f} times librosa [{low:.1f} to {high:.1f}]")
+    return 0
+
+
+def _librosa(path, feature):
+    """One clip as the reference notebooks do it, with the same settings as ours; shape (39, frames)."""
+    import librosa
+
+    samples, _ = librosa.load(path, sr=feature.sample_rate)
+    samples = librosa.util.fix_length(samples, size=feature.samples)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        mel = librosa.feature.melspectrogram(
+            y=samples,
+            sr=feature.sample_rate,
+            n_fft=feature.fft,
+            win_length=feature.window,
+            hop_length=feature.hop,
+            n_mels=feature.n_mels,
+            htk=feature.mel_scale == "htk",
+            norm=feature.mel_norm,
+        )
+    level = librosa.power_to_db(mel, amin=feature.floor, top_db=None)
+    mfcc = librosa.feature.mfcc(S=level, n_mfcc=feature.n_mfcc)
+    first = librosa.feature.delta(mfcc, width=7, mode="nearest")
+    return np.concatenate([mfcc, first, librosa.feature.delta(first, width=7, mode="nearest")])
+
+
+def _check_equal(path, feature, extract):
+    """A comparison of speeds is worth something only if both sides compute the same."""
+    samples = torch.from_numpy(read_audio(path, 16_000)[0])[None]
+    ours = extract(samples, torch.tensor([feature.samples]))[0][0].T.numpy()
+    difference = np.abs(ours - _librosa(path, feature)).max()
+    assert difference < 1e-2, f"the two sides differ by {difference} dB"

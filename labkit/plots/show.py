@@ -1,0 +1,216 @@
+"""How pictures and tables look, and how they get onto the page: style, stamp, caption, file; bars."""
+
+import io
+import threading
+
+from ..audio import bars
+from ..files import atomic_file
+from ..training import Watch
+
+STAMP = "synthetic speech"
+INK = "#b34700"  # of the stamp: dark enough to read on white
+SHARES = {  # columns between 0 and 1 that are read as percent
+    *("accuracy", "balanced_accuracy", "macro_f1", "chance", "majority", "mean", "low", "high", "share", "recall"),
+    *("precision", "confidence", "train_accuracy", "validation_accuracy", "validation_balanced_accuracy"),
+}
+PLAIN = {"seed", "year", "epoch", "fold", "repetition"}  # whole numbers that count nothing: 2018, not 2,018
+STRIP = 0.02  # inches between a figure and its stamp
+_DRAWING = threading.RLock()  # matplotlib draws for one thread at a time; panels train in another
+
+
+def set_style():
+    """One look for all figures: legible sizes, colours that colour-blind readers can tell apart."""
+    import matplotlib.pyplot as plt
+    import seaborn
+
+    seaborn.set_theme(style="ticks", palette="colorblind", font_scale=1.0)
+    plt.rcParams.update(
+        {
+            "figure.dpi": 100,
+            "figure.constrained_layout.use": True,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.titlesize": 12,
+            "axes.labelsize": 11,
+            "xtick.labelsize": 10,
+            "ytick.labelsize": 10,
+            "legend.fontsize": 10,
+            "legend.frameon": False,
+            "image.cmap": "viridis",
+            "savefig.bbox": "tight",  # the stamp stands below the figure: no way of saving may cut it off
+        }
+    )
+
+
+def banner(text):
+    """Say in the notebook (or the terminal) that the voices are synthetic."""
+    from IPython.display import HTML, display
+
+    if _in_notebook():
+        style = "border-left: 6px solid #d55e00; padding: 6px 12px; background: #d55e0018"
+        display(HTML(f'<div style="{style}"><b>Synthetic speech.</b> {text}</div>'))
+    else:
+        print(text)
+
+
+def stamp(figure):
+    """Write under a figure that it rests on synthetic speech.
+
+    The words stand on a strip of their own, below all that is drawn, whatever the layout of the figure. `render` and
+    `figure.savefig` (with the lab's style) include the strip.
+    """
+    if any(text.get_gid() == STAMP for text in figure.texts):
+        return
+    with _DRAWING:
+        figure.draw_without_rendering()
+        box = figure.get_tightbbox()
+        width, height = figure.get_size_inches()
+        right, below = max(width, box.x1) / width, min(0, box.y0) / height
+        figure.text(
+            right,
+            below - STRIP / height,
+            STAMP,
+            ha="right",
+            va="top",
+            fontsize=9,
+            color=INK,
+            gid=STAMP,
+            in_layout=True,
+        ).set_in_layout(False)
+
+
+def render(figure):
+    """A figure as PNG bytes, the same for the same figure; all that is drawn is inside, the stamp too.
+
+    It keeps 256 colours, which the eye does not miss and which make a spectrogram a third as large: a notebook with all
+    its pictures shall stay under a megabyte.
+    """
+    from matplotlib.transforms import Bbox
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    with _DRAWING:
+        figure.draw_without_rendering()
+        extents = [Bbox([[0, 0], figure.get_size_inches()]), figure.get_tightbbox()]
+        for text in figure.texts:
+            if text.get_gid() == STAMP:
+                extents.append(text.get_window_extent().transformed(figure.dpi_scale_trans.inverted()))
+        figure.savefig(buffer, format="png", bbox_inches=Bbox.union(extents), metadata={"Software": None})
+    picture = (
+        Image.open(buffer).convert("RGB").quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    )
+    small = io.BytesIO()
+    picture.save(small, "png", optimize=True, dpi=(figure.dpi, figure.dpi))
+    return small.getvalue()
+
+
+def show(what, path, caption, alt, synthetic):
+    """Show and keep a figure (PNG) or a table (CSV); see `Lab.show`."""
+    import matplotlib.pyplot as plt
+    from IPython.display import Image, Markdown, display
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    what = what.figure if isinstance(what, Axes) else what
+    mark = f" *({STAMP})*" if synthetic else ""
+    if isinstance(what, Figure):
+        if synthetic:
+            stamp(what)
+        png = render(what)
+        with atomic_file(path.with_suffix(".png")) as temporary:
+            temporary.write_bytes(png)
+        plt.close(what)
+        display(Image(data=png, format="png", alt=alt))
+    else:
+        table = what.assign(data=STAMP) if synthetic else what
+        with atomic_file(path.with_suffix(".csv")) as temporary:
+            table.to_csv(temporary, lineterminator="\n")
+        words = formatted(what)
+        display({"text/html": words.to_html(border=0), "text/plain": words.to_string()}, raw=True)
+    display(Markdown(f"*{caption}*{mark}"))
+
+
+def formatted(table):
+    """A table as a reader wants it, every value a text: shares in percent, numbers with three or four digits.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Columns named in `SHARES` (accuracy, chance ...) hold values between 0 and 1.
+
+    Returns
+    -------
+    pandas.DataFrame
+
+    Examples
+    --------
+    >>> import pandas
+    >>> formatted(pandas.DataFrame({"accuracy": [0.95345], "clips": [12345], "seconds": [0.123456]})).iloc[0].tolist()
+    ['95.3%', '12,345', '0.123']
+    """
+    from pandas.api.types import is_bool_dtype, is_float_dtype, is_integer_dtype
+
+    out = table.copy().astype(object)
+    for position, name in enumerate(table.columns):
+        column = table.iloc[:, position]
+        if name in SHARES and not is_bool_dtype(column):
+            write = _percent
+        elif is_integer_dtype(column) and name not in PLAIN:
+            write = "{:,}".format
+        elif is_float_dtype(column):
+            write = _number
+        else:
+            write = str
+        out.isetitem(position, [_missing(value) or write(value) for value in column])
+    return out
+
+
+def _missing(value):
+    return "–" if value is None or value != value else ""
+
+
+def _percent(value):
+    return f"{100 * value:.1f}%"
+
+
+def _number(value):
+    """Three digits that mean something, and no more of what is large.
+
+    >>> [_number(value) for value in (0.0, 0.0004567, 0.123456, 12.3456, 345.678, 12345.6, 20.0)]
+    ['0', '0.000457', '0.123', '12.3', '346', '12,346', '20']
+    """
+    if float(value).is_integer() or abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+class TrainingBar(Watch):
+    """A progress bar over epochs with the latest validation accuracy; silent where bars are off."""
+
+    def __init__(self, title=""):
+        super().__init__()
+        self.title, self.bar = title, None
+
+    def batch(self, epoch, done, total):
+        from tqdm.auto import tqdm
+
+        if self.bar is None and bars():
+            self.bar = tqdm(unit="batch", desc=self.title, leave=False)
+        if self.bar is not None:
+            self.bar.update()
+
+    def epoch(self, history):
+        if self.bar is not None:
+            accuracy = 100 * history[-1]["validation_accuracy"]
+            self.bar.set_postfix_str(f"epoch {history[-1]['epoch']}, validation {accuracy:.1f}%")
+
+    def close(self):
+        if self.bar is not None:
+            self.bar.close()
+
+
+def _in_notebook():
+    from IPython import get_ipython
+
+    shell = get_ipython()
+    return shell is not None and shell.__class__.__name__ == "ZMQInteractiveShell"

@@ -1,0 +1,12 @@
+"""Panels to tinker with: sliders draw, buttons train.
+
+A panel is a plain object. `panel.controls` holds its inputs by name, `panel.figure` is the picture of its present state,
+`panel.said` its message; a test, or a script, drives it without a browser: set `panel.controls["word"].value`, call
+`panel.train.click()`.
+"""
+
+from .explorer import ExplorerPanel
+from .panel import Panel
+from .trainer import TrainerPanel
+
+__all__ = ["ExplorerPanel", "Panel", "TrainerPanel"]

@@ -1,0 +1,135 @@
+"""Look at one clip, and turn the knobs of its features."""
+
+import io
+import warnings
+
+from .. import plots
+from ..audio import read_audio
+from ..errors import LabWarning, choose
+from ..features import MFCC, LogMel
+from .panel import NARROW, Panel, empty_figure
+
+HOP_MS = 10.0  # fixed, so that the window alone changes the picture
+
+
+class ExplorerPanel(Panel):
+    """Waveform, spectrogram, mel spectrogram and MFCC of one clip, and its sound.
+
+    Controls: `word`, `speaker`, `window` (milliseconds), `bands` (mel bands).
+
+    Parameters
+    ----------
+    lab : Lab
+    word, speaker : str, optional
+        What is shown first.
+    """
+
+    def __init__(self, lab, word=None, speaker=None):
+        import ipywidgets
+
+        super().__init__(lab)
+        word = word or lab.data.labels[0]
+        choose(word, dict.fromkeys(lab.data.labels), f"label of {lab.data.name}")
+        late = {"continuous_update": False, "style": NARROW}  # draw where the slider is left, not on its way
+        self.controls = {
+            "word": ipywidgets.Dropdown(options=lab.data.labels, value=word, description="word", style=NARROW),
+            "speaker": ipywidgets.Dropdown(description="speaker", style=NARROW),
+            "window": ipywidgets.IntSlider(40, 5, 150, 5, description="window, ms", **late),
+            "bands": ipywidgets.IntSlider(40, 8, 80, 4, description="mel bands", **late),
+        }
+        self._sound = ipywidgets.Audio(format="wav", autoplay=False, loop=False)
+        self._offer_speakers(speaker)
+        self.controls["word"].observe(self._new_word, "value")
+        for name in ("speaker", "window", "bands"):
+            self.controls[name].observe(self._changed, "value")
+        self._changed()
+
+    @property
+    def clip(self):
+        """The row of the corpus' table that is shown."""
+        clips = self.lab.data.clips
+        chosen = (clips.label == self.controls["word"].value) & (clips.speaker == self.controls["speaker"].value)
+        return clips[chosen].iloc[0]
+
+    @property
+    def features(self):
+        """The settings that are shown: (LogMel, MFCC)."""
+        settings = {
+            "sample_rate": self.lab.data.sample_rate,
+            "window_ms": self.controls["window"].value,
+            "hop_ms": HOP_MS,
+            "n_mels": self.controls["bands"].value,
+            "seconds": None,
+        }
+        return LogMel(**settings), MFCC(**settings, n_mfcc=min(13, settings["n_mels"]))
+
+    def draw(self):
+        import torch
+
+        clip = self.clip
+        log_mel, mfcc = self.features
+        rate = log_mel.sample_rate
+        samples, _ = read_audio(self.lab.data.root / clip.path, rate)
+        waveform, length = torch.from_numpy(samples)[None], torch.tensor([len(samples)])
+        with warnings.catch_warnings(record=True) as notes:
+            warnings.simplefilter("always", LabWarning)
+            pictures, _ = log_mel.build()(waveform, length)  # (1, 1, bands, frames)
+            rows, _ = mfcc.build()(waveform, length)  # (1, frames, features)
+        figure = empty_figure(9.5, 5.6)
+        panels = figure.subplots(2, 2, sharex=True)
+        plots.waveform(samples, rate, panels[0, 0]).set_title("waveform", loc="left")
+        plots.log_mel(pictures, log_mel, panels[0, 1]).set_title("mel spectrogram", loc="left")
+        plots.spectrogram(samples, rate, panels[1, 0], window_ms=log_mel.window_ms, hop_ms=HOP_MS)
+        panels[1, 0].set_title("spectrogram", loc="left")
+        plots.mfcc(rows, mfcc, panels[1, 1]).set_title("MFCC", loc="left")
+        for ax in panels[0]:
+            ax.set_xlabel("")
+        panels[0, 0].set_xlim(0, len(samples) / rate)
+        self._sound.value = wav(samples, rate)
+        who = f"{clip.label!r} by speaker {clip.speaker} ({clip.split} part), {len(samples) / rate:.2f} s"
+        frames = rows.shape[1]
+        self.say(
+            f"{who}. A window of {log_mel.window_ms} ms is {log_mel.window} samples and tells frequencies apart that "
+            f"differ by about {2 * rate / log_mel.window:.0f} Hz or more. One frame every {HOP_MS:.0f} ms: {frames} frames, "
+            f"each {log_mel.n_mels} mel bands, or {mfcc.n_mfcc} MFCCs (with deltas {rows.shape[2]} numbers)."
+            + "".join(f" Note: {note.message}" for note in notes)
+        )
+        settings = f"window {log_mel.window_ms} ms, {log_mel.n_mels} mel bands"
+        return figure, f"Waveform, mel spectrogram, spectrogram and MFCC of {who}; {settings}"
+
+    @property
+    def view(self):
+        from ipywidgets import HBox, VBox
+
+        word, speaker, window, bands = self.controls.values()
+        return VBox([HBox([word, speaker]), HBox([window, bands]), self._sound, self._picture, self._message])
+
+    def _offer_speakers(self, wanted=None):
+        clips = self.lab.data.clips
+        clips = clips[clips.label == self.controls["word"].value].drop_duplicates("speaker").sort_values("speaker")
+        names = dict(zip(clips.speaker + " (" + clips.split + ")", clips.speaker, strict=True))
+        if wanted is not None:
+            choose(wanted, {name: name for name in names.values()}, f"speaker who says {self.controls['word'].value!r}")
+        dropdown = self.controls["speaker"]
+        wanted = wanted or dropdown.value
+        dropdown.options = list(names.items())
+        dropdown.value = wanted if wanted in names.values() else next(iter(names.values()))
+
+    def _new_word(self, change):
+        """The same speaker if they say this word too; drawn once, not once for each control that moves."""
+        self.controls["speaker"].unobserve(self._changed, "value")
+        self._offer_speakers()
+        self.controls["speaker"].observe(self._changed, "value")
+        self._changed()
+
+    def _changed(self, change=None):
+        self.redraw()
+
+
+def wav(samples, rate):
+    """A sound as the bytes of a WAV file, 16 bits."""
+    import soundfile
+
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, rate, format="WAV", subtype="PCM_16")
+    return buffer.getvalue()

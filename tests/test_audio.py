@@ -1,0 +1,367 @@
+"""Reading sound, and the store that holds a corpus ready for batches."""
+
+import errno
+import os
+import signal
+import sys
+import warnings
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import soundfile
+import tiny
+from tiny import RATE, SPEAKERS, program, quietly, until
+
+from labkit import audio, files
+from labkit.audio import open_store, read_audio, resample, stores
+from labkit.corpora import find, speech_commands
+from labkit.errors import LabError, LabWarning
+
+pytest_plugins = ["tiny"]
+pytestmark = pytest.mark.usefixtures("own_folders")
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX")
+CLIP = tiny.name("rise", SPEAKERS[0])
+
+
+@pytest.fixture
+def clip():
+    return tiny.tone("rise", SPEAKERS[0]).astype(np.float32)
+
+
+def replaced(folder, path=CLIP, **write):
+    """The corpus in `folder` after one clip was written anew."""
+    soundfile.write(folder / path, **write)
+    return speech_commands.load(folder)
+
+
+# Reading a file
+
+
+@pytest.mark.parametrize("ending", ["wav", "flac", "ogg", "mp3"])
+def test_each_kind_of_file_is_read(ending, clip, tmp_path):
+    path = tmp_path / f"a.{ending}"
+    soundfile.write(path, clip, RATE)
+    samples, rate = read_audio(path)
+    assert rate == RATE and samples.dtype == np.float32 and samples.ndim == 1
+    if ending in ("wav", "flac"):
+        assert len(samples) == len(clip) and np.abs(samples - clip).max() <= 1 / 32768
+    else:
+        assert abs(len(samples) - len(clip)) < 3000 and abs(samples.std() - clip.std()) < 0.01
+
+
+@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW"])
+def test_each_sample_format_is_read(subtype, clip, tmp_path):
+    soundfile.write(tmp_path / "a.wav", clip, RATE, subtype=subtype)
+    samples, _ = read_audio(tmp_path / "a.wav")
+    assert np.abs(samples - clip).max() <= {"PCM_U8": 1 / 128, "ULAW": 0.02}.get(subtype, 1 / 32768)
+
+
+def test_channels_are_averaged(clip, tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.stack([clip, 0 * clip, -0.5 * clip], axis=1), RATE, subtype="FLOAT")
+    np.testing.assert_allclose(read_audio(tmp_path / "a.wav")[0], clip / 6, atol=1e-7)
+
+
+def test_resampling_keeps_what_fits_and_removes_what_does_not(tmp_path):
+    time = np.arange(RATE) / RATE
+    low, high = (np.sin(2 * np.pi * hertz * time).astype(np.float32) for hertz in (1000, 6000))
+    soundfile.write(tmp_path / "a.wav", 0.4 * (low + high), RATE, subtype="FLOAT")
+    samples, rate = read_audio(tmp_path / "a.wav", 8_000)
+    assert rate == 8_000 and samples.shape == (8_000,) and samples.dtype == np.float32
+    middle = slice(500, -500)
+    np.testing.assert_allclose(samples[middle], 0.4 * low[::2][middle], atol=2e-3)
+    assert resample(low, RATE, RATE) is low
+    assert read_audio(tmp_path / "a.wav", RATE)[0].shape == (RATE,)
+
+
+def test_a_file_that_cannot_be_read_is_named_with_the_next_step(clip, tmp_path):
+    (tmp_path / "text.wav").write_text("hello")
+    (tmp_path / "empty.wav").write_bytes(b"")
+    soundfile.write(tmp_path / "nothing.wav", clip[:0], RATE)
+    soundfile.write(tmp_path / "nan.wav", np.where(clip > 0.05, np.nan, clip), RATE, subtype="FLOAT")
+    for name, message in {
+        "text.wav": r"text\.wav cannot be read as audio.*again\.$",
+        "empty.wav": r"empty\.wav cannot be read as audio.*again\.$",
+        "nothing.wav": r"nothing\.wav holds no samples.*again\.$",
+        "nan.wav": r"nan\.wav holds values that are not numbers. Export it again",
+        "absent.wav": r"There is no file .*absent\.wav. Check the name",
+        ".": "There is no file",
+    }.items():
+        with pytest.raises(LabError, match=message):
+            read_audio(tmp_path / name)
+
+
+# The store
+
+
+def test_the_store_holds_the_samples_of_the_files(corpus):
+    store = open_store(corpus)
+    assert store.rate == RATE and not store.problems and store.notes == () and len(store.index) == 72
+    for path in corpus.clips.path[::5]:
+        samples = soundfile.read(corpus.root / path, dtype="int16")[0]
+        np.testing.assert_array_equal(store.batch([path])[0][0], samples)
+        np.testing.assert_array_equal(store.clip(path), soundfile.read(corpus.root / path, dtype="float32")[0])
+    assert store.audio.dtype == np.int16 and not store.audio.flags.writeable
+
+
+def test_real_recordings_come_out_of_the_store_as_soundfile_reads_them(real_audio):
+    corpus = find("speech_commands", real_audio / "speech_commands_4words").only(clips_per_label=2)
+    corpus = corpus.with_clips(corpus.clips, whole=None)
+    store = quietly(open_store, corpus)
+    assert len(store.index) == 24
+    for path in corpus.clips.path:
+        np.testing.assert_array_equal(store.clip(path), soundfile.read(corpus.root / path, dtype="float32")[0])
+
+
+def test_a_batch_is_padded_with_zeros_or_cropped(corpus):
+    store = open_store(corpus)
+    paths = [tiny.name("rise", SPEAKERS[0], 1), CLIP, tiny.name("fall", SPEAKERS[5], 1)]
+    batch, lengths = store.batch(paths)
+    assert batch.shape == (3, 8800) and batch.dtype == np.int16 and list(lengths) == [6400, 8000, 8800]
+    assert not batch[0, 6400:].any() and batch[0, :6400].any()
+    cropped, lengths = store.batch(paths, 7000)
+    assert list(lengths) == [6400, 7000, 7000] and (cropped == batch[:, :7000]).all()
+    longer, lengths = store.batch(paths, 10_000)
+    assert list(lengths) == [6400, 8000, 8800] and not longer[:, 8800:].any() and (longer[:, :8800] == batch).all()
+    with pytest.raises(LabError, match=r"fall/none\.wav is not in the store tiny-16000"):
+        store.batch(["fall/none.wav"])
+    with pytest.raises(LabError, match=r"fall/none\.wav is not in the store tiny-16000"):
+        store.clip("fall/none.wav")
+
+
+def test_parts_of_a_corpus_share_its_store_and_the_second_call_only_opens_it(corpus, monkeypatch):
+    store = open_store(corpus)
+    monkeypatch.setattr(audio, "_build", lambda *_: pytest.fail("built again"))
+    assert open_store(corpus.only(labels=["rise"], clips_per_label=1)).folder == store.folder
+    assert len(stores()) == 1 and stores()[0][0] == store.folder and stores()[0][1] > 2 * len(store.audio)
+
+
+def test_a_store_at_another_rate_is_another_store(corpus):
+    full, half = open_store(corpus), quietly(open_store, corpus, 8_000)
+    assert full.folder != half.folder and half.rate == 8_000
+    np.testing.assert_array_equal(half.index.length * 2, full.index.length)
+    expected = resample(full.clip(CLIP), RATE, 8_000)
+    assert np.abs(half.clip(CLIP) - expected).max() <= 0.5 / 32768 + 1e-6
+    assert half.notes == (f"72 clips resampled (the first: {corpus.clips.path[0]})",)
+
+
+# What differs from the rest, or cannot be used
+
+ADAPTED = {
+    "stereo": (lambda clip: {"data": np.stack([clip, clip], 1), "samplerate": RATE}, "mixed to one channel", 0.5),
+    "another rate": (lambda clip: {"data": clip[::2], "samplerate": 8_000}, "resampled", None),
+    "8-bit": (lambda clip: {"data": clip, "samplerate": RATE, "subtype": "PCM_U8"}, "", 256),
+    "24-bit": (lambda clip: {"data": clip, "samplerate": RATE, "subtype": "PCM_24"}, "", 0.51),
+    "float": (lambda clip: {"data": clip, "samplerate": RATE, "subtype": "FLOAT"}, "", 0.51),
+    "too loud": (lambda clip: {"data": 9 * clip, "samplerate": RATE, "subtype": "FLOAT"}, "clipped at full", None),
+    "silent": (lambda clip: {"data": 0 * clip, "samplerate": RATE}, "silent, and kept", None),
+    "silent float": (lambda clip: {"data": 0 * clip, "samplerate": RATE, "subtype": "FLOAT"}, "silent, and kept", None),
+}
+
+
+@pytest.mark.parametrize("kind", ADAPTED)
+def test_a_clip_that_differs_is_adapted_and_counted_aloud(kind, clip, folder):
+    write, note, steps = ADAPTED[kind]
+    corpus = replaced(folder, **write(clip))
+    assert len(corpus) == 72 and not corpus.skipped
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        store = open_store(corpus)
+    assert [str(warning.message) for warning in caught] == [f"tiny: {words}." for words in store.notes]
+    assert len(store.notes) == bool(note) and all(note in words and CLIP in words for words in store.notes)
+    samples = store.clip(CLIP)
+    assert len(samples) == 8000 and not store.problems
+    if steps:
+        assert np.abs(samples - clip).max() <= steps / 32768
+    if kind == "too loud":
+        np.testing.assert_allclose(samples, np.clip(9 * clip, -1, 32767 / 32768), atol=0.51 / 32768)
+
+
+def test_two_kinds_of_adapting_are_told_separately(clip, folder):
+    soundfile.write(folder / tiny.name("fall", SPEAKERS[1]), 0 * clip, RATE)
+    corpus = replaced(folder, data=np.stack([clip, clip], 1)[::2], samplerate=8_000)
+    assert sorted(note.split(" (")[0] for note in quietly(open_store, corpus).notes) == [
+        "1 clips mixed to one channel",
+        "1 clips resampled",
+        "1 clips silent, and kept",
+    ]
+
+
+def broken_flac(clip):
+    """A file whose header promises more than follows."""
+    import io
+
+    buffer = io.BytesIO()
+    soundfile.write(buffer, clip, RATE, format="FLAC")
+    return buffer.getvalue()[: len(buffer.getvalue()) // 2]
+
+
+def test_clips_whose_header_is_fine_but_whose_sound_is_not_are_named(clip, folder):
+    corpus = replaced(folder, data=np.full_like(clip, np.inf), samplerate=RATE, subtype="FLOAT")
+    half = folder / tiny.name("fall", SPEAKERS[1])
+    half.write_bytes(broken_flac(clip))  # named .wav, which is of no matter
+    corpus = speech_commands.load(folder)
+    assert len(corpus) == 72
+    store = open_store(corpus)
+    assert set(store.problems) == {CLIP, tiny.name("fall", SPEAKERS[1])}
+    assert "not numbers" in store.problems[CLIP]
+    assert store.index.length[CLIP] == 0 and len(corpus.without(store.problems)) == 70
+    other = tiny.name("rise", SPEAKERS[11], 1)  # stored after both
+    np.testing.assert_array_equal(store.clip(other), soundfile.read(folder / other, dtype="float32")[0])
+    assert open_store(corpus).problems == store.problems, "found again when it is opened"
+
+
+def test_a_file_that_went_away_is_named(folder):
+    corpus = speech_commands.load(folder)
+    (folder / CLIP).unlink()
+    assert list(open_store(corpus).problems) == [CLIP]
+
+
+def test_a_corpus_without_clips_is_refused(corpus):
+    with pytest.raises(LabError, match="tiny has no clips, so there is nothing to store. Check its folder"):
+        open_store(corpus.with_clips(corpus.clips[:0], whole=None))
+
+
+def test_a_corpus_of_broken_clips_alone_still_opens(clip, folder):
+    corpus = replaced(folder, data=np.full_like(clip, np.nan), samplerate=RATE, subtype="FLOAT")
+    corpus = corpus.with_clips(corpus.clips[corpus.clips.path == CLIP], whole=None)
+    assert list(open_store(corpus).problems) == [CLIP] and list(open_store(corpus).problems) == [CLIP]
+
+
+# Built once, whole or not at all
+
+
+def test_a_changed_file_gives_a_new_store_and_a_warning(clip, folder):
+    corpus = speech_commands.load(folder)
+    old = open_store(corpus)
+    before = old.clip(CLIP).copy()
+    soundfile.write(folder / CLIP, clip[::-1], RATE)  # the same size, another sound
+    os.utime(folder / CLIP, ns=(1, 1))
+    assert speech_commands.load(folder).fingerprint == corpus.fingerprint
+    with pytest.warns(LabWarning, match="Files of tiny were written again.*stores --remove"):
+        new = open_store(speech_commands.load(folder))
+    assert new.folder != old.folder
+    np.testing.assert_array_equal(new.clip(CLIP), soundfile.read(folder / CLIP, dtype="float32")[0])
+    np.testing.assert_array_equal(old.clip(CLIP), before)  # whoever has it open is not disturbed
+
+
+BUILDER = """
+import sys, time
+from pathlib import Path
+from labkit import audio
+from labkit.corpora.speech_commands import load
+
+build, me = audio._build, sys.argv[2]
+def slowly(*arguments):
+    print("built by", me)
+    time.sleep(0.5)
+    build(*arguments)
+audio._build = slowly
+corpus = load(sys.argv[1])
+Path(sys.argv[3], me).touch()
+while len(list(Path(sys.argv[3]).iterdir())) < 2:
+    time.sleep(0.01)
+store = audio.open_store(corpus)
+print(store.folder.name, store.audio.sum(), len(store.index))
+"""
+
+
+def test_two_processes_that_build_one_store_at_once_give_one_result(made, tmp_path):
+    (tmp_path / "ready").mkdir()
+    processes = [program(BUILDER, made, me, tmp_path / "ready", wait=False) for me in ("first", "second")]
+    outputs = []
+    for process in processes:
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+        outputs.append(out.splitlines())
+    assert sorted(len(lines) for lines in outputs) == [1, 2], "one built, the other waited for it"
+    assert outputs[0][-1] == outputs[1][-1] and len(stores()) == 1
+
+
+KILLED = """
+import sys, time
+from pathlib import Path
+from labkit import audio
+from labkit.corpora.speech_commands import load
+
+decode = audio._decode
+def slowly(path, rate):
+    if path.name.startswith(sys.argv[3]):
+        Path(sys.argv[2]).touch()
+        time.sleep(60)
+    return decode(path, rate)
+audio._decode = slowly
+audio.open_store(load(sys.argv[1]))
+"""
+
+
+@POSIX
+def test_a_killed_build_leaves_nothing_that_opens_and_the_next_one_cleans_up(made, tmp_path):
+    process = program(KILLED, made, tmp_path / "started", SPEAKERS[7], wait=False)
+    until(lambda: (tmp_path / "started").exists() or process.poll() is not None)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate(timeout=60)
+    place = files.cache() / "stores"
+    assert [path.name[0] for path in place.iterdir() if path.is_dir()] == ["."], "only a hidden, unfinished one"
+    store = open_store(speech_commands.load(made))
+    assert len(store.index) == 72 and not store.problems
+    assert [path for path in place.iterdir() if path.is_dir()] == [store.folder] and len(stores()) == 1
+
+
+DAMAGES = {
+    "half the sound": lambda folder: os.truncate(folder / "audio.int16", 1000),
+    "no sound": lambda folder: (folder / "audio.int16").unlink(),
+    "no index": lambda folder: (folder / "index.csv").unlink(),
+    "an empty index": lambda folder: (folder / "index.csv").write_text(""),
+    "half an index": lambda folder: os.truncate(folder / "index.csv", 500),
+    "half a description": lambda folder: os.truncate(folder / "about.json", 20),
+    "another description": lambda folder: (folder / "about.json").write_text("{}"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_store_is_named_with_the_mend(damage, corpus):
+    folder = open_store(corpus).folder
+    DAMAGES[damage](folder)
+    with pytest.raises(LabError, match=rf"{folder.name}.*Delete .* and run again"):
+        open_store(corpus)
+
+
+def test_a_cache_that_cannot_be_made_is_named(corpus, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "file"))
+    with pytest.raises(LabError, match="file.stores. Set LABKIT_CACHE to a folder you may write to"):
+        open_store(corpus)
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EROFS])
+def test_a_read_only_cache_is_named(code, corpus, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(audio.FileLock, "acquire", refuse)
+    with pytest.raises(LabError, match="stores. Set LABKIT_CACHE to a folder you may write to"):
+        open_store(corpus)
+
+
+def test_a_disk_too_full_is_said_before_the_store_is_begun(corpus, monkeypatch):
+    monkeypatch.setattr(files.shutil, "disk_usage", lambda _: SimpleNamespace(free=1_000_000))
+    with pytest.raises(LabError, match="The waveform store of tiny needs 0.00 GB in .*but only 0.00 GB are free"):
+        open_store(corpus)
+    assert stores() == []
+
+
+def test_a_disk_that_fills_while_writing_leaves_nothing(corpus, monkeypatch):
+    def full(table, *_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(audio.pd.DataFrame, "to_csv", full)
+    with pytest.raises(LabError, match="Could not write .*tiny-16000.*No space left on device. Free some disk space"):
+        open_store(corpus)
+    assert stores() == [] and not list((files.cache() / "stores").glob(".*partial"))
+
+
+def test_bars_are_off_where_asked(monkeypatch):
+    assert not audio.bars()
+    monkeypatch.delenv("LABKIT_BARS")
+    assert audio.bars()

@@ -1,0 +1,131 @@
+"""Nobody is in two parts, unless the split says that it leaks."""
+
+import pytest
+from tiny import table_corpus
+
+from labkit.errors import LabError
+from labkit.splits import LEAKY, PROTOCOLS, Split, shared_speakers, split
+
+PARTS = ("train", "validation", "test")
+
+
+def random_corpora():
+    """Corpora of many shapes; speakers have one clip or many, labels are even or not."""
+    for seed in range(12):
+        yield table_corpus(speakers=60 + 17 * seed, clips=1 + seed % 5, labels=("a", "b", "c")[: 1 + seed % 3], seed=seed)
+
+
+def settings_of(protocol, corpus, seed):
+    if protocol == "folds":
+        return Split(protocol, fold=seed % 5, folds=5, seed=seed)
+    if protocol == "leave_one_speaker_out":
+        return Split(protocol, speaker=corpus.clips.speaker.iloc[7 * seed % len(corpus)])
+    return Split(protocol, validation=0.1 + 0.02 * (seed % 4), test=0.3 - 0.02 * (seed % 4), seed=seed)
+
+
+def speakers(corpus, part):
+    return set(corpus.part(part).speaker)
+
+
+@pytest.mark.parametrize("protocol", [name for name in PROTOCOLS if name not in LEAKY])
+def test_no_speaker_is_in_two_parts(protocol):
+    for seed, corpus in enumerate(random_corpora()):
+        if protocol == "official":
+            kinds = dict(zip(sorted(corpus.clips.speaker.unique()), 20 * PARTS, strict=False))
+            corpus = corpus.with_clips(corpus.clips.assign(split=corpus.clips.speaker.map(kinds).fillna("train")))
+        result = split(corpus, settings_of(protocol, corpus, seed))
+        sets = [speakers(result, part) for part in PARTS]
+        assert all(sets) and not sets[0] & sets[1] and not sets[0] & sets[2] and not sets[1] & sets[2]
+        assert len(result) == len(corpus) and result.protocol == protocol
+        assert set.union(*sets) == set(corpus.clips.speaker) and shared_speakers(result) == []
+        assert split(corpus, settings_of(protocol, corpus, seed)).clips.equals(result.clips), "the same every time"
+
+
+def test_the_leaky_split_leaks_and_says_so():
+    corpus = table_corpus(speakers=40, clips=8)
+    result = split(corpus, Split("by_clip_leaky", validation=0.2, test=0.2))
+    assert len(speakers(result, "train") & speakers(result, "test")) > 20 and result.protocol == "by_clip_leaky"
+    assert shared_speakers(result) == sorted(
+        (speakers(result, "train") & speakers(result, "test"))
+        | (speakers(result, "train") & speakers(result, "validation"))
+        | (speakers(result, "validation") & speakers(result, "test"))
+    )
+    share = result.clips.split.value_counts(normalize=True)
+    assert abs(share["test"] - 0.2) < 0.08 and abs(share["validation"] - 0.2) < 0.08
+    other = split(corpus, Split("by_clip_leaky", validation=0.2, test=0.2, seed=1))
+    assert (other.clips.split != result.clips.split).any()
+
+
+def test_official_parts_that_share_a_speaker_are_refused():
+    corpus = table_corpus(speakers=6, split=lambda name: PARTS[int(name[1:]) % 3])
+    assert split(corpus, Split()).clips.equals(corpus.clips)
+    clips = corpus.clips.copy()
+    clips.loc[clips.index[clips.speaker == "s004"][0], "split"] = "test"
+    with pytest.raises(LabError, match="1 speakers of table are in more than one part, s004 for one.*'by_speaker'"):
+        split(corpus.with_clips(clips), Split())
+
+
+@pytest.mark.parametrize("protocol", ["by_speaker", "by_clip_leaky"])
+def test_new_speakers_move_nobody(protocol):
+    more = table_corpus(speakers=120)
+    fewer = more.only(speakers=[f"s{number:03}" for number in range(0, 120, 2)])
+    settings = Split(protocol, validation=0.2, test=0.2)
+    before = split(fewer, settings).clips.set_index("path").split
+    after = split(more, settings).clips.set_index("path").split
+    assert len(before) < len(after) and (after[before.index] == before).all()
+
+
+def test_each_fold_is_tested_once_and_validates_once():
+    corpus = table_corpus(speakers=23)
+    parts = [split(corpus, Split("folds", fold=fold, folds=4)) for fold in range(4)]
+    tested = [speakers(part, "test") for part in parts]
+    assert set.union(*tested) == set(corpus.clips.speaker) and sum(map(len, tested)) == 23
+    assert max(map(len, tested)) - min(map(len, tested)) <= 1
+    for fold in range(4):
+        assert speakers(parts[fold], "validation") == tested[(fold + 1) % 4]
+    assert speakers(split(corpus, Split("folds", folds=4, seed=1)), "test") != tested[0]
+
+
+@pytest.mark.parametrize("settings", [{"fold": 5}, {"fold": -1}, {"folds": 2}, {"folds": 24}])
+def test_folds_that_cannot_be_made_say_why(settings):
+    with pytest.raises(LabError, match="table has 23 speakers: fold .* cannot be made. Choose folds between 3"):
+        split(table_corpus(speakers=23), Split("folds", **settings))
+
+
+def test_leaving_one_speaker_out_validates_on_the_next():
+    corpus = table_corpus(speakers=5)
+    for tested, validating in (("s001", "s002"), ("s004", "s000")):
+        result = split(corpus, Split("leave_one_speaker_out", speaker=tested))
+        assert speakers(result, "test") == {tested} and speakers(result, "validation") == {validating}
+        assert len(speakers(result, "train")) == 3
+    with pytest.raises(LabError, match="no speaker of table called 's9'. .*s000, s001"):
+        split(corpus, Split("leave_one_speaker_out", speaker="s9"))
+    with pytest.raises(LabError, match="2 speakers; leaving one out needs three"):
+        split(table_corpus(speakers=2), Split("leave_one_speaker_out", speaker="s001"))
+
+
+def test_an_empty_part_is_named():
+    with pytest.raises(LabError, match=r"'official' of table gives .'train': \d+, 'validation': 0, 'test': 0.*every part"):
+        split(table_corpus(), Split())
+    for settings in (Split("by_speaker", test=0), Split("by_clip_leaky", test=0), Split("by_clip_leaky", validation=0)):
+        with pytest.raises(LabError, match=f"'{settings.protocol}' of table gives .*: 0.*every part needs clips"):
+            split(table_corpus(speakers=200), settings)
+    with pytest.raises(LabError, match="gives .'train': 0,"):
+        split(table_corpus(speakers=200), Split("by_speaker", validation=0.5, test=0.5))
+
+
+def test_an_unknown_protocol_gets_a_suggestion():
+    with pytest.raises(LabError, match="no split protocol called 'by_speakers'. Did you mean 'by_speaker'"):
+        split(table_corpus(), Split("by_speakers"))
+
+
+def test_parts_are_pinned_so_that_no_change_of_hash_moves_people():
+    corpus = table_corpus(speakers=12, clips=1)
+
+    def tested(protocol, label="no"):
+        clips = split(corpus, Split(protocol, validation=0.3, test=0.3)).part("test")
+        return " ".join(sorted(clips.speaker[clips.label == label]))
+
+    assert tested("by_speaker") == tested("by_speaker", "yes") == "s001 s004 s009 s010"
+    assert tested("folds") == "s003 s004 s008"
+    assert tested("by_clip_leaky") == "s002 s008 s010" and tested("by_clip_leaky", "yes") == "s004 s007 s008 s010"
