@@ -46,6 +46,8 @@ class Feature:
         choose(self.padding, {"masked": 1, "signal": 1}, "kind of padding")
         if self.sample_rate <= 0 or (self.seconds is not None and self.seconds <= 0) or self.offset < 0:
             raise LabError(f"{self}: rate and seconds must be above zero, offset not below. Change these settings.")
+        if self.padding == "signal" and self.seconds is None:  # a clip would depend on the longest of its batch
+            raise LabError("padding='signal' fills every clip to one length, so it needs one. Set seconds.")
 
     @property
     def samples(self):
@@ -138,10 +140,16 @@ class Spectral(Feature):
         super().__post_init__()
         choose(self.log, dict.fromkeys(("db", "ln", "none")), "logarithm")
         choose(self.mel_scale, dict.fromkeys(("htk", "slaney")), "mel scale")
+        choose(self.mel_norm, dict.fromkeys((None, "slaney")), "mel norm")
         if self.hop < 1 or self.window < 2 or self.fft < self.window:
             raise LabError(
                 f"A window of {self.window} samples, a hop of {self.hop} and n_fft {self.n_fft} do not fit together at "
                 f"{self.sample_rate} Hz. n_fft must be at least the window, the hop at least one sample."
+            )
+        if self.n_mels < 1 or not 0 <= self.f_min < self.top <= self.sample_rate / 2 or self.floor <= 0:
+            raise LabError(
+                f"n_mels={self.n_mels}, f_min={self.f_min}, f_max={self.f_max}, floor={self.floor}: n_mels and floor must "
+                f"be above zero, f_min below f_max, f_max at most half the rate ({self.sample_rate / 2:g} Hz). Change these."
             )
 
     @property
@@ -157,6 +165,11 @@ class Spectral(Feature):
     @property
     def fft(self):
         return self.n_fft or self.window
+
+    @property
+    def top(self):
+        """Upper edge of the highest band in Hz."""
+        return self.sample_rate / 2 if self.f_max is None else self.f_max
 
     @property
     def frames(self):
@@ -212,10 +225,10 @@ class MFCC(Spectral):
 
     def __post_init__(self):
         super().__post_init__()
-        if not 1 <= self.n_mfcc <= self.n_mels or self.deltas not in (0, 1, 2) or self.delta_width % 2 == 0:
+        if not 1 <= self.n_mfcc <= self.n_mels or self.deltas not in (0, 1, 2) or self.delta_width not in range(3, 999, 2):
             raise LabError(
                 f"n_mfcc={self.n_mfcc}, n_mels={self.n_mels}, deltas={self.deltas}, delta_width={self.delta_width}: "
-                "n_mfcc may not exceed n_mels, deltas is 0, 1 or 2, and delta_width is odd. Change these."
+                "n_mfcc may not exceed n_mels, deltas is 0, 1 or 2, and delta_width is odd and at least 3. Change these."
             )
 
     @property
@@ -298,11 +311,10 @@ def mel_filters(feature):
     def make(bands):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torchaudio's own warning does not say what would work
-            top = feature.f_max or feature.sample_rate / 2
             return F.melscale_fbanks(
                 feature.fft // 2 + 1,
                 feature.f_min,
-                top,
+                feature.top,
                 bands,
                 feature.sample_rate,
                 feature.mel_norm,
@@ -311,7 +323,7 @@ def mel_filters(feature):
 
     filters = make(feature.n_mels)
     if empty := int((filters.amax(0) == 0).sum()):
-        works = next(bands for bands in range(feature.n_mels, 0, -1) if (make(bands).amax(0) > 0).all())
+        works = next((bands for bands in range(feature.n_mels, 0, -1) if (make(bands).amax(0) > 0).all()), 0)
         warnings.warn(
             f"{empty} of {feature.n_mels} mel bands are empty: n_fft {feature.fft} at {feature.sample_rate} Hz is too "
             f"coarse for them. At most {works} bands work; or take a longer n_fft.",

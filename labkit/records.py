@@ -133,6 +133,38 @@ def summary(runs):
     return pd.DataFrame(rows)
 
 
+def elsewhere(runs):
+    """How configurations trained on one corpus do on the test parts of others.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per configuration and corpus tested on, the own one included; means over seeds, intervals over speakers.
+    """
+    rows = []
+    for same in groups(runs):
+        own = {"test": same[0].record["corpus"]["name"]} if all(run.tested for run in same) else {}
+        other = {f"test-{name}": name for name in same[0].tests_elsewhere()}
+        for part, name in {**own, **other}.items():
+            figures = [run.test() if part == "test" else run.tests_elsewhere()[name] for run in same]
+            interval = speaker_interval([run.predictions(part) for run in same])
+            rows.append(
+                {
+                    "trained on": same[0].record["corpus"]["name"],
+                    "tested on": name,
+                    "model": configuration(same[0].experiment),
+                    "seeds": len(same),
+                    "clips": figures[0]["clips"],
+                    "speakers": interval["speakers"],
+                    "accuracy": interval["mean"],
+                    "low": interval["low"],
+                    "high": interval["high"],
+                    "chance": figures[0]["chance"],
+                }
+            )
+    return pd.DataFrame(rows)
+
+
 def in_words(row):
     """A row of `summary` as a sentence that says what it was measured on."""
     where = f"{row['corpus']}, split {row['split']}, {row['seeds']} seeds"

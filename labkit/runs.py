@@ -96,16 +96,33 @@ class Run:
     def tested(self):
         return (self.folder / "test.json").exists()
 
-    def test(self):
-        """Scores on the test part: computed at the first call, read from the record ever after."""
-        if not self.tested:
-            table, figures = _evaluate(self, "test")
-            _write_table(self.folder / "test.csv.gz", table)
-            write_json(self.folder / "test.json", figures)
-        return read_json(self.folder / "test.json")
+    def test(self, other=None):
+        """Scores on the test part: computed at the first call, read from the record ever after.
+
+        Parameters
+        ----------
+        other : Corpus, optional
+            Test on this corpus' test part instead, as `evaluate` does, and record that too.
+        """
+        name = "test" if other is None else f"test-{other.name}"
+        if not (self.folder / f"{name}.json").exists():
+            table, figures = _evaluate(self, "test", other)
+            if other is not None:
+                figures["corpus"] = _about(other)
+            _write_table(self.folder / f"{name}.csv.gz", table)
+            write_json(self.folder / f"{name}.json", figures)
+        return read_json(self.folder / f"{name}.json")
+
+    def tests_elsewhere(self):
+        """Scores on the test parts of other corpora, by the corpus' name, as far as `test(other)` recorded them."""
+        found = sorted(self.folder.glob("test-*.json"))
+        return {path.stem.removeprefix("test-"): read_json(path) for path in found}
 
     def predictions(self, part="test"):
-        """Per clip: `path`, `speaker`, `label`, `predicted`, `confidence` (the probability given to the guess)."""
+        """Per clip: `path`, `speaker`, `label`, `predicted`, `confidence` (the probability given to the guess).
+
+        `part` is "validation", "test", or "test-NAME" for another corpus that was tested on.
+        """
         if part == "test":
             self.test()
         return pd.read_csv(self.folder / f"{part}.csv.gz", keep_default_na=False)
@@ -226,12 +243,7 @@ def _train(experiment, corpus, run_id, folder, device, watch, memory):
         "id": run_id,
         "schema": SCHEMA,
         "experiment": experiment.to_dict(),
-        "corpus": {
-            "name": corpus.name,
-            "fingerprint": corpus.fingerprint,
-            "synthetic": corpus.synthetic,
-            "licence": corpus.licence,
-        },
+        "corpus": _about(corpus),
         "protocol": corpus.protocol,
         "clips": {part: len(corpus.part(part)) for part in PARTS},
         "speakers": {part: corpus.part(part).speaker.nunique() for part in PARTS},
@@ -308,6 +320,16 @@ def refuse_training_speakers(run, clips):
             "would measure memory, not recognition. Test on other speakers, "
             "or study the leak with the split 'by_clip_leaky'."
         )
+
+
+def _about(corpus):
+    """What a record says of a corpus."""
+    return {
+        "name": corpus.name,
+        "fingerprint": corpus.fingerprint,
+        "synthetic": corpus.synthetic,
+        "licence": corpus.licence,
+    }
 
 
 def device_name(device):

@@ -127,8 +127,8 @@ class Source:
         if None not in shape and len(self) * math.prod(shape) * 4 <= self.memory:
             x = torch.empty((len(self), *shape), device=self.device)
             lengths = torch.empty(len(self), dtype=torch.int64, device=self.device)
-            for start in range(0, len(self), 256):
-                some = slice(start, start + 256)
+            for start in range(0, len(self), 64):  # more at a time would leave the cache
+                some = slice(start, start + 64)
                 x[some], lengths[some] = self.compute(self.rows[some])
             self.resident = x, lengths
 

@@ -1,7 +1,7 @@
 """Measuring speed: sides of a comparison take turns in one process, and what is reported are ratios.
 
-`python -m labkit bench NAME` runs the module of that name. To add one, write a module with `main(args) -> int` and a line
-in `BENCHES`.
+`python -m labkit bench NAME` runs the module of that name. To add one, write a module with `main(args) -> int` and a
+line in `BENCHES`.
 """
 
 import statistics

@@ -1,5 +1,6 @@
 """How fast WAV files become MFCCs with deltas: librosa clip by clip, against labkit from files and from the store."""
 
+import itertools
 import tempfile
 import warnings
 from pathlib import Path
@@ -21,47 +22,50 @@ BATCH = 64  # larger ones leave the cache
 
 def main(args):
     corpus = find("speech_commands", args.data, "lab")
-    whole = corpus.with_clips(corpus.clips.head(args.clips), whole=corpus.whole.head(args.clips))
-    paths = list(whole.clips.path)
-    print(
-        f"{len(paths):,} clips of {corpus.name}, {torch.get_num_threads()} threads; clips/s are medians of {args.rounds} rounds"
-    )
+    corpus = corpus.with_clips(corpus.clips.head(args.clips), whole=corpus.clips.head(args.clips)[["path", "bytes"]])
+    print(f"{len(corpus):,} clips of {corpus.name}, {torch.get_num_threads()} threads, {args.rounds} rounds in turns")
     for name, feature in SETTINGS.items():
         with tempfile.TemporaryDirectory(prefix="labkit-bench-", ignore_cleanup_errors=True) as folder:
-            built = Path(folder) / "built"
-            _build(whole, 16_000, built, progress=False)
-            store, extract, numbers = _open(built), feature.build(), iter(range(10_000))
-
-            def from_store(store=store, extract=extract):
-                for start in range(0, len(paths), BATCH):
-                    waveforms, lengths = store.rows(np.arange(start, min(start + BATCH, len(paths))), feature.samples)
-                    extract(torch.from_numpy(waveforms).float() / 32768, torch.from_numpy(lengths))
-
-            def from_files(folder=folder, numbers=numbers):
-                fresh = Path(folder) / f"fresh{next(numbers)}"
-                _build(whole, 16_000, fresh, progress=False)
-                from_store(_open(fresh))
-
-            def clip_by_clip(feature=feature):
-                for path in paths:
-                    _librosa(whole.root / path, feature)
-
+            sides = _sides(corpus, feature, Path(folder))
             with torch.no_grad():
-                _check_equal(whole.root / paths[0], feature, extract)
-                sides = {
-                    "librosa, clip by clip": clip_by_clip,
-                    "labkit, from files": from_files,
-                    "labkit, from the store": from_store,
-                }
                 times = take_turns(sides, args.rounds)
         print(
-            f"\n{name}: {feature.window} samples window, {feature.hop} hop, {feature.n_mels} bands, 13 + deltas + delta-deltas"
+            f"\n{name}: window {feature.window}, hop {feature.hop}, {feature.n_mels} bands, 13 + deltas + delta-deltas"
         )
         for side, seconds in times.items():
             middle, low, high = ratio(times, "librosa, clip by clip", side)
-            speed = len(paths) / np.median(seconds)
-            print(f"  {side:<24} {speed:10,.0f} clips/s   {middle:5.1f} times librosa [{low:.1f} to {high:.1f}]")
+            speed = len(corpus) / np.median(seconds)
+            print(f"  {side:<24} {speed:8,.0f} clips/s  {middle:5.1f} times librosa [{low:.1f} to {high:.1f}]")
     return 0
+
+
+def _sides(corpus, feature, folder):
+    """The functions to compare: each goes once from the clips of the corpus to their features."""
+    numbers = itertools.count()
+    _build(corpus, feature.sample_rate, folder / "built", progress=False)
+    built, extract = _open(folder / "built"), feature.build()
+    _check_equal(corpus.root / corpus.clips.path[0], feature, extract)
+
+    def from_store(store=built):
+        for start in range(0, len(corpus), BATCH):
+            rows = np.arange(start, min(start + BATCH, len(corpus)))
+            waveforms, lengths = store.rows(rows, feature.samples)
+            extract(torch.from_numpy(waveforms).float() / 32768, torch.from_numpy(lengths))
+
+    def from_files():
+        fresh = folder / f"fresh{next(numbers)}"
+        _build(corpus, feature.sample_rate, fresh, progress=False)
+        from_store(_open(fresh))
+
+    def clip_by_clip():
+        for path in corpus.clips.path:
+            _librosa(corpus.root / path, feature)
+
+    return {
+        "librosa, clip by clip": clip_by_clip,
+        "labkit, from files": from_files,
+        "labkit, from the store": from_store,
+    }
 
 
 def _librosa(path, feature):

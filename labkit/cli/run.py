@@ -15,6 +15,9 @@ def add_arguments(parser):
     )
     parser.add_argument("--scale", default=os.environ.get("LABKIT_SCALE") or "lab", choices=("lab", "full"))
     parser.add_argument("--results", type=Path, default=None, help="where records go (default: results/local)")
+    parser.add_argument(
+        "--also", nargs="*", default=[], metavar="DATA", help="test the chosen ones on these corpora too"
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps")
     parser.add_argument(
         "--test", choices=("chosen", "all", "none"), default="chosen", help="which runs to test (default: chosen)"
@@ -24,7 +27,7 @@ def add_arguments(parser):
 def main(args):
     from ..lab import settle
     from ..plots import TrainingBar
-    from ..records import in_words, summary
+    from ..records import elsewhere, in_words, summary
     from ..sweep import Grid, best, open_corpus, sweep
 
     grid = Grid.read(args.settings)
@@ -39,9 +42,16 @@ def main(args):
     chosen = best(runs)
     for run in {"chosen": chosen, "all": runs, "none": []}[args.test]:
         run.test()
+    for data in args.also:
+        other = open_corpus(grid.base, data, args.scale)
+        for run in chosen:
+            run.test(other)
     print("\nValidation chose:")
     for row in summary(chosen).to_dict("records"):
         print(in_words(row))
+    if args.also:
+        print("\nOn other corpora:")
+        print(elsewhere(chosen).to_string(index=False, float_format="{:.3f}".format))
     print(f"\nAll {len(runs)} records are in {results}. `python -m labkit results {results}` shows them as a table.")
     if failed:
         print(f"{len(failed)} of {len(experiments)} members failed: see FAILED above.")

@@ -1,8 +1,8 @@
 """Panels to tinker with: sliders draw, buttons train.
 
-A panel is a plain object. `panel.controls` holds its inputs by name, `panel.figure` is the picture of its present state,
-`panel.said` its message; a test, or a script, drives it without a browser: set `panel.controls["word"].value`, call
-`panel.train.click()`.
+A panel is a plain object. `panel.controls` holds its inputs by name, `panel.figure` is the picture of its present
+state, `panel.said` its message. A test or a script drives it without a browser: it sets
+`panel.controls["word"].value`, or calls `panel.train.click()`.
 """
 
 from .explorer import ExplorerPanel

@@ -34,8 +34,8 @@ class ExplorerPanel(Panel):
         self.controls = {
             "word": ipywidgets.Dropdown(options=lab.data.labels, value=word, description="word", style=NARROW),
             "speaker": ipywidgets.Dropdown(description="speaker", style=NARROW),
-            "window": ipywidgets.IntSlider(40, 5, 150, 5, description="window, ms", **late),
-            "bands": ipywidgets.IntSlider(40, 8, 80, 4, description="mel bands", **late),
+            "window": ipywidgets.IntSlider(value=40, min=5, max=150, step=5, description="window, ms", **late),
+            "bands": ipywidgets.IntSlider(value=40, min=8, max=80, step=4, description="mel bands", **late),
         }
         self._sound = ipywidgets.Audio(format="wav", autoplay=False, loop=False)
         self._offer_speakers(speaker)
@@ -87,12 +87,12 @@ class ExplorerPanel(Panel):
         panels[0, 0].set_xlim(0, len(samples) / rate)
         self._sound.value = wav(samples, rate)
         who = f"{clip.label!r} by speaker {clip.speaker} ({clip.split} part), {len(samples) / rate:.2f} s"
-        frames = rows.shape[1]
+        _, frames, numbers = rows.shape
         self.say(
             f"{who}. A window of {log_mel.window_ms} ms is {log_mel.window} samples and tells frequencies apart that "
-            f"differ by about {2 * rate / log_mel.window:.0f} Hz or more. One frame every {HOP_MS:.0f} ms: {frames} frames, "
-            f"each {log_mel.n_mels} mel bands, or {mfcc.n_mfcc} MFCCs (with deltas {rows.shape[2]} numbers)."
-            + "".join(f" Note: {note.message}" for note in notes)
+            f"differ by about {2 * rate / log_mel.window:.0f} Hz or more. One frame every {HOP_MS:.0f} ms: {frames} "
+            f"frames, each {log_mel.n_mels} mel bands, or {mfcc.n_mfcc} MFCCs (with deltas {numbers} numbers)."
+            + "".join(sorted({f" Note: {note.message}" for note in notes}))
         )
         settings = f"window {log_mel.window_ms} ms, {log_mel.n_mels} mel bands"
         return figure, f"Waveform, mel spectrogram, spectrogram and MFCC of {who}; {settings}"

@@ -7,7 +7,8 @@ from dataclasses import fields, is_dataclass
 from .. import plots
 from ..errors import LabError
 from ..experiment import Experiment
-from ..models import MODELS, Model, count_parameters, hyperparameters
+from ..models import MODELS, Model, hyperparameters
+from ..splits import LEAKY
 from ..training import Watch
 from .panel import NARROW, Panel, empty_figure
 
@@ -19,8 +20,8 @@ PAUSE = 0.5  # seconds between two pictures of a training: drawing must not slow
 class TrainerPanel(Panel):
     """Model, width, rate and epochs; Train and Stop; a live curve, and a list of the finished runs.
 
-    Training goes on in a thread, so other cells can be run meanwhile. Stop keeps the epochs that were finished, and Train
-    with the same settings goes on after them.
+    Training goes on in a thread, so other cells can be run meanwhile. Stop keeps the epochs that were finished, and
+    Train with the same settings goes on after them.
 
     Parameters
     ----------
@@ -53,7 +54,7 @@ class TrainerPanel(Panel):
         }
         self.train = ipywidgets.Button(description="Train", button_style="primary", icon="play")
         self.stop = ipywidgets.Button(description="Stop", icon="stop")
-        self.bar = ipywidgets.FloatProgress(0, 0, 1, layout=ipywidgets.Layout(width="20em"))
+        self.bar = ipywidgets.FloatProgress(value=0, min=0, max=1, layout=ipywidgets.Layout(width="20em"))
         self._listed = ipywidgets.HTML()
         wide = ipywidgets.Layout(width="100%", height="11em")
         self._code = ipywidgets.Textarea(disabled=True, layout=wide)
@@ -112,9 +113,10 @@ class TrainerPanel(Panel):
             loss.annotate("press Train", (0.5, 0.5), xycoords="axes fraction", ha="center", color="0.4")
             return figure, "Training curves, still empty: nothing was trained yet"
         last = self._history[-1]
+        accurate = 100 * last["validation_accuracy"]
         return figure, (
-            f"Training curves of {self._trained.model.name} over {len(self._history)} epochs: validation loss "
-            f"{last['validation_loss']:.2f}, validation accuracy {100 * last['validation_accuracy']:.1f} percent at the end"
+            f"Training curves of {self._trained.model.name} over {len(self._history)} epochs. At the end the "
+            f"validation loss is {last['validation_loss']:.2f}, the validation accuracy {accurate:.1f}%"
         )
 
     @property
@@ -197,9 +199,10 @@ class TrainerPanel(Panel):
             self.runs.append(run)
         self.bar.value, self.bar.bar_style = self.bar.max, "success"
         figures = run.validation
+        heard = "that it was trained on" if run.record["protocol"] in LEAKY else "it never heard"
         self.say(
             f"{'Trained' if watch.seen else 'This run was there already, so it was loaded'}: validation accuracy "
-            f"{100 * figures['accuracy']:.1f}% on {figures['clips']:,} clips of speakers it never heard "
+            f"{100 * figures['accuracy']:.1f}% on {figures['clips']:,} clips of speakers {heard} "
             f"(chance {100 * figures['chance']:.1f}%), weights of epoch {run.record['best_epoch']}."
         )
         self._listed.value = plots.formatted(self.table()).to_html(index=False, border=0)

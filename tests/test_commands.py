@@ -1,0 +1,177 @@
+"""The commands run, results, stores and bench, and the rooms behind them: sweep and records."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from labkit import metrics
+from labkit.cli import main
+from labkit.errors import LabError
+from labkit.experiment import Experiment
+from labkit.models import Model
+from labkit.records import configuration, elsewhere, groups, in_words, records, summary, table
+from labkit.sweep import Grid, best, sweep
+from labkit.training import Recipe
+
+pytest_plugins = ["tiny"]
+
+BASE = {"model": {"name": "rnn", "hidden": 8}, "recipe": {"epochs": 2, "batch": 8}}
+SETTINGS = {"base": BASE, "axes": {"recipe.rate": [0.01, 0.001]}, "seeds": [0, 1]}
+
+
+@pytest.fixture
+def settings(tmp_path, own_folders):
+    path = tmp_path / "settings.json"
+    path.write_text(json.dumps(SETTINGS))
+    return path
+
+
+def run(settings, made, *more):
+    return main(["run", str(settings), "--data", str(made), "--device", "cpu", *map(str, more)])
+
+
+def test_run_trains_all_and_tests_only_what_validation_chose(settings, made, tmp_path, capsys):
+    assert run(settings, made, "--results", tmp_path / "out") == 0
+    runs = records(tmp_path / "out")
+    assert len(runs) == 4
+    tested = [r for r in runs if r.tested]
+    means = summary(runs).set_index("model").validation
+    assert {configuration(r.experiment) for r in tested} == {means.idxmax()}
+    assert len(tested) == 2
+    said = capsys.readouterr().out
+    assert "Validation chose" in said and "chance 33.3%" in said and "2 seeds" in said
+
+
+def test_run_a_second_time_trains_nothing(settings, made, tmp_path, monkeypatch):
+    assert run(settings, made, "--results", tmp_path / "out") == 0
+    monkeypatch.setattr("labkit.runs.fit", lambda *a: pytest.fail("trained again"))
+    assert run(settings, made, "--results", tmp_path / "out") == 0
+
+
+def test_run_tests_the_chosen_on_another_corpus_and_refuses_known_speakers(settings, made, tmp_path, capsys):
+    import shutil
+
+    # the same people: speakers of its test part are new to the run, so this passes ...
+    again = shutil.copytree(made, tmp_path / "again")
+    assert run(settings, made, "--results", tmp_path / "out", "--also", again) == 0
+    assert "On other corpora" in capsys.readouterr().out
+    found = elsewhere([r for r in records(tmp_path / "out") if r.tested])
+    assert list(found["tested on"]) == ["tiny", "again"]
+    assert found.accuracy.nunique() == 1  # the same clips under another name
+    # ... but with another split, people who were trained on are to be tested, and it says so
+    listed = (again / "testing_list.txt").read_text().splitlines()
+    trained = next(path for path in sorted(p.relative_to(again).as_posix() for p in again.glob("fall/*.wav")))
+    (again / "testing_list.txt").write_text("\n".join([*listed, trained.replace("\\", "/")]))
+    others = shutil.move(again, tmp_path / "others")
+    speakers = set(records(tmp_path / "out")[0].record["training_speakers"])
+    assert trained.split("/")[1].split("_")[0] in speakers
+    assert run(settings, made, "--results", tmp_path / "out", "--also", others) == 2
+    assert "trained on" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        ({"seed": [1]}, "seed"),
+        ({"axes": {"model": [{"name": "gruu"}]}}, "Did you mean 'gru'"),
+        ({"axes": {"recipe.raet": [1]}}, "raet"),
+        ({"axes": {"recipe.rate": [-1]}}, "above zero"),
+        ({"base": {"feature": {"name": "mfc"}}}, "Did you mean 'mfcc'"),
+        ({"base": {"corpus": {"name": "speech_comands"}}}, "speech_commands"),
+    ],
+)
+def test_impossible_settings_are_named_before_anything_is_trained(settings, made, capsys, change, words):
+    settings.write_text(json.dumps({**SETTINGS, **change}))
+    assert run(settings, made) == 2
+    said = capsys.readouterr()
+    assert words in said.err and "1/4" not in said.out
+
+
+@pytest.mark.parametrize("text", ["{", "[]", ""])
+def test_a_settings_file_that_is_none_is_named(settings, made, capsys, text):
+    settings.write_text(text)
+    assert run(settings, made) == 2
+    assert "settings.json" in capsys.readouterr().err
+
+
+def test_a_sweep_goes_on_past_a_failing_member(corpus, tmp_path):
+    good = Experiment(model=Model("rnn", hidden=4), recipe=Recipe(epochs=2, batch=8))
+    lines = []
+    bad = good.change(recipe={"rate": 1e38, "clip_norm": None})
+    runs, failed = sweep([bad, good], corpus, tmp_path, report=lines.append)
+    assert len(runs) == 1 and len(failed) == 1
+    assert "FAILED" in lines[0] and "Lower the rate" in lines[0]
+
+
+def test_choosing_among_nothing_says_so():
+    with pytest.raises(LabError, match="no run to choose from"):
+        best([])
+
+
+def test_a_grid_lists_a_duplicate_once():
+    grid = Grid(axes={"model": [{"name": "rnn"}, {"name": "rnn", "hidden": 128}]}, seeds=(0,))
+    assert len(grid.experiments()) == 1  # 128 is the default
+
+
+def test_the_tables_agree_with_the_records(settings, made, tmp_path):
+    run(settings, made, "--results", tmp_path / "out", "--test", "all")
+    runs = records(tmp_path / "out")
+    rows, groupings = table(runs, "test"), summary(runs)
+    assert len(rows) == 4 and len(groupings) == 2 and [len(g) for g in groups(runs)] == [2, 2]
+    for same, row in zip(groups(runs), groupings.to_dict("records"), strict=True):
+        scores = [r.test()["accuracy"] for r in same]
+        assert row["test"] == pytest.approx(sum(scores) / 2)
+        interval = metrics.speaker_interval([r.predictions() for r in same])
+        assert (row["test_low"], row["test_high"]) == (interval["low"], interval["high"])
+        assert row["test_low"] <= row["test"] <= row["test_high"]
+        assert f"{100 * row['test']:.1f}%" in in_words(row)
+
+
+def test_results_prints_and_writes(settings, made, tmp_path, capsys):
+    run(settings, made, "--results", tmp_path / "out")
+    capsys.readouterr()
+    assert main(["results", str(tmp_path / "out")]) == 0
+    said = capsys.readouterr().out
+    assert said.count("not tested") == 1 and said.count("chance") == 1
+    assert (
+        main(["results", str(tmp_path / "out"), "--runs", "--part", "validation", "--csv", str(tmp_path / "t.csv")])
+        == 0
+    )
+    assert len(pd.read_csv(tmp_path / "t.csv")) == 4
+
+
+def test_results_without_any_name_the_next_step(tmp_path, capsys):
+    assert main(["results", str(tmp_path)]) == 2
+    assert "labkit run" in capsys.readouterr().err
+
+
+def test_a_synthetic_corpus_is_stamped_in_every_table(settings, made, tmp_path):
+    import shutil
+
+    from labkit.corpora.base import SYNTHETIC_MARKER
+
+    folder = shutil.copytree(made, tmp_path / "made_up")
+    (folder / SYNTHETIC_MARKER).write_text("made by a program")
+    run(settings, folder, "--results", tmp_path / "out")
+    runs = records(tmp_path / "out")
+    assert all("synthetic" in name for name in [*table(runs).corpus, *summary(runs).corpus])
+
+
+def test_stores_lists_and_removes(settings, made, tmp_path, capsys):
+    run(settings, made)
+    capsys.readouterr()
+    assert main(["stores"]) == 0
+    assert "tiny-16000" in capsys.readouterr().out
+    kept = next((tmp_path / "cache" / "stores").glob("tiny-16000-*-*"))
+    assert main(["stores", "--remove"]) == 0  # the newest stays
+    assert kept.is_dir()
+    assert main(["stores", "--remove", kept.name]) == 0
+    assert not kept.exists()
+    assert main(["stores", "--remove", "nonsense"]) == 2
+
+
+def test_bench_features_compares_equal_things(made, own_folders, capsys):
+    assert main(["bench", "features", "--data", str(made), "--clips", "16", "--rounds", "1"]) == 0
+    assert capsys.readouterr().out.count("times librosa") == 6
+    assert main(["bench", "nonsense"]) == 2

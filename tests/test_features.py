@@ -1,0 +1,375 @@
+"""Features are what librosa and torchaudio compute, and each clip's depend on that clip alone."""
+
+import warnings
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from labkit.errors import LabError, LabWarning
+from labkit.features import FEATURES, MFCC, LogMel, Raw, delta, mel_filters
+
+# Tolerances. Powers are computed in 32 bits here and there, in another order: they agree to about six digits.
+DB = 0.01  # decibels, after log and DCT
+RELATIVE = 1e-4
+LIBROSA = {"mel_scale": "slaney", "mel_norm": "slaney", "top_db": 80.0}
+
+
+def noise(samples=16_000, seed=0, level=0.1):
+    return (level * np.random.default_rng(seed).standard_normal(samples)).astype(np.float32)
+
+
+def sweep(samples=16_000, rate=16_000):
+    time = np.arange(samples) / rate
+    return (0.3 * np.sin(2 * np.pi * (100 + 3000 * time) * time)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def recordings(real_audio):
+    """Some real clips at 16 kHz, float32, of differing length."""
+    folder = real_audio / "speech_commands_4words"
+    paths = [sorted((folder / word).glob("*.wav"))[number] for word in ("yes", "no", "up", "down") for number in (0, 500)]
+    return [soundfile.read(path, dtype="float32")[0] for path in paths]
+
+
+def alone(feature, samples):
+    """Features of one clip: numpy, without the batch; and the valid length."""
+    x, lengths = feature.build()(torch.from_numpy(samples)[None], torch.tensor([len(samples)]))
+    return x[0].numpy(), int(lengths[0])
+
+
+# librosa
+
+WINDOWS = [
+    {"window_ms": 20, "hop_ms": 10},
+    {"window_ms": 40, "hop_ms": 20},
+    {"window_ms": 25, "hop_ms": 10, "n_fft": 512},
+    {"window_ms": 120, "hop_ms": 60, "n_fft": 2048},
+]
+
+
+def librosa_power(feature, samples):
+    """librosa's mel power, shape (bands, frames)."""
+    import librosa
+
+    return librosa.feature.melspectrogram(
+        y=samples,
+        sr=feature.sample_rate,
+        n_fft=feature.fft,
+        hop_length=feature.hop,
+        win_length=feature.window,
+        n_mels=feature.n_mels,
+        fmin=feature.f_min,
+        fmax=feature.f_max,
+        htk=feature.mel_scale == "htk",
+        norm=feature.mel_norm,
+    )
+
+
+def check_against_librosa(options, samples):
+    import librosa
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of empty bands, which both of them have
+        feature = LogMel(seconds=None, **options)
+        power = librosa_power(feature, samples)
+        level = librosa.power_to_db(power, amin=feature.floor, top_db=feature.top_db)
+        own, frames = alone(feature, samples)
+        assert own.shape == (1, *level.shape) and frames == level.shape[1]
+        np.testing.assert_allclose(own[0], level, atol=DB)
+        plain, _ = alone(LogMel(seconds=None, **options | {"log": "none", "top_db": None}), samples)
+        np.testing.assert_allclose(plain[0], power, rtol=RELATIVE, atol=RELATIVE * power.max() * 1e-3)
+        own, frames = alone(MFCC(seconds=None, n_mfcc=20, **options), samples)
+    mfcc = librosa.feature.mfcc(S=level, n_mfcc=20)
+    slope = librosa.feature.delta(mfcc, width=7, mode="nearest")
+    slope_of_slope = librosa.feature.delta(slope, width=7, mode="nearest")
+    assert own.shape == (frames, 60)
+    for number, expected in enumerate((mfcc, slope, slope_of_slope)):
+        np.testing.assert_allclose(own.T[20 * number : 20 * (number + 1)], expected, atol=DB)
+
+
+@pytest.mark.parametrize("window", WINDOWS, ids=str)
+@pytest.mark.parametrize("scale", [LIBROSA, {"top_db": 80.0}], ids=["slaney", "htk"])
+def test_features_of_noise_and_of_a_sweep_are_librosas(window, scale):
+    for samples in (noise(), sweep(), noise(7_777), np.zeros(4_000, np.float32)):
+        check_against_librosa(window | scale, samples)
+
+
+def test_features_of_real_recordings_are_librosas(recordings):
+    for number, samples in enumerate(recordings):
+        check_against_librosa(WINDOWS[number % 4] | LIBROSA, samples)
+        check_against_librosa({"window_ms": 40, "hop_ms": 20, "f_min": 60.0, "f_max": 7_000.0}, samples)
+
+
+def test_librosas_own_defaults_are_reached_by_options(recordings):
+    import librosa
+
+    feature = MFCC(
+        sample_rate=22_050,
+        seconds=None,
+        window_ms=2048 / 22.05,
+        hop_ms=512 / 22.05,
+        n_mels=128,
+        n_mfcc=20,
+        deltas=0,
+        **LIBROSA,
+    )
+    own, _ = alone(feature, recordings[0])
+    np.testing.assert_allclose(own.T, librosa.feature.mfcc(y=recordings[0]), atol=DB)
+
+
+def test_twice_a_slope_is_not_librosas_order_two():
+    import librosa
+
+    mfcc = alone(MFCC(seconds=None, deltas=0), noise())[0].T
+    own = alone(MFCC(seconds=None), noise())[0].T[26:]
+    assert np.abs(own - librosa.feature.delta(mfcc, width=7, order=2, mode="nearest")).max() > 100 * DB
+
+
+# torchaudio
+
+
+@pytest.mark.parametrize("scale", [{}, {"mel_scale": "slaney", "mel_norm": "slaney"}], ids=["htk", "slaney"])
+def test_features_are_torchaudios(scale, recordings):
+    import torchaudio.transforms as T
+
+    mel = {"n_fft": 640, "win_length": 512, "hop_length": 160, "n_mels": 40, "pad_mode": "constant"}
+    mel |= {"mel_scale": scale.get("mel_scale", "htk"), "norm": scale.get("mel_norm")}
+    options = {"window_ms": 32, "hop_ms": 10, "n_fft": 640, "seconds": 1.0, "padding": "signal", **scale}
+    clips = [torch.from_numpy(samples[:16_000]) for samples in (*recordings, noise(), sweep(12_000))]
+    x = torch.stack([torch.nn.functional.pad(clip, (0, 16_000 - len(clip))) for clip in clips])
+    lengths = torch.tensor([len(clip) for clip in clips])
+    # (batch, 1, samples): with (batch, samples) torchaudio would take top_db from the loudest clip of the batch
+    expected = T.MelSpectrogram(16_000, **mel)(x[:, None])
+    own, frames = LogMel(log="none", **options).build()(x, lengths)
+    assert own.shape == expected.shape == (10, 1, 40, 101) and (frames == 101).all()
+    torch.testing.assert_close(own, expected, rtol=RELATIVE, atol=1e-5)
+    own, _ = LogMel(top_db=80.0, **options).build()(x, lengths)
+    torch.testing.assert_close(own, T.AmplitudeToDB("power", 80.0)(expected), rtol=0, atol=DB)
+    own, _ = MFCC(top_db=80.0, n_mfcc=13, deltas=0, **options).build()(x, lengths)
+    expected = T.MFCC(16_000, 13, melkwargs=mel)(x[:, None])
+    torch.testing.assert_close(own, expected[:, 0].transpose(1, 2), rtol=0, atol=DB)
+
+
+def test_slopes_are_torchaudios():
+    import torchaudio.functional as F
+
+    x = torch.randn(3, 30, 5, generator=torch.Generator().manual_seed(0))
+    for width in (3, 7, 9):
+        expected = F.compute_deltas(x.transpose(1, 2), width, mode="replicate").transpose(1, 2)
+        torch.testing.assert_close(delta(x, torch.full((3,), 30), width), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_the_slope_of_a_line_is_its_slope():
+    x = torch.arange(20.0)[None, :, None] * torch.tensor([1.0, -2.5])
+    slope = delta(x, torch.tensor([20]))[0, 3:-3]
+    torch.testing.assert_close(slope, torch.tensor([1.0, -2.5]).expand(14, 2))
+
+
+def test_natural_logarithm_and_decibels_differ_by_a_factor():
+    level = alone(LogMel(), noise())[0]
+    np.testing.assert_allclose(alone(LogMel(log="ln"), noise())[0] * 10 / np.log(10), level, atol=1e-4)
+    assert alone(LogMel(), np.zeros(16_000, np.float32))[0].max() == pytest.approx(-100)
+    assert alone(LogMel(floor=1e-3), noise(level=1e-4))[0].max() == pytest.approx(-30)
+
+
+# Shapes and lengths
+
+
+def test_windows_of_the_reference_study_give_its_frames():
+    for window_ms, frames in ((20, 101), (40, 51), (80, 26), (120, 17)):
+        feature = MFCC(window_ms=window_ms, hop_ms=window_ms / 2, n_fft=2048)
+        x, valid = alone(feature, noise())
+        assert x.shape == feature.shape == (frames, 39) and valid == frames
+
+
+SHAPED = {
+    "mfcc": MFCC(n_mfcc=20, deltas=1, n_mels=30),
+    "log_mel": LogMel(n_mels=30, seconds=0.7),
+    "raw": Raw(seconds=0.5),
+    "odd window": MFCC(sample_rate=22_050, window_ms=60, hop_ms=20),  # 1323 samples
+    "odd hop": LogMel(sample_rate=11_025, window_ms=23, hop_ms=9),
+    "long window": MFCC(seconds=0.05, window_ms=120, hop_ms=10),
+}
+
+
+@pytest.mark.parametrize("name", SHAPED)
+def test_a_feature_has_the_shape_it_states(name):
+    feature = SHAPED[name]
+    for samples in (1, 999, feature.samples - 1, feature.samples, feature.samples + 1, 3 * feature.samples):
+        x, valid = alone(feature, noise(samples))
+        assert x.shape == feature.shape
+        kept = min(samples, feature.samples)
+        assert valid == (kept if name == "raw" else 1 + kept // feature.hop) <= x.shape[feature.time_axis - 1]
+
+
+def test_shapes_of_features_without_a_length_leave_it_open():
+    assert MFCC(seconds=None).shape == (None, 39) and Raw(seconds=None).shape == (1, None)
+    assert LogMel(seconds=None, n_mels=64).shape == (1, 64, None)
+    assert alone(Raw(seconds=None), noise(1234))[0].shape == (1, 1234)
+
+
+def test_raw_samples_are_the_samples():
+    x, valid = alone(Raw(), noise(12_000))
+    np.testing.assert_array_equal(x[0, :12_000], noise(12_000))
+    assert valid == 12_000 and not x[0, 12_000:].any()
+
+
+def test_an_offset_moves_the_clip_and_crops_its_end():
+    moved, valid = alone(Raw(offset=0.25, seconds=1.0), noise(14_000))
+    np.testing.assert_array_equal(moved[0, 4000:], noise(14_000)[:12_000])
+    assert not moved[0, :4000].any() and valid == 16_000
+    assert alone(Raw(offset=0.25), noise(8_000))[1] == 12_000
+    assert alone(Raw(offset=2.0), noise(8_000))[1] == 16_000, "only zeros are left"
+
+
+def test_filled_zeros_count_as_signal_only_where_asked():
+    masked, signal = (alone(MFCC(padding=padding), noise(8_000)) for padding in ("masked", "signal"))
+    assert masked[1] == 26 and signal[1] == 51
+    assert not masked[0][26:].any() and np.abs(signal[0][26:]).max() > 100
+
+
+# Each clip for itself
+
+OPTIONS = [
+    {"seconds": None},
+    {"seconds": 1.0},
+    {"seconds": 0.3},
+    {"seconds": 1.0, "padding": "signal"},
+    {"seconds": 1.0, "offset": 0.1},
+    {"seconds": 0.4, "offset": 0.2, "padding": "signal"},
+]
+SPECTRAL = [
+    {},
+    {"top_db": 30.0},
+    {"log": "none"},
+    {"log": "ln", "mel_scale": "slaney", "mel_norm": "slaney"},
+    {"window_ms": 25, "hop_ms": 10, "n_fft": 512},
+    {"sample_rate": 22_050, "window_ms": 60},  # an odd number of samples
+]
+
+
+def batch(clips, samples=None):
+    samples = samples or max(map(len, clips))
+    out = np.zeros((len(clips), samples), np.float32)
+    for row, clip in zip(out, clips, strict=True):
+        row[: len(clip)] = clip
+    return torch.from_numpy(out), torch.tensor([len(clip) for clip in clips])
+
+
+def check_alone(feature, clips):
+    """Each clip's features must be the same alone, among any neighbours, and with any number of zeros behind it."""
+    axis = feature.time_axis - 1
+    neighbours = [noise(13_000, seed=9, level=0.9), np.zeros(300, np.float32)]
+    extract = feature.build()
+    waveforms = [batch(clips), batch(clips[::-1]), batch([*clips, *neighbours]), batch(clips, 20_000)]
+    settings = [extract(*together) for together in waveforms]
+    for number, clip in enumerate(clips):
+        expected, valid = alone(feature, clip)
+        expected = expected.take(range(valid), axis)
+        scale = np.abs(expected).max() if getattr(feature, "log", "none") == "none" else 1
+        for which, (x, found) in enumerate(settings):
+            place = len(clips) - 1 - number if which == 1 else number
+            assert found[place] == valid
+            own = x[place].numpy()
+            np.testing.assert_allclose(own.take(range(valid), axis), expected, rtol=0, atol=1e-3 * scale)
+            assert not own.take(range(valid, own.shape[axis]), axis).any(), "beyond the clip all is zero"
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@pytest.mark.parametrize("name", FEATURES)
+def test_a_clip_alone_is_the_clip_in_a_batch(name, options):
+    clips = [noise(9_000, level=0.5), noise(3_333, seed=2, level=1e-3), noise(17, seed=3), sweep(16_500)]
+    for more in [{}] if name == "raw" else SPECTRAL:
+        check_alone(FEATURES[name](**options, **more), clips)
+
+
+@pytest.mark.parametrize("name", FEATURES)
+def test_a_real_clip_alone_is_the_clip_in_a_batch(name, recordings):
+    for options in OPTIONS:
+        check_alone(FEATURES[name](**options), recordings[:4])
+
+
+def test_the_slope_at_the_end_is_of_the_clip_whatever_the_padding_holds():
+    x = torch.randn(2, 20, 3, generator=torch.Generator().manual_seed(0))
+    changed = x.clone()
+    changed[0, 12:] = 1e6
+    lengths = torch.tensor([12, 20])
+    torch.testing.assert_close(delta(changed, lengths)[0, :12], delta(x, lengths)[0, :12])
+    torch.testing.assert_close(delta(x, lengths)[:1, :12], delta(x[:1, :12], lengths[:1]))
+
+
+# Streaming
+
+
+def test_features_say_whether_they_can_be_streamed():
+    assert MFCC().streamable and LogMel(log="none").streamable and Raw().streamable
+    assert not LogMel(top_db=80.0).streamable
+    assert MFCC(window_ms=40).look_ahead == pytest.approx(0.02)
+    assert MFCC(n_fft=2048).look_ahead == pytest.approx(0.064) and Raw().look_ahead == 0
+
+
+def test_a_frame_needs_no_more_than_the_stated_look_ahead():
+    feature = LogMel(seconds=None, n_fft=1024)
+    samples = noise()
+    changed = samples.copy()
+    changed[8_000 + round(feature.look_ahead * 16_000) :] = 0.7
+    before, after = alone(feature, samples)[0], alone(feature, changed)[0]
+    frame = 8_000 // feature.hop
+    np.testing.assert_allclose(after[..., : frame + 1], before[..., : frame + 1], atol=1e-4)
+    assert np.abs(after[..., frame + 3 :] - before[..., frame + 3 :]).max() > 1
+
+
+# Settings that do not fit
+
+
+def test_empty_mel_bands_are_counted_and_the_largest_number_that_works_is_named():
+    with pytest.warns(LabWarning, match=r"(\d+) of 128 mel bands are empty: n_fft 400 at 16000 Hz") as caught:
+        LogMel(window_ms=25, hop_ms=12.5, n_mels=128).build()
+    words = str(caught[0].message).split()
+    empty, works = int(words[0]), int(words[words.index("most") + 1])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        LogMel(window_ms=25, n_mels=works).build()
+    with pytest.warns(LabWarning, match=f"of {works + 1} mel bands are empty"):
+        filters = mel_filters(LogMel(window_ms=25, n_mels=works + 1))
+    assert (filters.amax(0) == 0).any()
+    with pytest.warns(LabWarning):
+        assert (mel_filters(LogMel(window_ms=25, n_mels=128)).amax(0) == 0).sum() == empty > 0
+
+
+def test_a_transform_too_short_for_any_band_still_says_something():
+    with pytest.warns(LabWarning, match="mel bands are empty.*longer n_fft"):
+        LogMel(sample_rate=1000, window_ms=2, hop_ms=2, n_mels=2, f_min=100.0, f_max=200.0).build()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: MFCC(padding="zeros"), "no kind of padding called 'zeros'. .*masked, signal"),
+        (lambda: MFCC(seconds=None, padding="signal"), "seconds"),
+        (lambda: MFCC(seconds=0), "seconds must be above zero"),
+        (lambda: Raw(sample_rate=0), "rate and seconds must be above zero"),
+        (lambda: Raw(offset=-0.1), "offset not below"),
+        (lambda: LogMel(log="dB"), "no logarithm called 'dB'. Choose one of: db, ln, none"),
+        (lambda: LogMel(mel_scale="mel"), "no mel scale called 'mel'"),
+        (lambda: LogMel(mel_norm="area"), "no mel norm.*'area'"),
+        (lambda: LogMel(n_fft=400), "n_fft must be at least the window"),
+        (lambda: LogMel(hop_ms=0.01), "the hop at least one sample"),
+        (lambda: LogMel(window_ms=0), "do not fit together"),
+        (lambda: LogMel(n_mels=0), "n_mels"),
+        (lambda: LogMel(f_min=5000.0, f_max=4000.0), "f_min"),
+        (lambda: LogMel(f_max=9000.0), "f_max"),
+        (lambda: LogMel(floor=0.0), "floor"),
+        (lambda: MFCC(n_mfcc=41), "n_mfcc may not exceed n_mels"),
+        (lambda: MFCC(n_mfcc=0), "n_mfcc"),
+        (lambda: MFCC(deltas=3), "deltas is 0, 1 or 2"),
+        (lambda: MFCC(delta_width=4), "delta_width is odd"),
+        (lambda: MFCC(delta_width=1), "delta_width is odd"),
+        (lambda: MFCC(delta_width=-1), "delta_width is odd"),
+    ],
+)
+def test_settings_that_do_not_fit_say_what_to_change(make, message):
+    with pytest.raises(LabError, match=message):
+        make()
