@@ -148,8 +148,9 @@ class Spectral(Feature):
             )
         if self.n_mels < 1 or not 0 <= self.f_min < self.top <= self.sample_rate / 2 or self.floor <= 0:
             raise LabError(
-                f"n_mels={self.n_mels}, f_min={self.f_min}, f_max={self.f_max}, floor={self.floor}: n_mels and floor must "
-                f"be above zero, f_min below f_max, f_max at most half the rate ({self.sample_rate / 2:g} Hz). Change these."
+                f"n_mels={self.n_mels}, f_min={self.f_min}, f_max={self.f_max}, floor={self.floor}: n_mels and floor "
+                "must be above zero, f_min below f_max, and f_max at most half the rate "
+                f"({self.sample_rate / 2:g} Hz). Change these."
             )
 
     @property
@@ -225,10 +226,12 @@ class MFCC(Spectral):
 
     def __post_init__(self):
         super().__post_init__()
-        if not 1 <= self.n_mfcc <= self.n_mels or self.deltas not in (0, 1, 2) or self.delta_width not in range(3, 999, 2):
+        odd = self.delta_width % 2 == 1 and self.delta_width >= 3
+        if not 1 <= self.n_mfcc <= self.n_mels or self.deltas not in (0, 1, 2) or not odd:
             raise LabError(
                 f"n_mfcc={self.n_mfcc}, n_mels={self.n_mels}, deltas={self.deltas}, delta_width={self.delta_width}: "
-                "n_mfcc may not exceed n_mels, deltas is 0, 1 or 2, and delta_width is odd and at least 3. Change these."
+                "n_mfcc is at least 1 and may not exceed n_mels, deltas is 0, 1 or 2, "
+                "delta_width is odd and at least 3. Change these."
             )
 
     @property

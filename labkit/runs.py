@@ -256,9 +256,7 @@ def _train(experiment, corpus, run_id, folder, device, watch, memory):
         "seconds_per_epoch": float(pd.DataFrame(fitted.history).seconds.median()),
         "device": device_name(device),
         "date": time.strftime("%Y-%m-%d"),
-        "command": " ".join(["python -m labkit", *sys.argv[1:]])
-        if sys.argv[0].endswith("__main__.py")
-        else "labkit.train",
+        "command": _command(sys.argv),
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
         "skipped": list(corpus.skipped) + list(store.notes),
         "training_speakers": speakers,
@@ -320,6 +318,13 @@ def refuse_training_speakers(run, clips):
             "would measure memory, not recognition. Test on other speakers, "
             "or study the leak with the split 'by_clip_leaky'."
         )
+
+
+def _command(words):
+    """The command that made a record, with folders by their names: where they lie concerns nobody else."""
+    if not words or Path(words[0]).name != "__main__.py":
+        return "labkit.train"
+    return " ".join(["python -m labkit", *(Path(word).name if Path(word).is_absolute() else word for word in words[1:])])
 
 
 def _about(corpus):

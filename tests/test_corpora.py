@@ -225,9 +225,7 @@ def test_lists_may_name_absent_files_which_are_counted(folder):
         file.write("\nfall/00000000_nohash_0.wav\r\nrise/11111111_nohash_3.wav\n\n")
     corpus = speech_commands.load(folder)
     assert len(corpus.part("test")) == 18 and len(corpus) == 72
-    assert corpus.skipped == (
-        "tiny: testing_list.txt names 2 files that are not here; the test part is what is here.",
-    )
+    assert corpus.skipped == ("tiny: testing_list.txt names 2 files that are not here; the test part is what is here.",)
 
 
 def test_a_list_written_on_windows_is_read(folder):
@@ -241,7 +239,13 @@ def test_a_list_written_on_windows_is_read(folder):
 def test_files_named_wrongly_are_counted_wherever_they_lie(folder):
     clip = tiny.tone("fall", SPEAKERS[0])
     (folder / "fall" / "more").mkdir()
-    odd = ["fall/ana.wav", "fall/more/0a_nohash_0.wav", "0a_nohash_0.wav", "rise/AB_nohash_0.wav", "rise/0b_nohash_0.WAV"]
+    odd = [
+        "fall/ana.wav",
+        "fall/more/0a_nohash_0.wav",
+        "0a_nohash_0.wav",
+        "rise/AB_nohash_0.wav",
+        "rise/0b_nohash_0.WAV",
+    ]
     for path in odd:
         soundfile.write(folder / path, clip, 16_000, format="WAV")
     corpus = speech_commands.load(folder)
@@ -267,7 +271,9 @@ def test_a_folder_given_as_a_dot_has_a_name(made, monkeypatch):
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
 def test_a_name_that_is_no_text_is_refused_by_name(folder):
     os.mkdir(os.fsencode(folder) + b"/ca\xf1a")
-    soundfile.write(os.fsencode(folder) + b"/ca\xf1a/0a_nohash_0.wav", tiny.tone("fall", SPEAKERS[0]), 16_000, format="WAV")
+    soundfile.write(
+        os.fsencode(folder) + b"/ca\xf1a/0a_nohash_0.wav", tiny.tone("fall", SPEAKERS[0]), 16_000, format="WAV"
+    )
     with pytest.raises(LabError, match=r"ca\\udcf1a/0a_nohash_0\.wav.*[Rr]ename") as caught:
         speech_commands.load(folder)
     str(caught.value).encode()  # it can be printed

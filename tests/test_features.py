@@ -29,7 +29,9 @@ def sweep(samples=16_000, rate=16_000):
 def recordings(real_audio):
     """Some real clips at 16 kHz, float32, of differing length."""
     folder = real_audio / "speech_commands_4words"
-    paths = [sorted((folder / word).glob("*.wav"))[number] for word in ("yes", "no", "up", "down") for number in (0, 500)]
+    paths = [
+        sorted((folder / word).glob("*.wav"))[number] for word in ("yes", "no", "up", "down") for number in (0, 500)
+    ]
     return [soundfile.read(path, dtype="float32")[0] for path in paths]
 
 
@@ -92,7 +94,7 @@ def check_against_librosa(options, samples):
 @pytest.mark.parametrize("window", WINDOWS, ids=str)
 @pytest.mark.parametrize("scale", [LIBROSA, {"top_db": 80.0}], ids=["slaney", "htk"])
 def test_features_of_noise_and_of_a_sweep_are_librosas(window, scale):
-    for samples in (noise(), sweep(), noise(7_777), np.zeros(4_000, np.float32)):
+    for samples in (noise(9_000), sweep(), np.zeros(4_000, np.float32)):
         check_against_librosa(window | scale, samples)
 
 
@@ -281,8 +283,9 @@ def check_alone(feature, clips):
 @pytest.mark.parametrize("name", FEATURES)
 def test_a_clip_alone_is_the_clip_in_a_batch(name, options):
     clips = [noise(9_000, level=0.5), noise(3_333, seed=2, level=1e-3), noise(17, seed=3), sweep(16_500)]
-    for more in [{}] if name == "raw" else SPECTRAL:
-        check_alone(FEATURES[name](**options, **more), clips)
+    more = SPECTRAL[1:] if name != "raw" and options in (OPTIONS[0], OPTIONS[-1]) else []
+    for settings in [{}, *more]:
+        check_alone(FEATURES[name](**options, **settings), clips)
 
 
 @pytest.mark.parametrize("name", FEATURES)
@@ -362,12 +365,12 @@ def test_a_transform_too_short_for_any_band_still_says_something():
         (lambda: LogMel(f_min=5000.0, f_max=4000.0), "f_min"),
         (lambda: LogMel(f_max=9000.0), "f_max"),
         (lambda: LogMel(floor=0.0), "floor"),
-        (lambda: MFCC(n_mfcc=41), "n_mfcc may not exceed n_mels"),
+        (lambda: MFCC(n_mfcc=41), "may not exceed n_mels"),
         (lambda: MFCC(n_mfcc=0), "n_mfcc"),
         (lambda: MFCC(deltas=3), "deltas is 0, 1 or 2"),
-        (lambda: MFCC(delta_width=4), "delta_width is odd"),
-        (lambda: MFCC(delta_width=1), "delta_width is odd"),
-        (lambda: MFCC(delta_width=-1), "delta_width is odd"),
+        (lambda: MFCC(delta_width=4), "delta_width is odd and at least 3"),
+        (lambda: MFCC(delta_width=1), "delta_width is odd and at least 3"),
+        (lambda: MFCC(delta_width=-1), "delta_width is odd and at least 3"),
     ],
 )
 def test_settings_that_do_not_fit_say_what_to_change(make, message):

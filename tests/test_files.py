@@ -165,7 +165,9 @@ def usage(monkeypatch, free):
 
 def test_a_disk_too_full_is_said_before_anything_is_written(tmp_path, monkeypatch):
     seen = usage(monkeypatch, 10**9)
-    with pytest.raises(LabError, match=r"The store needs 0\.95 GB in .*not.yet, but only 1\.00 GB are free.*LABKIT_CACHE"):
+    with pytest.raises(
+        LabError, match=r"The store needs 0\.95 GB in .*not.yet, but only 1\.00 GB are free.*LABKIT_CACHE"
+    ):
         files.need_disk(tmp_path / "not" / "yet", 0.95e9, "The store")
     assert seen == [tmp_path] and names(tmp_path) == []
 

@@ -12,7 +12,9 @@ PARTS = ("train", "validation", "test")
 def random_corpora():
     """Corpora of many shapes; speakers have one clip or many, labels are even or not."""
     for seed in range(12):
-        yield table_corpus(speakers=60 + 17 * seed, clips=1 + seed % 5, labels=("a", "b", "c")[: 1 + seed % 3], seed=seed)
+        yield table_corpus(
+            speakers=60 + 17 * seed, clips=1 + seed % 5, labels=("a", "b", "c")[: 1 + seed % 3], seed=seed
+        )
 
 
 def settings_of(protocol, corpus, seed):
@@ -105,7 +107,9 @@ def test_leaving_one_speaker_out_validates_on_the_next():
 
 
 def test_an_empty_part_is_named():
-    with pytest.raises(LabError, match=r"'official' of table gives .'train': \d+, 'validation': 0, 'test': 0.*every part"):
+    with pytest.raises(
+        LabError, match=r"'official' of table gives .'train': \d+, 'validation': 0, 'test': 0.*every part"
+    ):
         split(table_corpus(), Split())
     for settings in (Split("by_speaker", test=0), Split("by_clip_leaky", test=0), Split("by_clip_leaky", validation=0)):
         with pytest.raises(LabError, match=f"'{settings.protocol}' of table gives .*: 0.*every part needs clips"):

@@ -1,6 +1,6 @@
-"""A tiny corpus of tones in the layout of Speech Commands, made in code, and the fixtures that tests of the core share.
+"""A tiny corpus of tones in the layout of Speech Commands, and the fixtures that tests of the core share.
 
-Three "words" (a falling, a level and a rising tone) by twelve "speakers" (pitch, level, a little noise), two clips each:
+Three "words" (a falling, a level and a rising tone) by twelve "speakers" (pitch, level, some noise), two clips each:
 small enough for a test, and learnable by a small network in a few epochs. A test module asks for the fixtures with
 `pytest_plugins = ["tiny"]`. (PYTEST_DONT_REWRITE: it may be imported before pytest knows that it is a plugin.)
 """

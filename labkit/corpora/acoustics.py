@@ -49,7 +49,7 @@ class Conditions:
     """
 
     seed: int = 0
-    pitch: tuple = (20, 85)
+    pitch: tuple = (25, 75)
     rate: tuple = (130, 220)
     range: tuple = (25, 95)
     pitch_step: float = 6.0
@@ -60,7 +60,7 @@ class Conditions:
     tilt: tuple = (-2.5, 2.5)
     low_cut: tuple = (40, 300)
     high_cut: tuple = (3000, 7800)
-    snr: tuple = (12.0, 6.0, 4.0)
+    snr: tuple = (20.0, 7.0, 4.0)
     own_noise: float = 0.6
     level: tuple = (-23.0, 4.0, 2.5)
     onset: tuple = (2.0, 2.5)

@@ -77,7 +77,7 @@ class Corpus:
         if nameless.any():
             raise LabError(
                 f"{self.name} does not say in words who speaks in {self.clips.path[nameless].iloc[0]}. "
-                "Give each row of the table a speaker as text: without it nobody can tell whether a voice was trained on."
+                "Give each row of the table a speaker as text, or nobody can tell whether a voice was trained on."
             )
         if self.whole is None:
             object.__setattr__(self, "whole", self.clips[["path", "bytes"]])

@@ -27,7 +27,9 @@ def audio_files(root):
         found += [(inside / name).as_posix() for name in names if name.lower().endswith(KINDS) and name[0] != "."]
     for path in found:
         if not _is_text(path):  # it can neither be printed nor written into a table
-            raise LabError(f"The name of {path.encode(errors='backslashreplace').decode()} in {root} is not text. Rename it.")
+            raise LabError(
+                f"The name of {path.encode(errors='backslashreplace').decode()} in {root} is not text. Rename it."
+            )
     return sorted(found)
 
 

@@ -79,5 +79,7 @@ def _read_list(path):
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise LabError(f"{path} is not a text in UTF-8 ({error}). Copy the list from the official archive again.") from error
+        raise LabError(
+            f"{path} is not a text in UTF-8 ({error}). Copy the list from the official archive again."
+        ) from error
     return {line.strip() for line in text.splitlines() if line.strip()}

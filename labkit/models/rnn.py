@@ -52,8 +52,13 @@ class Recurrent(nn.Module):
 
     def __init__(self, shape, classes, cell, hidden, layers, bidirectional, readout, dropout):
         super().__init__()
-        if len(shape) != 2:
+        if len(shape) != 2 or shape[0] == 1 or shape[1] is None:  # raw samples are (1, samples)
             raise LabError(f"A recurrent model takes (frames, features), not {shape}. Use the feature 'mfcc'.")
+        if not (_whole(hidden) and _whole(layers) and 0 <= dropout < 1):
+            raise LabError(
+                f"hidden={hidden!r}, layers={layers!r}, dropout={dropout!r}: hidden and layers are whole "
+                "numbers above zero, dropout is at least 0 and below 1. Change these."
+            )
         self.readout = choose(readout, READOUTS, "readout")
         wide = hidden * (1 + bidirectional)
         sizes = [shape[1]] + [wide] * (layers - 1)
@@ -80,6 +85,10 @@ class Recurrent(nn.Module):
                 outputs = torch.cat([outputs, backward], dim=-1)
             x = outputs
         return x
+
+
+def _whole(number):
+    return isinstance(number, int) and number > 0
 
 
 def reverse(x, lengths):

@@ -62,21 +62,12 @@ def stamp(figure):
     if any(text.get_gid() == STAMP for text in figure.texts):
         return
     with _DRAWING:
-        figure.draw_without_rendering()
-        box = figure.get_tightbbox()
+        box = _extent(figure)
         width, height = figure.get_size_inches()
-        right, below = max(width, box.x1) / width, min(0, box.y0) / height
-        figure.text(
-            right,
-            below - STRIP / height,
-            STAMP,
-            ha="right",
-            va="top",
-            fontsize=9,
-            color=INK,
-            gid=STAMP,
-            in_layout=True,
-        ).set_in_layout(False)
+        text = figure.text(
+            box.x1 / width, (box.y0 - STRIP) / height, STAMP, ha="right", va="top", fontsize=9, color=INK
+        )
+        text.set(gid=STAMP, in_layout=False)
 
 
 def render(figure):
@@ -90,18 +81,27 @@ def render(figure):
 
     buffer = io.BytesIO()
     with _DRAWING:
-        figure.draw_without_rendering()
-        extents = [Bbox([[0, 0], figure.get_size_inches()]), figure.get_tightbbox()]
-        for text in figure.texts:
-            if text.get_gid() == STAMP:
-                extents.append(text.get_window_extent().transformed(figure.dpi_scale_trans.inverted()))
-        figure.savefig(buffer, format="png", bbox_inches=Bbox.union(extents), metadata={"Software": None})
-    picture = (
-        Image.open(buffer).convert("RGB").quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-    )
+        box = _extent(figure)
+        stamps = [text.get_window_extent() for text in figure.texts if text.get_gid() == STAMP]
+        inches = figure.dpi_scale_trans.inverted()
+        box = Bbox.union([box, *(extent.transformed(inches) for extent in stamps)])
+        figure.savefig(buffer, format="png", dpi=figure.dpi, bbox_inches=box, metadata={"Software": None})
+    picture = Image.open(buffer).convert("RGB")
+    picture = picture.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     small = io.BytesIO()
-    picture.save(small, "png", optimize=True, dpi=(figure.dpi, figure.dpi))
+    picture.save(small, "png", optimize=True)
     return small.getvalue()
+
+
+def _extent(figure):
+    """The rectangle that holds the figure and all that sticks out of it, in inches; the layout is settled by this."""
+    from matplotlib.transforms import Bbox
+
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        figure.set_layout_engine("none")  # once is enough: it takes as long as drawing
+    return Bbox.union([Bbox([[0, 0], figure.get_size_inches()]), figure.get_tightbbox()])
 
 
 def show(what, path, caption, alt, synthetic):
