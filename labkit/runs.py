@@ -15,7 +15,7 @@ from torch import nn
 
 from . import metrics
 from .audio import open_store
-from .checkpoints import read_tensors
+from .checkpoints import read_tensors, write_tensors
 from .corpora.base import PARTS
 from .errors import LabError, LabWarning
 from .experiment import SCHEMA, Experiment
@@ -139,7 +139,7 @@ class Run:
             raise LabError(
                 f"Run {self.id} is a record without weights. Train it with labkit.train(run.experiment, ...) first."
             )
-        tensors, _ = read_tensors(weights)
+        tensors, _ = read_tensors(weights, f"Delete the folder {self.folder} and train again.")
         shape = (
             tuple(tensors[f"front.{name}"] for name in ("mean", "spread"))
             if self.experiment.feature.normalise
@@ -261,11 +261,7 @@ def _train(experiment, corpus, run_id, folder, device, watch, memory):
         "skipped": list(corpus.skipped) + list(store.notes),
         "training_speakers": speakers,
     }
-    from safetensors.torch import save_file
-
-    folder.mkdir(parents=True, exist_ok=True)
-    with atomic_file(folder / "weights.safetensors") as temporary:
-        save_file({name: value.cpu().contiguous() for name, value in network.state_dict().items()}, temporary)
+    write_tensors(folder / "weights.safetensors", network.state_dict())
     run = Run(folder, record, corpus, device)
     run.__dict__["network"] = network.eval()
     table, record["validation"] = _evaluate(run, "validation")

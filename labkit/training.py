@@ -63,6 +63,13 @@ class Recipe:
             raise LabError(
                 f"epochs={self.epochs}, batch={self.batch}, rate={self.rate}: each must be above zero. Change these."
             )
+        limits = self.clip_norm is None or self.clip_norm > 0
+        if min(self.weight_decay, self.momentum) < 0 or not 0 <= self.label_smoothing < 1 or not limits:
+            raise LabError(
+                f"weight_decay={self.weight_decay}, momentum={self.momentum}, label_smoothing={self.label_smoothing}, "
+                f"clip_norm={self.clip_norm}: none may be below zero, label_smoothing is below 1, and clip_norm above "
+                "zero or None. Change these."
+            )
 
 
 OPTIMISERS = {
@@ -168,12 +175,13 @@ class Source:
             mask = torch.arange(x.shape[time_axis], device=x.device) < lengths[:, None]  # (batch, frames)
             mask = mask.view([len(x)] + [x.shape[axis] if axis == time_axis else 1 for axis in range(1, x.ndim)])
             over = (0, time_axis)
-            kept = (x * mask).double()
+            kept = x * mask
+            kept = kept.cpu().double() if kept.device.type == "mps" else kept.double()  # MPS has no float64
             total, square = total + kept.sum(over, True), square + kept.square().sum(over, True)
-            count = count + mask.sum()
+            count += mask.sum().item()
         mean = total / count
         spread = (square / count - mean.square()).clamp(min=1e-8).sqrt()
-        return mean[0].float(), spread[0].float()
+        return mean[0].float().to(self.device), spread[0].float().to(self.device)
 
 
 @dataclass
@@ -258,9 +266,10 @@ def fit(network, train, validation, recipe, classes, seed=0, checkpoint=None, wa
                     _take_best(network, best)
                     return Fitted(history, best[2] if best else 0, stopped=True)
         losses = torch.stack(losses)
-        _check_finite(losses, epoch, recipe, checkpoint)
+        _check_finite(losses, f"epoch {epoch}, batch {{}}", recipe, checkpoint)
         seconds = time.perf_counter() - started
         logits, loss = predict(network, validation, recipe, loss_of)
+        _check_finite(torch.tensor([loss]), f"the validation after epoch {epoch}", recipe, checkpoint)
         figures = _figures(logits, validation.targets, classes)
         history.append(
             {
@@ -314,7 +323,7 @@ def epoch_seed(seed, epoch):
 
 
 def _figures(logits, targets, classes):
-    guess = logits.argmax(1)
+    guess, targets = logits.argmax(1).cpu(), targets.cpu()  # MPS has no float64
     hits = torch.bincount(targets[guess == targets], minlength=classes).double()
     counts = torch.bincount(targets, minlength=classes).double()
     recall = (hits / counts)[counts > 0]
@@ -341,12 +350,12 @@ def _precision(device, recipe):
     return contextlib.nullcontext()
 
 
-def _check_finite(losses, epoch, recipe, checkpoint):
+def _check_finite(losses, where, recipe, checkpoint):
     bad = (~torch.isfinite(losses)).nonzero()
     if len(bad):
         clip = "" if recipe.clip_norm else " or set clip_norm=1.0"
         kept = "" if checkpoint is None else " The epochs before are kept."
         raise LabError(
-            f"The loss became {losses[bad[0, 0]].item():g} in epoch {epoch}, batch {bad[0, 0].item() + 1}.{kept} "
+            f"The loss became {losses[bad[0, 0]].item():g} in {where.format(bad[0, 0].item() + 1)}.{kept} "
             f"Lower the rate (now {recipe.rate:g}){clip} and train again."
         )

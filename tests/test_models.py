@@ -170,7 +170,9 @@ def test_turning_a_clip_round_leaves_its_padding_and_is_undone_by_itself():
 
 
 @pytest.mark.parametrize("gates", [("rnn", 1), ("gru", 3), ("lstm", 4)])
-@pytest.mark.parametrize(("hidden", "layers", "bidirectional"), [(64, 2, False), (64, 2, True), (256, 1, True), (5, 3, True)])
+@pytest.mark.parametrize(
+    ("hidden", "layers", "bidirectional"), [(64, 2, False), (64, 2, True), (256, 1, True), (5, 3, True)]
+)
 def test_parameters_are_as_many_as_torchs_formula_says(gates, hidden, layers, bidirectional):
     name, gates = gates
     network = Model(name, hidden=hidden, layers=layers, bidirectional=bidirectional).build((51, 39), 35)
@@ -232,7 +234,9 @@ def test_names_and_hyperparameters_misspelt_get_a_suggestion():
         Model("gru").build((1, 40, 51), 2)
 
 
-@pytest.mark.parametrize("options", [{"hidden": 0}, {"layers": 0}, {"dropout": 1.0}, {"dropout": -0.1}, {"hidden": "64"}])
+@pytest.mark.parametrize(
+    "options", [{"hidden": 0}, {"layers": 0}, {"dropout": 1.0}, {"dropout": -0.1}, {"hidden": "64"}]
+)
 def test_sizes_that_make_no_network_say_so(options):
     with pytest.raises(LabError, match=f"{next(iter(options))}=.*Change"):
         Model("lstm", **options).build((None, 4), 2)

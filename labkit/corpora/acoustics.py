@@ -50,17 +50,17 @@ class Conditions:
 
     seed: int = 0
     pitch: tuple = (25, 75)
-    rate: tuple = (130, 220)
-    range: tuple = (25, 95)
-    pitch_step: float = 6.0
-    rate_step: float = 0.12
+    rate: tuple = (135, 210)
+    range: tuple = (25, 90)
+    pitch_step: float = 5.0
+    rate_step: float = 0.1
     endings: tuple = ("", "!", "?", ".")
     room: tuple = (0.08, 0.5)
-    echo: tuple = (-20.0, -3.0)
-    tilt: tuple = (-2.5, 2.5)
-    low_cut: tuple = (40, 300)
-    high_cut: tuple = (3000, 7800)
-    snr: tuple = (20.0, 7.0, 4.0)
+    echo: tuple = (-24.0, -6.0)
+    tilt: tuple = (-1.2, 1.2)
+    low_cut: tuple = (40, 200)
+    high_cut: tuple = (3400, 7800)
+    snr: tuple = (28.0, 8.0, 4.0)
     own_noise: float = 0.6
     level: tuple = (-23.0, 4.0, 2.5)
     onset: tuple = (2.0, 2.5)

@@ -26,8 +26,8 @@ SHARE = 0.12  # of the speakers, for validation and again for testing
 # Whoever is not named here speaks in the training part. Variants whose files differ in a few lines only (Gene and
 # Gene2, aunty and f4 ...) are on the same side, so that nobody in the test part has a twin in the training part.
 HELD_OUT = {
-    "validation": "Annie Mario f3 boris m1 whisper victor gustave m4 Andy AnxiousAndy Michael".split(),
-    "testing": "f1 m2 linda Reed belinda Gene m5 aunty quincy ian Gene2 f4 ed announcer".split(),
+    "validation": "Annie Mario f3 boris m1 whisper victor gustave rob m4 belinda Denis robert Michael".split(),
+    "testing": "f1 m2 Andrea Reed steph Gene m5 quincy ed grandma mike2 announcer Gene2 steph2 steph3".split(),
 }
 # Effects rather than people: a model trained on all other variants takes most of their words for other words.
 LEFT_OUT = "Alicia Demonic Lee kaukovalta norbert shelby zac".split()

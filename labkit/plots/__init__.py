@@ -5,14 +5,15 @@ returns its figure. Times are in seconds, frequencies in hertz, levels in decibe
 """
 
 from .corpus import clips_per_speaker, counts, durations
-from .results import accuracies, confusion, training_curves
-from .show import STAMP, TrainingBar, banner, formatted, render, set_style, show, stamp
+from .results import accuracies, confusion, ranking, training_curves
+from .show import STAMP, TrainingBar, as_html, banner, formatted, render, set_style, show, stamp
 from .sound import deltas, image, levels, log_mel, mel, mel_ticks, mfcc, spectrogram, waveform
 
 __all__ = [
     "STAMP",
     "TrainingBar",
     "accuracies",
+    "as_html",
     "banner",
     "clips_per_speaker",
     "confusion",
@@ -26,6 +27,7 @@ __all__ = [
     "mel",
     "mel_ticks",
     "mfcc",
+    "ranking",
     "render",
     "set_style",
     "show",

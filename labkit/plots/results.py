@@ -158,3 +158,41 @@ def accuracies(table, ax=None, *, chance=None, majority=None, guess=None):
     if ax.get_legend_handles_labels()[0]:
         ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, borderaxespad=0.2)
     return ax
+
+
+def ranking(values, ax=None, *, groups=None, marked=(), unit=""):
+    """A dot for each word (or speaker, or model), least first.
+
+    Parameters
+    ----------
+    values : pandas.Series
+        Indexed by name.
+    ax : matplotlib.axes.Axes, optional
+    groups : dict of str to str, optional
+        From name to the group that gives its dot colour and shape.
+    marked : iterable of str
+        Names to point at, such as the student's guess.
+    unit : str
+        Label of the axis.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    values = values.sort_values()
+    ax = axes(ax, (max(4, 1.6 + 0.23 * len(values)), 3.6))
+    of = [(groups or {}).get(name, "") for name in values.index]
+    places = np.arange(len(values))
+    for number, group in enumerate(dict.fromkeys(groups.values()) if groups else [""]):
+        mine = [name == group for name in of]
+        look = {"marker": "osD^v"[number % 5], "color": f"C{number}", "label": group or None}
+        ax.plot(places[mine], values[mine], linestyle="", markersize=8, **look)
+    ax.vlines(places, values.min(), values, color="0.85", linewidth=1, zorder=0)
+    for place in [place for place, name in zip(places, values.index, strict=True) if name in set(marked)]:
+        ax.annotate("guess", (place, values.iloc[place]), (0, 9), textcoords="offset points", rotation=90, ha="center")
+    ax.set_xticks(places, values.index.astype(str), rotation=90 if len(values) > 8 else 0)
+    ax.set(ylabel=unit, xlim=(-0.7, len(values) - 0.3))
+    ax.margins(y=0.18)
+    if groups:
+        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, borderaxespad=0.2, handletextpad=0.2)
+    return ax

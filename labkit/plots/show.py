@@ -4,7 +4,7 @@ import io
 import threading
 
 from ..audio import bars
-from ..files import atomic_file
+from ..files import atomic_file, digest
 from ..training import Watch
 
 STAMP = "synthetic speech"
@@ -125,13 +125,12 @@ def show(what, path, caption, alt, synthetic):
         table = what.assign(data=STAMP) if synthetic else what
         with atomic_file(path.with_suffix(".csv")) as temporary:
             table.to_csv(temporary, lineterminator="\n")
-        words = formatted(what)
-        display({"text/html": words.to_html(border=0), "text/plain": words.to_string()}, raw=True)
+        display({"text/html": as_html(what), "text/plain": formatted(what).to_string()}, raw=True)
     display(Markdown(f"*{caption}*{mark}"))
 
 
 def formatted(table):
-    """A table as a reader wants it, every value a text: shares in percent, numbers with three or four digits.
+    """A table as a reader wants it, every value a text: shares in percent, numbers with the digits that matter.
 
     Parameters
     ----------
@@ -153,16 +152,26 @@ def formatted(table):
     out = table.copy().astype(object)
     for position, name in enumerate(table.columns):
         column = table.iloc[:, position]
+        write = str
         if name in SHARES and not is_bool_dtype(column):
             write = _percent
         elif is_integer_dtype(column) and name not in PLAIN:
             write = "{:,}".format
         elif is_float_dtype(column):
-            write = _number
-        else:
-            write = str
+            write = _writer(column.abs().dropna())
         out.isetitem(position, [_missing(value) or write(value) for value in column])
     return out
+
+
+def as_html(table):
+    """A formatted table as HTML: words to the left, numbers to the right."""
+    from pandas.api.types import is_numeric_dtype
+
+    style = formatted(table).style.set_uuid(digest(table.to_csv().encode(), 8))
+    words = [name for name, kind in table.dtypes.items() if not is_numeric_dtype(kind)]
+    if table.columns.is_unique:
+        style = style.set_properties(subset=words, **{"text-align": "left"})
+    return style.to_html()
 
 
 def _missing(value):
@@ -173,15 +182,21 @@ def _percent(value):
     return f"{100 * value:.1f}%"
 
 
-def _number(value):
-    """Three digits that mean something, and no more of what is large.
+def _writer(sizes):
+    """How to write the numbers of one column, from their sizes: all with as many decimals as the largest needs.
 
-    >>> [_number(value) for value in (0.0, 0.0004567, 0.123456, 12.3456, 345.678, 12345.6, 20.0)]
-    ['0', '0.000457', '0.123', '12.3', '346', '12,346', '20']
+    >>> import pandas
+    >>> columns = [1.0, 0.9461], [20.0, 4.0], [12345.6, 1.5], [1e-4, 0.02]
+    >>> [_writer(pandas.Series(sizes))(sizes[0]) for sizes in columns]
+    ['1.00', '20', '12,346', '0.0001']
     """
-    if float(value).is_integer() or abs(value) >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.3g}"
+    largest, smallest = (sizes.max(), sizes[sizes > 0].min()) if len(sizes) else (0, 0)
+    if (sizes % 1 == 0).all():
+        return "{:,.0f}".format
+    if largest < 0.1 or largest > 1e4 * smallest:  # learning rates, say: no common number of decimals fits
+        return lambda value: f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    decimals = 0 if largest >= 1000 else 1 if largest >= 10 else 2 if largest >= 1 else 3
+    return f"{{:,.{decimals}f}}".format
 
 
 class TrainingBar(Watch):

@@ -182,13 +182,13 @@ def mfcc(x, feature, ax=None, *, block=0, colorbar=True):
     first = block == 0 and feature.n_mfcc > 1
     rows = np.arange(int(first), feature.n_mfcc)
     values = values[block * feature.n_mfcc + rows]
-    bound = max(np.percentile(np.abs(values), 99.5), 1e-6)
+    bound = max(np.percentile(np.abs(values), 94), 1e-6)  # the lowest coefficients are far larger than the rest
     drawn = image(values, ax, times(feature, values.shape[1]), rows, low=-bound, high=bound, cmap="PuOr_r")
     ax.set(xlabel="time (s)", ylabel="coefficient", yticks=rows[:: max(1, len(rows) // 6)])
     _within(ax, feature, values.shape[1])
     if colorbar:
         unit = ("dB", "dB per frame", "dB per frame²")[block]
-        ax.figure.colorbar(drawn, ax=ax, label=unit if feature.log == "db" else "", pad=0.01)
+        ax.figure.colorbar(drawn, ax=ax, label=unit if feature.log == "db" else "", pad=0.01, extend="both")
     return ax
 
 

@@ -28,6 +28,8 @@ class TrainerPanel(Panel):
     lab : Lab
     experiment : Experiment, optional
         What the controls change; all else stays as in here.
+    words : iterable of str, optional
+        Learn these words only.
 
     Attributes
     ----------
@@ -40,11 +42,13 @@ class TrainerPanel(Panel):
         The present settings as Python, ready to be copied into a cell.
     """
 
-    def __init__(self, lab, experiment=None):
+    def __init__(self, lab, experiment=None, words=None):
         import ipywidgets
 
         super().__init__(lab)
         self.base = experiment or Experiment()
+        if words is not None:
+            self.base = self.base.change(corpus={"labels": tuple(words)})
         recipe, model = self.base.recipe, self.base.model
         self.controls = {
             "model": ipywidgets.Dropdown(options=sorted(MODELS), value=model.name, description="model", style=NARROW),
@@ -205,7 +209,7 @@ class TrainerPanel(Panel):
             f"{100 * figures['accuracy']:.1f}% on {figures['clips']:,} clips of speakers {heard} "
             f"(chance {100 * figures['chance']:.1f}%), weights of epoch {run.record['best_epoch']}."
         )
-        self._listed.value = plots.formatted(self.table()).to_html(index=False, border=0)
+        self._listed.value = plots.as_html(self.table())
 
     def table(self):
         """The finished runs as a DataFrame, the latest last."""
