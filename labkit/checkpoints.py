@@ -62,5 +62,6 @@ def read_tensors(path, mend):
             return {name: file.get_tensor(name).clone() for name in file.keys()}, file.metadata() or {}
     except (SafetensorError, OSError) as error:
         raise LabError(
-            f"{path} is not a whole safetensors file ({error}); a pickle is never loaded, since it can run any code. {mend}"
+            f"{path} is not a whole safetensors file ({error}); a pickle is never loaded, since it can run any code. "
+            f"{mend}"
         ) from error

@@ -182,9 +182,7 @@ def _window_problems(window_ms, hertz, seconds, rate=16_000):
     power = sum(torch.fft.rfft(window * tone, rate).abs().square() for tone in tones)  # a value per hertz
     between, beside = power[round(1000 + hertz / 2)], power[[1000, round(1000 + hertz)]].min()
     if between > beside / 2:
-        problems.append(
-            f"in {window_ms:g} ms two tones {hertz:g} Hz apart melt into one. A longer window separates them."
-        )
+        problems.append(f"in {window_ms:g} ms two tones {hertz:g} Hz apart melt into one. Try a longer window.")
     # a frame centred between the clicks has both of them at this distance from its middle
     middle, distance = len(window) // 2, round(seconds / 2 * rate)
     between = 2 * window[middle + distance] ** 2 if distance < middle else 0.0

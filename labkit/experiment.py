@@ -1,9 +1,13 @@
 """An experiment: everything that decides a result, as one frozen value that can be written as JSON."""
 
 from dataclasses import dataclass, field, fields, is_dataclass, replace
+from functools import partial
+from numbers import Integral
+
+import numpy as np
 
 from .errors import LabError, choose
-from .features import FEATURES, MFCC
+from .features import FEATURES, MFCC, Feature
 from .files import digest
 from .models import Model
 from .splits import Split
@@ -30,6 +34,9 @@ class Choice:
     labels: tuple | None = None
     clips_per_label: int | None = None
 
+    def __post_init__(self):
+        object.__setattr__(self, "labels", _frozen(self.labels))
+
     def apply(self, corpus):
         """The chosen part of a corpus that was opened whole."""
         return corpus.only(self.labels, clips_per_label=self.clips_per_label)
@@ -50,22 +57,25 @@ class Target:
     column: str = "label"
     classes: tuple | None = None
 
+    def __post_init__(self):
+        pairs = self.classes.items() if isinstance(self.classes, dict) else self.classes
+        object.__setattr__(self, "classes", None if pairs is None else _frozen(list(pairs)))
+
     def apply(self, corpus):
         """The corpus with this target as its label."""
         if self.column == "label" and self.classes is None:
             return corpus
         choose(self.column, dict.fromkeys(corpus.clips.columns), f"column of {corpus.name}")
-        value = corpus.clips[self.column].astype(str)
-        table = dict(self.classes) if self.classes else {name: name for name in sorted(value.unique())}
+        value = corpus.clips[self.column]
+        value = value.astype(str).where(value.notna() & (value.astype(str) != ""))
+        table = dict(self.classes) if self.classes else {name: name for name in sorted(value.dropna().unique())}
         label = value.map(table)
         out = int(label.isna().sum())
-        note = (f"{out} clips of {corpus.name} have a {self.column} outside the class table and are left out.",) * (
-            out > 0
-        )
+        note = f"{out} clips of {corpus.name} have no {self.column}, or one outside the class table, and are left out."
         return corpus.with_clips(
             corpus.clips.assign(label=label)[label.notna()],
             labels=tuple(dict.fromkeys(table.values())),
-            skipped=(*corpus.skipped, *note),
+            skipped=(*corpus.skipped, *([note] if out else [])),
         )
 
 
@@ -87,6 +97,11 @@ class Experiment:
     recipe: Recipe = field(default_factory=Recipe)
     seed: int = 0
 
+    def __post_init__(self):
+        for name, (kind, example) in PARTS_OF_IT.items():
+            if not isinstance(value := getattr(self, name), kind):
+                raise LabError(f"An experiment's {name} cannot be {value!r}. Write, for example, {name}={example}.")
+
     def to_dict(self):
         """What differs from the defaults, ready for JSON. (So a later setting with a default changes no run id.)"""
         full = {
@@ -96,7 +111,7 @@ class Experiment:
             "feature": {"name": _name(self.feature), **_changed(self.feature)},
             "model": {"name": self.model.name, **{key: _plain(value) for key, value in self.model.options}},
             "recipe": _changed(self.recipe),
-            "seed": self.seed,
+            "seed": _plain(self.seed),
         }
         plain = {"feature": {"name": "mfcc"}, "model": {"name": "gru"}, "seed": 0}
         return {key: value for key, value in full.items() if value != plain.get(key, {})}
@@ -104,9 +119,12 @@ class Experiment:
     @classmethod
     def from_dict(cls, values):
         """The inverse of `to_dict`; unknown settings raise LabError with the known ones."""
-        values = dict(values)
-        for key in values:
+        if not isinstance(values, dict):
+            raise LabError(f'An experiment is written as its parts by name, as in {{"seed": 1}}, not as {values!r}.')
+        for key, value in values.items():
             choose(key, dict.fromkeys(part.name for part in fields(cls)), "part of an experiment")
+            if key != "seed" and not isinstance(value, dict):
+                raise LabError(f"The {key} of an experiment is written as its settings by name, not as {value!r}.")
         parts = {"corpus": Choice, "target": Target, "split": Split, "recipe": Recipe}
         made = {key: _make(kind, values[key], key) for key, kind in parts.items() if key in values}
         if "feature" in values:
@@ -138,13 +156,24 @@ class Experiment:
             elif isinstance(value, dict):
                 for setting in value:
                     choose(setting, dict.fromkeys(item.name for item in fields(part)), f"setting of {key}")
-                value = replace(part, **{name: _frozen(setting) for name, setting in value.items()})
+                value = _fitting(key, partial(replace, part), value)
             values[key] = value
         return replace(self, **values)
 
     def __str__(self):
         options = ", ".join(f"{key}={value}" for key, value in self.model.options)
         return f"{self.model.name}{f' ({options})' if options else ''} on {_name(self.feature)}, seed {self.seed}"
+
+
+PARTS_OF_IT = {
+    "corpus": (Choice, 'Choice("speech_commands")'),
+    "target": (Target, 'Target("label")'),
+    "split": (Split, 'Split("by_speaker")'),
+    "feature": (Feature, "MFCC(n_mfcc=20)"),
+    "model": (Model, 'Model("gru", hidden=64)'),
+    "recipe": (Recipe, "Recipe(epochs=10)"),
+    "seed": (Integral, "1"),
+}
 
 
 def _name(feature):
@@ -154,15 +183,20 @@ def _name(feature):
 def _changed(settings):
     """Settings of a dataclass that differ from their defaults."""
     return {
-        part.name: _plain(getattr(settings, part.name))
+        part.name: _plain(getattr(settings, part.name), "float" in str(part.type))
         for part in fields(settings)
         if getattr(settings, part.name) != part.default
     }
 
 
-def _plain(value):
+def _plain(value, point=False):
+    """What JSON can say; equal values give equal texts: with `point`, 1 is written as 1.0."""
     if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if point and isinstance(value, int):
+        value = float(value)
     return _changed(value) if is_dataclass(value) else value
 
 
@@ -174,9 +208,14 @@ def _make(kind, values, what):
     known = dict.fromkeys(part.name for part in fields(kind))
     for key in values:
         choose(key, known, f"setting of {what}")
+    return _fitting(what, kind, values)
+
+
+def _fitting(what, make, values):
+    """Call `make` with the values; its complaint about one of the wrong kind is put into words."""
     try:
-        return kind(**{key: _frozen(value) for key, value in values.items()})
+        return make(**{key: _frozen(value) for key, value in values.items()})
     except TypeError as error:
         raise LabError(
-            f"The settings {values} of {what} do not fit ({error}). Compare them with help({kind.__name__})."
+            f"The settings {values} of {what} do not fit ({error}). Compare them with its defaults."
         ) from error

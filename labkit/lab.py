@@ -1,10 +1,7 @@
 """`lab = labkit.start(...)`: the first cell of every notebook."""
 
-import ctypes
 import os
-import platform
 import random
-import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +11,9 @@ import torch
 
 from . import corpora, plots, runs
 from .corpora import Corpus
-from .errors import LabError, LabWarning, choose
+from .errors import LabWarning, choose
 from .files import home
+from .machine import device_name, settle
 
 BANNER = "These voices are made by a program. Numbers here show that the code works, not how well it recognises people."
 
@@ -112,7 +110,7 @@ def start(chapter, corpus="speech_commands", data="auto", scale="lab", seed=0, d
         _folder("LABKIT_FIGURES", "figures"),
         _folder("LABKIT_RESULTS", "results/local"),
     )
-    print(f"{chapter}: scale {scale!r}, seed {seed}, on {runs.device_name(device)}, torch {torch.__version__}")
+    print(f"{chapter}: scale {scale!r}, seed {seed}, on {device_name(device)}, torch {torch.__version__}")
     print(f"data: {opened}")
     print(f"results: {_short(lab.results)}, figures: {_short(lab.figures)}")
     for note in opened.skipped:
@@ -120,41 +118,6 @@ def start(chapter, corpus="speech_commands", data="auto", scale="lab", seed=0, d
     if opened.synthetic:
         plots.banner(BANNER)
     return lab
-
-
-def settle(device="auto"):
-    """Choose the device and set torch's threads and the C library's memory for this process; returns the device.
-
-    This is the only place that sets torch's number of threads (LABKIT_THREADS; by default torch's own choice).
-    """
-    if threads := os.environ.get("LABKIT_THREADS"):
-        torch.set_num_threads(max(1, int(threads)))
-    keep_memory()
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    try:
-        device = torch.device(device)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise LabError(
-            f"The device {device!r} cannot be used ({reason}). Use device='auto' or device='cpu'."
-        ) from error
-    return device
-
-
-def keep_memory():
-    """Tell glibc to keep freed memory instead of returning it to the system; returns whether it did.
-
-    A training step frees and takes the same large blocks again and again, and each return costs page faults: a step
-    of a recurrent layer takes about a third less time so. Elsewhere than on Linux with glibc nothing is done.
-    """
-    if sys.platform != "linux" or platform.libc_ver()[0] != "glibc":
-        return False
-    trim, mmap = -1, -3  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
-    libc = ctypes.CDLL("libc.so.6")
-    # Older glibc refuses more than 32 MiB.
-    return any(libc.mallopt(mmap, size) == 1 and libc.mallopt(trim, size) == 1 for size in (1 << 30, 1 << 25))
 
 
 def _folder(variable, default):

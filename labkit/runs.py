@@ -17,10 +17,11 @@ from . import metrics
 from .audio import open_store
 from .checkpoints import read_tensors, write_tensors
 from .corpora.base import PARTS
-from .errors import LabError, LabWarning
+from .errors import LabError, LabWarning, choose
 from .experiment import SCHEMA, Experiment
 from .features import Normalise
 from .files import atomic_file, read_json, write_json
+from .machine import device_name
 from .models import count_parameters
 from .splits import LEAKY, split
 from .training import Source, fit, predict
@@ -111,7 +112,13 @@ class Run:
                 figures["corpus"] = _about(other)
             _write_table(self.folder / f"{name}.csv.gz", table)
             write_json(self.folder / f"{name}.json", figures)
-        return read_json(self.folder / f"{name}.json")
+        figures = read_json(self.folder / f"{name}.json")
+        if other is not None and figures["corpus"]["fingerprint"] != other.fingerprint:
+            raise LabError(
+                f"{self.folder / name}.json is of another corpus that was called {other.name}, too. "
+                "Rename this one's folder, or move that record away."
+            )
+        return figures
 
     def tests_elsewhere(self):
         """Scores on the test parts of other corpora, by the corpus' name, as far as `test(other)` recorded them."""
@@ -125,7 +132,11 @@ class Run:
         """
         if part == "test":
             self.test()
-        return pd.read_csv(self.folder / f"{part}.csv.gz", keep_default_na=False)
+        path = self.folder / f"{part}.csv.gz"
+        if not path.exists():
+            kept = {kept.name.removesuffix(".csv.gz"): kept for kept in sorted(self.folder.glob("*.csv.gz"))}
+            choose(part, kept, f"table of predictions in {self.folder}")
+        return pd.read_csv(path, keep_default_na=False)
 
     def confusion(self, part="test"):
         """Confusion matrix in clips: true labels down, predicted ones across."""
@@ -137,7 +148,8 @@ class Run:
         weights = self.folder / "weights.safetensors"
         if not weights.exists():
             raise LabError(
-                f"Run {self.id} is a record without weights. Train it with labkit.train(run.experiment, ...) first."
+                f"Run {self.id} is a record without weights ({self.folder}). To have them, train it into another "
+                "folder: labkit.train(run.experiment, corpus, results=...)."
             )
         tensors, _ = read_tensors(weights, f"Delete the folder {self.folder} and train again.")
         shape = (
@@ -200,16 +212,14 @@ def train(experiment, corpus, results, device="cpu", watch=None, memory=1_000_00
     if (folder / "run.json").exists():
         return Run(folder, read_record(folder), corpus, device)
     lock = FileLock(Path(results) / ".locks" / f"{run_id}.lock")
-    lock_file = Path(lock.lock_file)
     try:
-        lock_file.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise LabError(f"Could not write below {results}. Set LABKIT_RESULTS to a folder you may write to.") from error
-    try:
+        Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
-    except Timeout:
+    except Timeout:  # which is an OSError, too
         print(f"Another kernel is training run {run_id}; waiting for it.")
         lock.acquire()
+    except OSError as error:
+        raise LabError(f"Could not write below {results}. Set LABKIT_RESULTS to a folder you may write to.") from error
     try:
         if (folder / "run.json").exists():  # the other kernel finished it
             return Run(folder, read_record(folder), corpus, device)
@@ -223,6 +233,8 @@ def _train(experiment, corpus, run_id, folder, device, watch, memory):
     if store.problems:
         corpus = corpus.without(store.problems)
         warnings.warn(corpus.skipped[-1], LabWarning, stacklevel=3)
+        for part in PARTS:
+            _need_clips(corpus, part)
     train_part, validation_part = (
         source(corpus, part, experiment.feature, device, memory, store) for part in PARTS[:2]
     )
@@ -292,9 +304,11 @@ def _evaluate(run, part, corpus=None):
         warnings.warn(
             f"{len(unknown)} labels of {corpus.name} are unknown to this run and left out.", LabWarning, stacklevel=3
         )
-    corpus = corpus.with_clips(corpus.clips, labels=run.labels)
+    store = open_store(corpus, run.experiment.feature.sample_rate)
+    corpus = corpus.with_clips(corpus.clips, labels=run.labels).without(store.problems)
+    _need_clips(corpus, part)
     refuse_training_speakers(run, corpus.part(part))
-    clips = source(corpus, part, run.experiment.feature, run.device)
+    clips = source(corpus, part, run.experiment.feature, run.device, store=store)
     scores, _ = predict(run.network, clips, run.experiment.recipe)
     confidence, guess = scores.softmax(1).max(1)
     guess = guess.cpu().numpy()
@@ -303,6 +317,14 @@ def _evaluate(run, part, corpus=None):
     )
     majority = run.labels.index(run.record["majority"])
     return table, metrics.scores(clips.targets.cpu().numpy(), guess, run.labels, majority)
+
+
+def _need_clips(corpus, part):
+    if corpus.part(part).empty:
+        raise LabError(
+            f"{corpus.name} has no clips in its part {part!r} that can be read and used here. "
+            f"Split it (labkit.split) or add clips. {' '.join(corpus.skipped)}"
+        )
 
 
 def refuse_training_speakers(run, clips):
@@ -333,18 +355,13 @@ def _about(corpus):
     }
 
 
-def device_name(device):
-    """The device in words, as records keep it."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{'Apple GPU' if device.type == 'mps' else 'CPU'} ({platform.machine()}, {torch.get_num_threads()} threads)"
-
-
 def read_record(folder):
     """Contents of a run's `run.json`."""
-    return read_json(
-        folder / "run.json", f"Delete {folder / 'run.json'} and run again: training takes up where it can."
-    )
+    mend = f"Delete {folder / 'run.json'} and run again: training takes up where it can."
+    record = read_json(folder / "run.json", mend)
+    if not isinstance(record, dict) or not {"id", "experiment", "corpus", "history"} <= set(record):
+        raise LabError(f"{folder / 'run.json'} is not a run record. {mend}")
+    return record
 
 
 def _write_table(path, table):

@@ -1,7 +1,10 @@
 """Many experiments: a base, a grid of changes, seeds; and the choice among them on validation."""
 
 import itertools
+import os
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
+from multiprocessing import get_context
 
 from .corpora import find
 from .errors import LabError, choose
@@ -40,8 +43,13 @@ class Grid:
         values = read_json(path, "Settings are a JSON file; results/recurrent.json is one to copy.")
         if not isinstance(values, dict):
             raise LabError(f"{path} holds no settings. It should be a JSON object like results/recurrent.json.")
+        return cls.from_dict(values)
+
+    @classmethod
+    def from_dict(cls, values):
+        """A grid from the dict that a settings file holds."""
         for key in values:
-            choose(key, dict.fromkeys(("about", "base", "axes", "seeds")), f"key in {path}")
+            choose(key, dict.fromkeys(("about", "base", "axes", "seeds")), "key of a grid")
         grid = cls(
             Experiment.from_dict(values.get("base", {})), values.get("axes", {}), tuple(values.get("seeds", (0,)))
         )
@@ -60,7 +68,7 @@ class Grid:
         return list(dict.fromkeys(members))
 
 
-def sweep(experiments, corpus, results, device="cpu", watch=None, report=print):
+def sweep(experiments, corpus, results, device="cpu", watch=None, report=print, executor=None):
     """Train all that does not exist yet; go on past a failing member and say which.
 
     Parameters
@@ -71,23 +79,76 @@ def sweep(experiments, corpus, results, device="cpu", watch=None, report=print):
     results : Path
     device : str or torch.device
     watch : callable, optional
-        Makes the `training.Watch` of an experiment.
+        Makes the `training.Watch` of an experiment; only without an executor.
     report : callable
         Gets a line of text for each run.
+    executor : concurrent.futures.Executor, optional
+        Trains members side by side: `workers(2)` on this machine, or any executor of that kind, such as a cluster's.
+        Without one they are trained here, one after the other.
 
     Returns
     -------
-    tuple of (list of Run, list of (Experiment, LabError))
+    tuple of (list of Run, list of (Experiment, Exception))
+        Runs in the order of the experiments.
     """
-    runs, failed = [], []
-    for number, experiment in enumerate(experiments, 1):
-        try:
-            runs.append(train(experiment, corpus, results, device, watch and watch(experiment)))
-            report(f"{number}/{len(experiments)} {runs[-1]}")
-        except LabError as error:
-            failed.append((experiment, error))
-            report(f"{number}/{len(experiments)} FAILED {experiment}: {error}")
-    return runs, failed
+    calls = [(train, experiment, corpus, results, device) for experiment in experiments]
+    if executor is None:
+        calls = [(*call, watch and watch(call[1])) for call in calls]
+        outcomes = ((number, _outcome(call[0], *call[1:])) for number, call in enumerate(calls))
+    else:
+        futures = {executor.submit(_outcome, *call): number for number, call in enumerate(calls)}
+        outcomes = ((futures[future], _result(future)) for future in as_completed(futures))
+    runs, failed = {}, []
+    for done, (number, outcome) in enumerate(outcomes, 1):
+        if isinstance(outcome, Exception):
+            failed.append((experiments[number], outcome))
+            report(f"{done}/{len(experiments)} FAILED {experiments[number]}: {outcome}")
+        elif outcome is not None:  # None: stopped by the student
+            runs[number] = outcome
+            report(f"{done}/{len(experiments)} {outcome}")
+    return [runs[number] for number in sorted(runs)], failed
+
+
+def workers(number):
+    """An executor of so many processes on this machine, which share its cores.
+
+    Parameters
+    ----------
+    number : int
+
+    Returns
+    -------
+    concurrent.futures.ProcessPoolExecutor
+    """
+    threads = max(1, (os.cpu_count() or 1) // number)
+    # spawn: a forked process would inherit torch's threads in an unusable state, and Windows cannot fork
+    return ProcessPoolExecutor(number, get_context("spawn"), _start_worker, (threads,))
+
+
+def _start_worker(threads):
+    os.environ["LABKIT_THREADS"] = str(threads)
+    from .machine import settle
+
+    settle("cpu")
+
+
+def _outcome(function, *arguments):
+    """What the function returns, or the LabError it raises: one member may not end the others."""
+    try:
+        return function(*arguments)
+    except LabError as error:
+        return error
+
+
+def _result(future):
+    """As `_outcome`, for a future; a worker that was killed is an error of its member, too."""
+    try:
+        return future.result()
+    except BrokenExecutor as error:
+        return LabError(
+            f"its worker process died ({type(error).__name__}; killed, or out of memory). Run the sweep again: what is "
+            "complete is loaded, and this one goes on from its last epoch."
+        )
 
 
 def best(runs):

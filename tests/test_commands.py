@@ -1,6 +1,8 @@
 """The commands run, results, stores and bench, and the rooms behind them: sweep and records."""
 
 import json
+import os
+import signal
 
 import pandas as pd
 import pytest
@@ -102,6 +104,38 @@ def test_a_sweep_goes_on_past_a_failing_member(corpus, tmp_path):
     runs, failed = sweep([bad, good], corpus, tmp_path, report=lines.append)
     assert len(runs) == 1 and len(failed) == 1
     assert "FAILED" in lines[0] and "Lower the rate" in lines[0]
+
+
+def test_a_sweep_in_worker_processes_gives_the_same_records(corpus, tmp_path):
+    from labkit.sweep import workers
+
+    grid = Grid.from_dict(SETTINGS)
+    alone, _ = sweep(grid.experiments(), corpus, tmp_path / "alone", report=str)
+    with workers(2) as executor:
+        together, failed = sweep(grid.experiments(), corpus, tmp_path / "together", report=str, executor=executor)
+    assert not failed
+    for a, b in zip(alone, together, strict=True):
+        assert a.history.drop(columns="seconds").equals(b.history.drop(columns="seconds"))
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="SIGKILL is POSIX")
+def test_a_killed_worker_is_reported_and_the_next_sweep_completes(corpus, tmp_path):
+    from labkit.sweep import workers
+
+    experiments = Grid.from_dict(SETTINGS).experiments()
+    lines = []
+
+    def report(line):
+        lines.append(line)
+        for process in list(executor._processes.values()):
+            os.kill(process.pid, signal.SIGKILL)
+
+    with workers(1) as executor:
+        runs, failed = sweep(experiments, corpus, tmp_path, report=report, executor=executor)
+    assert runs and failed and len(runs) + len(failed) == 4
+    assert "Run the sweep again" in lines[-1]
+    again, failed = sweep(experiments, corpus, tmp_path, report=str)
+    assert len(again) == 4 and not failed
 
 
 def test_choosing_among_nothing_says_so():

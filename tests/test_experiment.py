@@ -27,6 +27,10 @@ EXAMPLES = [
         feature=MFCC(n_fft=2048, mel_norm="slaney", mel_scale="slaney", offset=0.1, normalise=False, padding="signal")
     ),
 ]
+IDS = [  # of EXAMPLES on the corpus with the fingerprint 0123456789abcdef
+    *("57c4b19301fd", "79753aec4b35", "cb46666fa91a", "23166fef0e4a"),
+    *("5168181c18ff", "78eb5b9bf178", "542ce91aeeae"),
+]
 
 
 def through_json(experiment):
@@ -51,11 +55,11 @@ def test_ids_are_pinned():
     Whoever changes what a setting means raises SCHEMA, and then renews these.
     """
     assert SCHEMA == 1
-    assert [experiment.id("0123456789abcdef") for experiment in EXAMPLES] == "PINNED"
+    assert [experiment.id("0123456789abcdef") for experiment in EXAMPLES] == IDS
 
 
 def test_defaults_are_pinned():
-    """Defaults are not written into ids: a changed one would give an old id another meaning. See `test_ids_are_pinned`."""
+    """Defaults are not written into ids: a changed one would give an old id another meaning."""
     assert asdict(Choice()) == {"name": "speech_commands", "labels": None, "clips_per_label": None}
     assert asdict(Target()) == {"column": "label", "classes": None}
     assert asdict(Split()) == {
@@ -130,6 +134,7 @@ def test_single_settings_can_be_changed():
         ({"feature": {"name": "raw", "n_mels": 3}}, "no setting of feature called 'n_mels'"),
         ({"recipe": {"epoch": 3}}, "no setting of recipe called 'epoch'. Did you mean 'epochs'"),
         ({"recipe": {"optimiser": "adm"}}, "no optimiser called 'adm'"),
+        ({"seed": "1"}, "seed cannot be '1'"),
         ({"recipe": {"rate": "fast"}}, "The settings .*'rate': 'fast'.* of recipe do not fit"),
         ({"split": {"protcol": "folds"}}, "no setting of split called 'protcol'. Did you mean 'protocol'"),
         ({"corpus": {"words": []}}, "no setting of corpus called 'words'. Choose one of: name, labels"),
@@ -148,6 +153,8 @@ def test_changing_what_is_not_there_gets_a_suggestion():
         Experiment().change(recip={})
     with pytest.raises(LabError, match="no setting of recipe called 'epoch'. Did you mean 'epochs'"):
         Experiment().change(recipe={"epoch": 1})
+    with pytest.raises(LabError, match="The settings .'rate': 'fast'. of recipe do not fit"):
+        Experiment().change(recipe={"rate": "fast"})
 
 
 @pytest.mark.parametrize(
@@ -202,6 +209,12 @@ def test_a_class_table_joins_values_and_leaves_out_the_others():
     words = Target("label", (("yes", "positive"),)).apply(corpus)
     assert words.labels == ("positive",) and len(words) == (corpus.clips.label == "yes").sum()
     assert words.skipped[0].startswith(f"{len(corpus) - len(words)} clips of table have no label, or one outside")
+
+
+def test_an_empty_text_is_no_class():
+    corpus = accents()
+    corpus = corpus.with_clips(corpus.clips.assign(accent=corpus.clips.accent.fillna("")))
+    assert Target("accent").apply(corpus).labels == ("nz", "uk", "us")
 
 
 def test_numbers_may_be_classes():

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "labkit"
 ROOMS = (  # a module imports from its own room and the ones before it
     {"errors"},
-    {"files"},
+    {"files", "machine"},
     {"corpora"},
     {"splits"},
     {"audio"},

@@ -147,7 +147,9 @@ def test_a_paired_comparison_sees_what_two_intervals_do_not():
     difference = speaker_interval([better], [base])
     assert difference["low"] > 0 and difference["mean"] == pytest.approx(alone[1]["mean"] - alone[0]["mean"])
     opposite = speaker_interval([base], [better])
-    assert opposite["low"] == pytest.approx(-difference["high"]) and opposite["mean"] == pytest.approx(-difference["mean"])
+    assert opposite["low"] == pytest.approx(-difference["high"]) and opposite["mean"] == pytest.approx(
+        -difference["mean"]
+    )
 
 
 def test_a_paired_comparison_of_equals_shows_no_difference_as_often_as_it_says():
@@ -179,7 +181,12 @@ def test_sides_tested_on_different_clips_are_not_compared():
     [
         (0.01, 0.02, 0.03, "GRU minus LSTM: +2.0 points [+1.0, +3.0] over 9 speakers and 3 seeds: GRU is ahead."),
         (-0.03, -0.02, -0.01, "GRU minus LSTM: -2.0 points [-3.0, -1.0] over 9 speakers and 3 seeds: LSTM is ahead."),
-        (-0.01, 0.02, 0.05, "GRU minus LSTM: +2.0 points [-1.0, +5.0] over 9 speakers and 3 seeds: no difference shown."),
+        (
+            -0.01,
+            0.02,
+            0.05,
+            "GRU minus LSTM: +2.0 points [-1.0, +5.0] over 9 speakers and 3 seeds: no difference shown.",
+        ),
         (0.0, 0.02, 0.05, "GRU minus LSTM: +2.0 points [+0.0, +5.0] over 9 speakers and 3 seeds: no difference shown."),
     ],
 )

@@ -18,7 +18,7 @@ def add_arguments(parser):
 
 def main(args):
     choose(args.name, BENCHES, "benchmark")
-    from ..lab import settle
+    from ..machine import settle
 
     settle("cpu")
     return import_module(f"..bench.{args.name}", __package__).main(args)

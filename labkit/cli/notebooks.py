@@ -1,8 +1,9 @@
 """`python -m labkit notebooks`: execute the notebooks and store their outputs in them, for readers on the web."""
 
-import tempfile
+import shutil
 
 from .. import notebooks
+from ..files import home
 from .lab import make_corpora
 
 
@@ -17,10 +18,11 @@ def main(args):
         if not outcome.error:
             notebooks.write(node, path)
 
-    with tempfile.TemporaryDirectory(prefix="labkit-", ignore_cleanup_errors=True) as results:
-        notebooks.set_environment(LABKIT_RESULTS=results)
-        make_corpora()
-        outcomes = notebooks.run_all(paths, keep)
+    results = home() / "build" / "results"
+    shutil.rmtree(results, ignore_errors=True)  # training really happens, each time
+    notebooks.set_environment(LABKIT_RESULTS=results)
+    make_corpora()
+    outcomes = notebooks.run_all(paths, keep)
     print(notebooks.table(outcomes))
     failed = [outcome.name for outcome in outcomes if outcome.error]
     if failed:

@@ -19,16 +19,18 @@ def add_arguments(parser):
         "--also", nargs="*", default=[], metavar="DATA", help="test the chosen ones on these corpora too"
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps")
+    parser.add_argument("--workers", type=int, default=1, help="processes that train side by side (default: 1)")
     parser.add_argument(
         "--test", choices=("chosen", "all", "none"), default="chosen", help="which runs to test (default: chosen)"
     )
 
 
 def main(args):
-    from ..lab import settle
+    from ..audio import open_store
+    from ..machine import settle
     from ..plots import TrainingBar
     from ..records import elsewhere, in_words, summary
-    from ..sweep import Grid, best, open_corpus, sweep
+    from ..sweep import Grid, best, open_corpus, sweep, workers
 
     grid = Grid.read(args.settings)
     experiments = grid.experiments()
@@ -38,7 +40,12 @@ def main(args):
     for note in corpus.skipped:
         print(f"note: {note}")
     results = args.results or Path(os.environ.get("LABKIT_RESULTS") or home() / "results" / "local")
-    runs, failed = sweep(experiments, corpus, results, device, lambda experiment: TrainingBar(str(experiment)))
+    if args.workers > 1:
+        open_store(corpus, grid.base.feature.sample_rate)  # once, before they all ask for it
+        with workers(args.workers) as executor:
+            runs, failed = sweep(experiments, corpus, results, device, executor=executor)
+    else:
+        runs, failed = sweep(experiments, corpus, results, device, lambda experiment: TrainingBar(str(experiment)))
     chosen = best(runs)
     for run in {"chosen": chosen, "all": runs, "none": []}[args.test]:
         run.test()

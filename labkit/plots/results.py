@@ -189,7 +189,9 @@ def ranking(values, ax=None, *, groups=None, marked=(), unit=""):
         ax.plot(places[mine], values[mine], linestyle="", markersize=8, **look)
     ax.vlines(places, values.min(), values, color="0.85", linewidth=1, zorder=0)
     for place in [place for place, name in zip(places, values.index, strict=True) if name in set(marked)]:
-        ax.annotate("guess", (place, values.iloc[place]), (0, 9), textcoords="offset points", rotation=90, ha="center")
+        ax.annotate(
+            "guess", (place, values.iloc[place]), (0, 9), textcoords="offset points", rotation=90, ha="center", size=10
+        )
     ax.set_xticks(places, values.index.astype(str), rotation=90 if len(values) > 8 else 0)
     ax.set(ylabel=unit, xlim=(-0.7, len(values) - 0.3))
     ax.margins(y=0.18)

@@ -94,14 +94,14 @@ def spectrogram(samples, rate, ax=None, *, window_ms=25.0, hop_ms=5.0, top=None,
     level, frequency, time = levels(samples, rate, window_ms, hop_ms)
     keep = frequency <= (top or rate / 2)
     loudest = level.max() if loudest is None else loudest
-    drawn = image(level[keep], ax, time, frequency[keep], low=loudest + FLOOR_DB, high=loudest)
+    drawn = image(level[keep], ax, time, frequency[keep], low=loudest + FLOOR_DB, high=loudest, smooth=True)
     ax.set(xlabel="time (s)", ylabel="frequency (Hz)", xlim=(0, len(samples) / rate), ylim=(0, top or rate / 2))
     if colorbar:
         ax.figure.colorbar(drawn, ax=ax, label="level (dB)", pad=0.01)
     return ax
 
 
-def image(values, ax, x, y, *, low=None, high=None, cmap="viridis"):
+def image(values, ax, x, y, *, low=None, high=None, cmap="viridis", smooth=False):
     """Draw a matrix whose columns lie at `x` and whose rows at `y` (evenly spaced).
 
     Parameters
@@ -114,6 +114,8 @@ def image(values, ax, x, y, *, low=None, high=None, cmap="viridis"):
     low, high : float, optional
         Values of the darkest and the lightest colour.
     cmap : str
+    smooth : bool
+        Average where several values share a pixel; without it each value is a rectangle of one colour.
 
     Returns
     -------
@@ -121,7 +123,8 @@ def image(values, ax, x, y, *, low=None, high=None, cmap="viridis"):
     """
     half = [(axis[1] - axis[0]) / 2 if len(axis) > 1 else 0.5 for axis in (x, y)]
     extent = (x[0] - half[0], x[-1] + half[0], y[0] - half[1], y[-1] + half[1])
-    return ax.imshow(values, origin="lower", aspect="auto", extent=extent, vmin=low, vmax=high, cmap=cmap)
+    look = {"cmap": cmap, "interpolation": "auto" if smooth else "nearest"}
+    return ax.imshow(values, origin="lower", aspect="auto", extent=extent, vmin=low, vmax=high, **look)
 
 
 def log_mel(x, feature, ax=None, *, colorbar=True, low=None, high=None):

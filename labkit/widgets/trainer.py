@@ -101,11 +101,13 @@ class TrainerPanel(Panel):
 
     def draw(self):
         figure = empty_figure(8.5, 3.2)
-        plots.training_curves(self._history, figure=figure)
+        done = self.run is not None and self.run.experiment == self._trained
+        plots.training_curves(self.run if done else self._history, figure=figure)
         loss, accuracy = figure.axes
         classes = len(self.base.corpus.labels or self.lab.data.labels)
         accuracy.axhline(100 / classes, color="0.3", linestyle=":", linewidth=1.2)
-        accuracy.annotate("chance", (1, 100 / classes), (-2, 3), ("axes fraction", "data"), "offset points", ha="right")
+        place = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "ha": "right", "size": 10}
+        accuracy.annotate("chance", (1, 100 / classes), (-2, 3), **place)
         for run in self.runs[-5:]:
             if run.experiment != self._trained:
                 history = run.history
