@@ -262,10 +262,9 @@ def _decode(path, rate):
                 return samples, did, None if len(samples) else "no samples"
             did = ["resampled"] * (file.samplerate != rate) + ["mixed to one channel"] * (file.channels > 1)
         samples, _ = read_audio(path, rate)
-    except LabError as error:
-        return nothing, [], str(error)
-    except (soundfile.LibsndfileError, RuntimeError, OSError) as error:
-        return nothing, [], f"cannot be read as audio ({error})"
+    except (LabError, soundfile.LibsndfileError, RuntimeError, OSError) as error:
+        # Records keep this sentence, and where the file lies concerns nobody else.
+        return nothing, [], str(error).replace(repr(str(path)), path.name).replace(str(path), path.name)
     peak = np.abs(samples).max(initial=0)
     if peak == 0:
         did.append("silent, and kept")

@@ -49,8 +49,11 @@ class Lab:
 
     def train(self, experiment, corpus=None, watch=None):
         """The run of an experiment on the chapter's corpus: loaded, resumed or trained (see `labkit.train`)."""
-        bar = watch or plots.TrainingBar(str(experiment))
-        return runs.train(experiment, corpus or self.data, self.results, self.device, bar)
+        bar = plots.TrainingBar(str(experiment))
+        try:
+            return runs.train(experiment, corpus or self.data, self.results, self.device, watch or bar)
+        finally:
+            bar.close()
 
     def show(self, what, name, caption, alt=None):
         """Show a figure or a table with its caption, and keep it in `figures`.
@@ -59,7 +62,7 @@ class Lab:
 
         Parameters
         ----------
-        what : matplotlib.figure.Figure or pandas.DataFrame
+        what : matplotlib.figure.Figure, matplotlib.axes.Axes or pandas.DataFrame
         name : str
             File name, without folder and ending.
         caption : str
@@ -96,7 +99,7 @@ def start(chapter, corpus="speech_commands", data="auto", scale="lab", seed=0, d
     data = os.environ.get("LABKIT_DATA") or data
     device = settle(device)
     random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002 (for code of a student's own that uses the old interface)
+    np.random.seed(seed % 2**32)  # noqa: NPY002 (for code of a student's own that uses the old interface)
     torch.manual_seed(seed)
     warnings.formatwarning = _short_warning
     plots.set_style()

@@ -16,19 +16,23 @@ def settle(device="auto"):
     This is the only place that sets torch's number of threads (LABKIT_THREADS; by default torch's own choice).
     """
     if threads := os.environ.get("LABKIT_THREADS"):
-        torch.set_num_threads(max(1, int(threads)))
+        if not threads.isdecimal() or int(threads) < 1:
+            raise LabError(
+                f"LABKIT_THREADS is {threads!r}, which is no number of threads. Set it to 1, 2 ..., or unset it."
+            )
+        torch.set_num_threads(int(threads))
     keep_memory()
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
-        device = torch.device(device)
-        torch.empty(1, device=device)
+        found = torch.device(device)
+        torch.empty(1, device=found)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise LabError(
-            f"The device {device!r} cannot be used ({reason}). Use device='auto' or device='cpu'."
+            f"The device {str(device)!r} cannot be used ({reason}). Use device='auto' or device='cpu'."
         ) from error
-    return device
+    return found
 
 
 def keep_memory():

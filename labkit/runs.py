@@ -1,5 +1,6 @@
 """What a run leaves behind, and how it comes to be: exists -> loaded; else trained; interrupted -> resumed."""
 
+import gzip
 import platform
 import sys
 import time
@@ -342,7 +343,9 @@ def _command(words):
     """The command that made a record, with folders by their names: where they lie concerns nobody else."""
     if not words or Path(words[0]).name != "__main__.py":
         return "labkit.train"
-    return " ".join(["python -m labkit", *(Path(word).name if Path(word).is_absolute() else word for word in words[1:])])
+    return " ".join(
+        ["python -m labkit", *(Path(word).name if Path(word).is_absolute() else word for word in words[1:])]
+    )
 
 
 def _about(corpus):
@@ -365,6 +368,7 @@ def read_record(folder):
 
 
 def _write_table(path, table):
+    text = table.to_csv(index=False, lineterminator="\n")
     with atomic_file(path) as temporary:
-        # a fixed time in the header, so that the same table is the same file
-        table.to_csv(temporary, index=False, compression={"method": "gzip", "mtime": 0}, lineterminator="\n")
+        # neither time nor name in the header, so that the same table is the same file
+        temporary.write_bytes(gzip.compress(text.encode(), mtime=0))

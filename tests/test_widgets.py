@@ -150,7 +150,7 @@ def test_training_by_button_gives_a_run_a_curve_and_a_line_in_the_list(trainer):
     assert trainer.bar.value == trainer.bar.max
     loss, accuracy = trainer.figure.axes
     assert len(loss.lines[1].get_xdata()) == 2 and "2 epochs" in trainer.alt
-    assert trainer.table().loc[0, ["model", "width", "epochs"]].tolist() == ["gru", 8, 2]
+    assert trainer.table().loc[1, ["model", "width", "epochs"]].tolist() == ["gru", 8, 2]
 
 
 def test_the_same_settings_are_loaded_and_others_are_trained(trainer):
@@ -255,6 +255,14 @@ def test_the_code_makes_the_same_experiment(trainer):
         exec(as_code(experiment), words)
         assert words["experiment"] == experiment and words["run"] == experiment
     assert trainer._code.value == trainer.code == as_code(trainer.experiment)
+
+
+def test_a_trainer_may_learn_a_few_words_only(lab):
+    panel = TrainerPanel(lab, SMALL, words=["rise", "hold"])
+    panel.train.click()
+    run = panel.wait(60)
+    assert run.labels == ("rise", "hold") and "labels=('rise', 'hold')" in panel.code
+    assert run.validation["chance"] == 0.5 and "50.0%" in panel._listed.value
 
 
 class Recorder:

@@ -66,6 +66,20 @@ def make(folder):
     return folder
 
 
+def quick():
+    """An experiment on the tiny corpus that takes a fraction of a second."""
+    from labkit.experiment import Experiment
+    from labkit.features import MFCC
+    from labkit.models import Model
+    from labkit.training import Recipe
+
+    return Experiment(
+        feature=MFCC(seconds=0.55, hop_ms=40, n_mfcc=8, deltas=0),
+        model=Model("gru", hidden=8, dropout=0.2),
+        recipe=Recipe(epochs=3, batch=16, rate=0.01),
+    )
+
+
 def table_corpus(speakers=30, clips=4, labels=("no", "yes"), seed=0, split=None, **columns):
     """A corpus that exists as a table only, with speakers that have more or fewer clips."""
     rng = np.random.default_rng(seed)
@@ -148,3 +162,24 @@ def corpus(made, own_folders):
     from labkit.corpora.speech_commands import load
 
     return load(made)
+
+
+@pytest.fixture
+def as_before(own_folders, monkeypatch):
+    """`labkit.start` sets what a process has once; put it back."""
+    import random
+
+    import matplotlib
+    import torch
+
+    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
+    threads, style = torch.get_num_threads(), dict(matplotlib.rcParams)
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
+    yield
+    torch.set_num_threads(threads)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        matplotlib.rcParams.update(style)
+    random.setstate(states[0])
+    np.random.set_state(states[1])  # noqa: NPY002
+    torch.set_rng_state(states[2])

@@ -78,6 +78,11 @@ def decibels(ratio):
     return 10.0 ** (ratio / 20.0)
 
 
+def int16(sound):
+    """Samples between -1 and 1 as int16, clipped where they are beyond."""
+    return np.clip(np.round(sound * 32768), -32768, 32767).astype(np.int16)
+
+
 class Session:
     """The room, microphone, noise and level that all clips of one speaker share.
 
@@ -142,7 +147,7 @@ class Session:
         loudness = np.sqrt(np.mean(spoken**2))
         kind = self.noise if rng.random() < conditions.own_noise else NOISES[rng.integers(len(NOISES))]
         clip += noise(kind, samples, self.rate, rng) * loudness / decibels(rng.normal(self.snr, conditions.snr[2]))
-        return np.clip(np.round(clip * 32768), -32768, 32767).astype(np.int16)
+        return int16(clip)
 
 
 def noise(kind, samples, rate, rng):

@@ -79,7 +79,18 @@ def _library():
     try:
         library = ctypes.CDLL(str(_places()[0]))
         library.espeak_Info.restype = ctypes.c_char_p
+        integer, text, anything = ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p
+        library.espeak_Info.argtypes = [anything]
+        library.espeak_Initialize.argtypes = [integer, integer, text, integer]
+        library.espeak_SetSynthCallback.argtypes = [anything]
+        library.espeak_SetVoiceByName.argtypes = [text]
+        library.espeak_SetParameter.argtypes = [integer, integer, integer]
         library.espeak_ng_SetRandSeed.argtypes = [ctypes.c_long]
+        # text, its size, first position, kind of position, last position (0: the end), flags, and two we do not need
+        unsigned = ctypes.c_uint
+        library.espeak_Synth.argtypes = [
+            *(text, ctypes.c_size_t, unsigned, integer, unsigned, unsigned, anything, anything)
+        ]
         return library
     except (OSError, AttributeError) as error:
         raise missing(error) from error
@@ -114,7 +125,7 @@ class Engine:
             raise missing(f"espeak-ng refuses to start (status {self.rate})")
         signature = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
         self._callback = signature(self._receive)  # kept, or it would be collected while C still calls it
-        self._library.espeak_SetSynthCallback(self._callback)
+        self._library.espeak_SetSynthCallback(ctypes.cast(self._callback, ctypes.c_void_p))
 
     def _receive(self, samples, count, _events):
         if samples and count > 0:

@@ -44,37 +44,43 @@ def new_corpus(folder, settings, need):
     need : float
         Bytes that will be written.
     """
-    from filelock import FileLock, Timeout
-
     folder = Path(folder)
     stamp = json.dumps({"generator": GENERATOR, **settings}, sort_keys=True)
-    version = espeak.version()
-    if _is_made(folder, stamp):  # no lock, so that a read-only folder can be used
+    if _is_made(folder, stamp):  # asked before any lock, so that a read-only folder can be used
         yield None
         return
+    version = espeak.version()
     need_disk(folder, need, f"The synthetic corpus {folder.name}")
+    with _alone(folder):
+        if _is_made(folder, stamp):
+            yield None
+            return
+        for stale in folder.parent.glob(f".{folder.name}.*.partial"):  # we hold the lock: nobody writes there
+            shutil.rmtree(stale, ignore_errors=True)
+        with atomic_folder(folder) as draft:
+            yield draft
+            write_lines(draft / MARKER, _MARKER.format(espeak=version, generator=GENERATOR, stamp=stamp))
+
+
+@contextmanager
+def _alone(folder):
+    """Hold the lock of `folder`; the system frees it when a process ends, however it ends."""
+    from filelock import FileLock, Timeout
+
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder.parent / f".{folder.name}.lock")
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            print(f"Another program is making {folder}; waiting until it is done.")
+            print(f"Another program is making {folder}; waiting until it is done.", flush=True)
             lock.acquire()
     except OSError as error:
         raise cannot_write(folder, error) from error
-    with lock:
-        lock.release()  # `with` has acquired it a second time
-        if _is_made(folder, stamp):
-            yield None
-            return
-        from shutil import rmtree
-
-        for stale in folder.parent.glob(f".{folder.name}.*.partial"):  # we hold the lock: nobody is writing there
-            rmtree(stale, ignore_errors=True)
-        with atomic_folder(folder) as draft:
-            yield draft
-            _write(draft / MARKER, _MARKER.format(espeak=version, generator=GENERATOR, stamp=stamp))
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _is_made(folder, stamp):
@@ -95,7 +101,7 @@ def _is_made(folder, stamp):
     )
 
 
-def speak(folder, jobs, conditions, workers=None, progress=True):
+def speak(folder, jobs, conditions, *, rate=16_000, seconds=1.0, workers=None, progress=True):
     """Let every speaker say their clips, each speaker in a process of their own.
 
     Parameters
@@ -103,32 +109,38 @@ def speak(folder, jobs, conditions, workers=None, progress=True):
     folder : Path
         Holds the folders that the paths need.
     jobs : dict of Speaker to list of (str, str)
-        The path below `folder` and the text of each clip. A clip depends on its path, and on its speaker's clips
-        before it, never on other speakers.
+        The path below `folder` and the text of each clip. A clip depends on its path and on what its speaker said
+        before, never on other speakers.
     conditions : Conditions
+    rate : int
+        Sample rate of the clips, in Hz.
+    seconds : float
+        Longest clip, and the length of most.
     workers : int, optional
+        Processes at a time; by default one per core.
     progress : bool
+        Show a bar (never with LABKIT_BARS=off).
     """
     from tqdm.auto import tqdm
 
     running = []
-    shown = progress and os.environ.get("LABKIT_BARS") != "off"
+    shared = {"folder": str(Path(folder).resolve()), "rate": rate, "seconds": seconds, "conditions": asdict(conditions)}
+    hidden = not progress or os.environ.get("LABKIT_BARS") == "off"
 
     def run(person, clips):
-        job = {"folder": str(Path(folder).resolve()), "speaker": asdict(person), "clips": clips}
-        espeak.fresh("synthetic", {**job, "conditions": asdict(conditions)}, running.append)
+        espeak.fresh("generation", {**shared, "speaker": asdict(person), "clips": clips}, running.append)
         return len(clips)
 
     pool = ThreadPoolExecutor(workers or _cores())  # threads only wait; the work is done by the processes
     try:
-        with tqdm(total=sum(map(len, jobs.values())), unit="clip", desc="synthetic speech", disable=not shown) as bar:
+        with tqdm(total=sum(map(len, jobs.values())), unit="clip", desc="synthetic speech", disable=hidden) as bar:
             for done in as_completed([pool.submit(run, person, clips) for person, clips in jobs.items()]):
                 bar.update(done.result())
     except OSError as error:
         raise cannot_write(folder, error) from error
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-        for process in running:  # after an error or a stop; they may not write any more when the draft is removed
+        for process in running:  # after an error or a stop: nobody may write when the draft is removed
             if process.poll() is None:
                 process.kill()
         pool.shutdown()
@@ -146,12 +158,11 @@ def main():
 def _record(job):
     import numpy as np
 
-    job["speaker"]["voice"] = espeak.Voice(**job["speaker"]["voice"])
-    person, conditions = Speaker(**job["speaker"]), Conditions(**job["conditions"])
-    folder = Path(job["folder"])
+    person = Speaker(**{**job["speaker"], "voice": espeak.Voice(**job["speaker"]["voice"])})
+    conditions, rate, longest = Conditions(**job["conditions"]), job["rate"], round(job["seconds"] * job["rate"])
     engine = espeak.Engine()
     engine.use(person.voice)
-    session = Session(conditions, stream(conditions.seed, "session", person.name), RATE)
+    session = Session(conditions, stream(conditions.seed, "session", person.name), rate)
     for path, text in job["clips"]:
         rng = stream(conditions.seed, "clip", path)
         voice = replace(
@@ -160,42 +171,36 @@ def _record(job):
             rate=int(np.clip(person.voice.rate * np.exp(rng.normal(0, conditions.rate_step)), 80, 400)),
         )
         text += conditions.endings[rng.integers(len(conditions.endings))]
-        speech = _fitting(engine, voice, text, int(rng.integers(1, 2**31 - 1)))
-        samples = RATE
+        speech = _fitting(engine, voice, text, int(rng.integers(1, 2**31 - 1)), rate, 0.97 * longest)
+        samples = longest
         if rng.random() < conditions.short:
-            samples = int(max(rng.uniform(0.6, 1.0) * RATE, min(len(speech) + 0.05 * RATE, RATE)))
+            samples = round(max(rng.uniform(0.6, 1.0) * longest, min(len(speech) + 0.03 * longest, longest)))
         start = int((samples - len(speech)) * rng.beta(*conditions.onset))
-        write_wav(folder / path, session.record(speech, samples, start, conditions, rng), RATE)
+        write_wav(Path(job["folder"]) / path, session.record(speech, samples, start, conditions, rng), rate)
     return b""
 
 
-def _fitting(engine, voice, text, seed):
-    """Speech at `RATE`, said faster where it would last longer than 0.97 s: float64 of shape (samples,)."""
+def _fitting(engine, voice, text, seed, rate, longest):
+    """Speech without silence around it, said faster where it would be longer than `longest`: float64 (samples,)."""
     import numpy as np
     import soxr
 
-    for _ in range(5):
+    for _ in range(6):
         engine.adjust(voice)
         raw = np.frombuffer(engine.say(text, seed), "<i2").astype(np.float64) / 32768
-        speech = soxr.resample(raw, engine.rate, RATE)
+        speech = soxr.resample(raw, engine.rate, rate)
         loud = np.flatnonzero(np.abs(speech) > 0.003)
-        speech = speech[loud[0] : loud[-1] + 1] if len(loud) else speech[:0]
-        if len(speech) <= 0.97 * RATE:
-            break
-        voice = replace(voice, rate=int(np.ceil(voice.rate * len(speech) / (0.95 * RATE))))
-    if not len(speech):
-        raise LabError(f"The voice {voice.variant!r} said nothing for {text!r}. Report it: the lab should leave it out.")
-    return speech[: int(0.97 * RATE)]
-
-
-def _int16(sound):
-    import numpy as np
-
-    return np.clip(np.round(sound * 32768), -32768, 32767).astype(np.int16)
+        if not len(loud):
+            raise LabError(f"The voice {voice} says nothing for {text!r}. Leave it out.")
+        speech = speech[loud[0] : loud[-1] + 1]
+        if len(speech) <= longest:
+            return speech
+        voice = replace(voice, rate=min(400, 1 + int(voice.rate * 1.03 * len(speech) / longest)))
+    raise LabError(f"{text!r} is too long for {longest / rate:.2f} s. Choose a shorter text.")
 
 
 def write_wav(path, samples, rate):
-    """Write int16 samples (samples,) as a one-channel WAV file."""
+    """Write int16 samples (samples,) as a WAV file of one channel."""
     import wave
 
     with wave.open(str(path), "wb") as file:
@@ -203,7 +208,8 @@ def write_wav(path, samples, rate):
         file.writeframes(samples.astype("<i2").tobytes())
 
 
-def _write(path, text):
+def write_lines(path, text):
+    """Write a text the same way on every system."""
     Path(path).write_text(text, encoding="utf-8", newline="\n")
 
 

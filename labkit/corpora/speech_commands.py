@@ -48,6 +48,8 @@ def load(root):
     if odd := sorted(set(clips) - set(named)):
         notes.append(f"{root.name}: {len(odd)} files left out (the name does not say who speaks), the first: {odd[0]}.")
     table, problems = usable(scan(root, named), root.name)
+    if table.empty:
+        raise LabError(f"No clip in {root} can be used. {' '.join((*notes, *problems))} Download the corpus again.")
     match = table.path.str.extract(_NAME)
     table = table.assign(**match.astype({"repetition": int}), split="train").drop(columns=["rate", "channels"])
     for part, name in (("validation", "validation_list.txt"), ("test", "testing_list.txt")):

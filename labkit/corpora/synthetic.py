@@ -5,26 +5,20 @@ in two parts, and variants that are near copies of each other stay together. Eac
 process, so the bytes are the same in every run, whatever the order of speakers (on one platform, with one version).
 """
 
-import json
-import os
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
 from ..errors import LabError, choose
-from ..files import atomic_folder, cannot_write, need_disk, write_text
 from . import espeak
-from .acoustics import NOISES, Conditions, Session, noise, stream
+from .acoustics import NOISES, Conditions, int16, noise, stream
+from .generation import Speaker, new_corpus, speak, write_lines, write_wav
 
-GENERATOR = 1  # raise it when the same settings give other bytes
-MARKER = "SYNTHETIC.txt"  # corpora.base.SYNTHETIC_MARKER, which this module cannot import: it would bring pandas
 RATE = 16_000
 SHARE = 0.12  # of the speakers, for validation and again for testing
 
 # Whoever is not named here speaks in the training part. Variants whose files differ in a few lines only (Gene and
-# Gene2, aunty and f4 ...) are on the same side, so that nobody in the test part has a twin in the training part.
+# Gene2, Mario and Michael ...) are on the same side, so that nobody in the test part has a twin in the training part.
 HELD_OUT = {
     "validation": "Annie Mario f3 boris m1 whisper victor gustave rob m4 belinda Denis robert Michael".split(),
     "testing": "f1 m2 Andrea Reed steph Gene m5 quincy ed grandma mike2 announcer Gene2 steph2 steph3".split(),
@@ -152,13 +146,13 @@ def speech_commands(folder, size="lab", workers=None, progress=True):
         for kind in NOISES:
             rng = stream(size.conditions.seed, "noise", kind)
             sound = 0.1 * noise(kind, int(size.noise_seconds * RATE), RATE, rng)
-            write_wav(draft / "_background_noise_" / f"{kind}_noise.wav", _int16(sound), RATE)
-        speak(draft, jobs, size.conditions, workers, progress)
+            write_wav(draft / "_background_noise_" / f"{kind}_noise.wav", int16(sound), RATE)
+        speak(draft, jobs, size.conditions, rate=RATE, workers=workers, progress=progress)
         for part in HELD_OUT:
             paths = sorted(path for person in people if person.part == part for path, _ in jobs[person])
-            _write(draft / f"{part}_list.txt", "\n".join(paths) + "\n")
-        _write(draft / "README.md", _README.format(clips=clips, speakers=len(people), words=len(size.words)))
-        _write(draft / "LICENSE", _LICENSE)
+            write_lines(draft / f"{part}_list.txt", "\n".join(paths) + "\n")
+        write_lines(draft / "README.md", _README.format(clips=clips, speakers=len(people), words=len(size.words)))
+        write_lines(draft / "LICENSE", _LICENSE)
     return Path(folder)
 
 
@@ -201,7 +195,7 @@ def say(text, voice="en-us", variant="", pitch=50, rate=175, range=50, phonemes=
 _README = """\
 # Synthetic stand-in for Speech Commands v0.02
 
-{clips:,} clips of {words} words by {speakers} synthetic speakers, made by labkit with espeak-ng; SYNTHETIC.txt says how.
+{clips:,} clips of {words} words by {speakers} synthetic speakers, made with espeak-ng; see SYNTHETIC.txt.
 It has the layout of Speech Commands (Warden, arXiv 1804.03209), so the same code reads both, and none of its sounds.
 
 - WORD/HASH_nohash_N.wav: 16 kHz, 16 bit, one channel, at most one second. HASH is the speaker, N counts their clips.

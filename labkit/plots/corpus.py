@@ -33,7 +33,12 @@ def counts(clips, by="label", ax=None, *, guess=None):
     if guess is not None:
         ax.axhline(guess, color="black", linestyle="--", label=f"your guess: {guess:,}")
     ax.set_xticks(np.arange(len(table)), table.index.astype(str), rotation=90 if len(table) > 8 else 0)
-    ax.set(ylabel="clips", xlim=(-0.6, len(table) - 0.4), ylim=(0, 1.02 * max(below.max(), guess or 0)))
+    ax.set(
+        xlabel="" if by == "label" else by,
+        ylabel="clips",
+        xlim=(-0.6, len(table) - 0.4),
+        ylim=(0, 1.02 * max(below.max(), guess or 0)),
+    )
     return _legend_above(ax)
 
 

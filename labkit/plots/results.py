@@ -30,8 +30,9 @@ def training_curves(runs, figure=None):
         colour = f"C{number % 10}"
         prefix = f"{name}: " if len(named) > 1 else ""
         epochs = [row["epoch"] for row in history]
+        size = 4 if len(epochs) <= 25 else 0  # many marks would hide the line
         for part, style, marker in (("train", "--", "o"), ("validation", "-", "s")):
-            look = {"color": colour, "linestyle": style, "marker": marker, "markersize": 4, "label": prefix + part}
+            look = {"color": colour, "linestyle": style, "marker": marker, "markersize": size, "label": prefix + part}
             if len(named) == 1:
                 look["color"] = "C1" if part == "validation" else "C0"
             loss.plot(epochs, [row[f"{part}_loss"] for row in history], **look)

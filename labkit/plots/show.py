@@ -64,10 +64,8 @@ def stamp(figure):
     with _DRAWING:
         box = _extent(figure)
         width, height = figure.get_size_inches()
-        text = figure.text(
-            box.x1 / width, (box.y0 - STRIP) / height, STAMP, ha="right", va="top", fontsize=9, color=INK
-        )
-        text.set(gid=STAMP, in_layout=False)
+        right, below = box.x1 / width, (box.y0 - STRIP) / height
+        figure.text(right, below, STAMP, ha="right", va="top", fontsize=9, color=INK, gid=STAMP)
 
 
 def render(figure):
@@ -76,15 +74,11 @@ def render(figure):
     It keeps 256 colours, which the eye does not miss and which make a spectrogram a third as large: a notebook with all
     its pictures shall stay under a megabyte.
     """
-    from matplotlib.transforms import Bbox
     from PIL import Image
 
     buffer = io.BytesIO()
     with _DRAWING:
         box = _extent(figure)
-        stamps = [text.get_window_extent() for text in figure.texts if text.get_gid() == STAMP]
-        inches = figure.dpi_scale_trans.inverted()
-        box = Bbox.union([box, *(extent.transformed(inches) for extent in stamps)])
         figure.savefig(buffer, format="png", dpi=figure.dpi, bbox_inches=box, metadata={"Software": None})
     picture = Image.open(buffer).convert("RGB")
     picture = picture.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
@@ -170,7 +164,8 @@ def as_html(table):
     style = formatted(table).style.set_uuid(digest(table.to_csv().encode(), 8))
     words = [name for name, kind in table.dtypes.items() if not is_numeric_dtype(kind)]
     if table.columns.is_unique:
-        style = style.set_properties(subset=words, **{"text-align": "left"})
+        left = [{"selector": cell, "props": "text-align: left"} for cell in ("th", "td")]
+        style = style.set_table_styles(dict.fromkeys(words, left))
     return style.to_html()
 
 

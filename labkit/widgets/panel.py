@@ -5,7 +5,7 @@ import html
 from ..errors import LabError
 from ..plots import render, stamp
 
-NARROW = {"description_width": "5em"}
+NARROW = {"description_width": "6.5em"}
 
 
 class Panel:

@@ -233,7 +233,7 @@ class TrainerPanel(Panel):
                     "corpus": run.record["corpus"]["name"],
                 }
             )
-        return pd.DataFrame(rows)
+        return pd.DataFrame(rows, index=range(1, len(rows) + 1))
 
 
 class PanelWatch(Watch):

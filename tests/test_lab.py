@@ -1,0 +1,228 @@
+"""The first cell of every notebook."""
+
+import random
+import warnings
+
+import numpy as np
+import pytest
+import tiny
+import torch
+
+import labkit
+from labkit import lab as room
+from labkit import machine
+from labkit.corpora.base import SYNTHETIC_MARKER
+from labkit.errors import LabError, LabWarning
+from labkit.files import home
+from labkit.lab import start
+from labkit.training import Watch
+
+pytest_plugins = ["tiny"]
+pytestmark = pytest.mark.usefixtures("as_before")
+QUICK = tiny.quick()
+
+
+def test_starting_prints_three_lines_that_say_on_what_and_where(made, tmp_path, capsys):
+    lab = start("01_exploration", data=made, device="cpu", seed=3)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3
+    assert lines[0].startswith("01_exploration: scale 'lab', seed 3, on CPU (") and torch.__version__ in lines[0]
+    assert lines[1] == (
+        "data: tiny: 72 clips of 12 speakers, 3 labels, 16,000 Hz (official: train 36, validation 18, test 18)"
+    )
+    assert lines[2] == f"results: {tmp_path / 'results'}, figures: figures"
+    assert lab.data.name == "tiny" and lab.scale == "lab" and lab.device == torch.device("cpu") and lab.seed == 3
+    assert lab.results == tmp_path / "results" and lab.figures == home() / "figures"
+    assert labkit.start is start
+
+
+def test_what_was_left_out_is_printed_below(folder, capsys):
+    (folder / "fall" / "empty.wav").touch()
+    (folder / "fall" / f"{tiny.SPEAKERS[0]}_nohash_7.wav").touch()
+    start("x", data=folder, device="cpu")
+    notes = capsys.readouterr().out.splitlines()[3:]
+    assert len(notes) == 2 and all(note.startswith("note: tiny: 1 files left out") for note in notes)
+    assert "fall/empty.wav" in notes[0] and "empty file" in notes[1]
+
+
+def test_synthetic_voices_are_announced(folder, capsys):
+    (folder / SYNTHETIC_MARKER).write_text("made by a program")
+    start("x", data=folder, device="cpu")
+    assert "These voices are made by a program. Numbers here show that the code works" in capsys.readouterr().out
+
+
+def test_seeds_are_set_for_all_who_draw(made):
+    draws = []
+    for seed in (5, 5, 6, -1):
+        start("x", data=made, device="cpu", seed=seed)
+        draws.append((random.random(), np.random.rand(), torch.rand(1).item()))  # noqa: NPY002
+    assert draws[0] == draws[1] and all(one != other for one, other in zip(draws[0], draws[2], strict=True))
+
+
+def test_the_environment_overrides_the_notebook(made, tmp_path, monkeypatch):
+    monkeypatch.setenv("LABKIT_DATA", str(made))
+    monkeypatch.setenv("LABKIT_SCALE", "full")
+    monkeypatch.setenv("LABKIT_RESULTS", str(tmp_path / "there"))
+    monkeypatch.setenv("LABKIT_FIGURES", str(tmp_path / "pictures"))
+    monkeypatch.setenv("LABKIT_THREADS", "1")
+    torch.set_num_threads(2)
+    lab = start("x", data=tmp_path / "not here", device="cpu")
+    assert lab.data.name == "tiny" and lab.scale == "full" and torch.get_num_threads() == 1
+    assert lab.results == tmp_path / "there" and lab.figures == tmp_path / "pictures"
+    assert lab.pick(lab=1, full=2) == 2
+
+
+def test_empty_variables_are_as_good_as_none(made, monkeypatch):
+    for name in ("LABKIT_DATA", "LABKIT_SCALE", "LABKIT_RESULTS", "LABKIT_FIGURES", "LABKIT_THREADS"):
+        monkeypatch.setenv(name, "")
+    lab = start("x", data=made, device="cpu")
+    assert lab.scale == "lab" and lab.results == home() / "results" / "local" and lab.pick(lab=1, full=2) == 1
+
+
+def test_folders_stay_when_the_notebook_goes_elsewhere(made, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LABKIT_RESULTS", "mine")
+    assert start("x", data=made, device="cpu").results == tmp_path / "mine"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"device": "gpu"}, "The device 'gpu' cannot be used .*Use device='auto' or device='cpu'"),
+        ({"device": "cuda:77"}, "The device 'cuda:77' cannot be used .*device='cpu'"),
+        ({"scale": "large"}, "no scale called 'large'. Choose one of: lab, full"),
+        ({"corpus": "speach_commands"}, "no corpus called 'speach_commands'. Did you mean 'speech_commands'"),
+    ],
+)
+def test_options_that_do_not_exist_say_what_does(options, message, made):
+    with pytest.raises(LabError, match=message):
+        start("x", **{"data": made, "device": "cpu"} | options)
+
+
+def test_a_number_of_threads_that_is_none_is_named(made, monkeypatch):
+    for threads in ("two", "0", "-1", "1.5"):
+        monkeypatch.setenv("LABKIT_THREADS", threads)
+        with pytest.raises(LabError, match=f"LABKIT_THREADS is '{threads}'.*unset it"):
+            start("x", data=made, device="cpu")
+
+
+def test_the_best_device_that_is_there_is_taken(monkeypatch):
+    tried = []
+    monkeypatch.setattr(machine.torch, "empty", lambda *_, device: tried.append(str(device)))
+    monkeypatch.setattr(machine.torch.cuda, "is_available", lambda: True)
+    assert machine.settle() == torch.device("cuda")
+    monkeypatch.setattr(machine.torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(machine.torch.backends.mps, "is_available", lambda: True)
+    assert machine.settle() == torch.device("mps") and machine.settle("cpu") == torch.device("cpu")
+    monkeypatch.setattr(machine.torch.backends.mps, "is_available", lambda: False)
+    assert machine.settle("auto") == torch.device("cpu") and tried == ["cuda", "mps", "cpu", "cpu"]
+    assert machine.device_name(torch.device("mps")).startswith("Apple GPU (")
+    assert machine.keep_memory() in (True, False)
+
+
+# Where the data are
+
+
+@pytest.mark.parametrize("how", ["argument", "environment"])
+def test_a_folder_that_is_missing_empty_or_a_file_is_named_with_the_next_step(how, tmp_path, monkeypatch):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("not a corpus")
+    (tmp_path / "other" / "words").mkdir(parents=True)
+    (tmp_path / "other" / "words" / "readme.txt").write_text("no sound here")
+    for name, message in {
+        "missing": r"missing is not a folder. Run `python -m labkit check`.*set LABKIT_DATA",
+        "file": r"file is not a folder. Run `python -m labkit check`.*set LABKIT_DATA",
+        "empty": r"empty holds no clips named WORD/HASH_nohash_N\.wav. Run `python -m labkit download",
+        "other": r"other holds no clips named WORD/HASH_nohash_N\.wav. Run `python -m labkit download",
+    }.items():
+        if how == "environment":
+            monkeypatch.setenv("LABKIT_DATA", str(tmp_path / name))
+        with pytest.raises(LabError, match=message):
+            start("x", data="auto" if how == "environment" else tmp_path / name, device="cpu")
+
+
+def test_a_download_that_was_interrupted_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(room.corpora, "home", lambda: tmp_path)
+    (tmp_path / "data" / "speech_commands_v0.02").mkdir(parents=True)
+    with pytest.raises(LabError, match=r"speech_commands_v0\.02 holds no clips.*labkit download speech_commands"):
+        start("x", data="real", device="cpu")
+
+
+def test_real_data_that_are_not_there_are_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(room.corpora, "home", lambda: tmp_path)
+    with pytest.raises(LabError, match=r"speech_commands_v0\.02 is not in .*data: run `python -m labkit download"):
+        start("x", data="real", device="cpu")
+
+
+# Training in a notebook
+
+
+def test_a_notebook_trains_on_its_corpus_into_its_folder(made, capsys):
+    lab = start("x", data=made, device="cpu")
+    run = lab.train(QUICK)
+    assert run.folder.parent == lab.results / "tiny" and run.corpus.root == lab.data.root
+    some = lab.data.only(labels=["rise", "fall"])
+    assert lab.train(QUICK, corpus=some).labels == ("rise", "fall")
+    watch = Watch(stop=True)
+    assert lab.train(QUICK.change(seed=4), watch=watch) is None
+    assert "it/s" not in capsys.readouterr().err, "bars are off"
+
+
+def test_a_bar_is_closed_whatever_happens(made, monkeypatch):
+    monkeypatch.setenv("LABKIT_BARS", "on")
+    bars = []
+
+    class Bar(room.plots.TrainingBar):
+        def __init__(self, *words):
+            super().__init__(*words)
+            bars.append(self)
+
+    monkeypatch.setattr(room.plots, "TrainingBar", Bar)
+    lab = start("x", data=made, device="cpu")
+    lab.train(QUICK)
+    with pytest.raises(LabError):
+        lab.train(QUICK.change(recipe={"rate": 1e30, "clip_norm": None, "optimiser": "sgd"}))
+    assert len(bars) == 2 and all(bar.bar is not None and bar.bar.disable for bar in bars)
+
+
+# What a student sees when something is wrong
+
+
+@pytest.fixture
+def shell(tmp_path, monkeypatch):
+    """IPython, as in a notebook's kernel, with its files out of the way."""
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    from IPython.core.interactiveshell import InteractiveShell
+
+    shell = InteractiveShell.instance()
+    yield shell
+    shell.history_manager.end_session()
+    InteractiveShell.clear_instance()
+
+
+def test_an_error_of_ours_shows_no_stack(shell, capsys):
+    result = shell.run_cell("import labkit\nlabkit.Model('grub')")
+    shown = capsys.readouterr()
+    text = (shown.out + shown.err).strip()
+    assert isinstance(result.error_in_exec, LabError) and "\n" not in text
+    assert text.startswith("LabError: There is no model called 'grub'. Did you mean 'gru'? Choose one of: ")
+
+
+def test_an_error_with_a_cause_shows_no_stack_either(shell, capsys, tmp_path):
+    (tmp_path / "run.json").write_text("{")
+    shell.run_cell(f"from labkit.files import read_json\nread_json({str(tmp_path / 'run.json')!r})")
+    shown = capsys.readouterr()
+    text = (shown.out + shown.err).strip()
+    assert text.startswith("LabError: ") and text.endswith("Delete it and run again.") and "\n" not in text
+
+
+def test_an_error_of_somebody_elses_shows_its_stack(shell, capsys):
+    shell.run_cell("1 / 0")
+    shown = capsys.readouterr()
+    assert "Traceback" in shown.out + shown.err and "ZeroDivisionError" in shown.out + shown.err
+
+
+def test_a_warning_of_ours_is_one_line(made, capsys):
+    start("x", data=made, device="cpu")
+    assert warnings.formatwarning("3 clips left out.", LabWarning, "a.py", 7) == "note: 3 clips left out.\n"
+    assert warnings.formatwarning("Old.", DeprecationWarning, "a.py", 7) == "DeprecationWarning: Old.\n"
