@@ -28,6 +28,8 @@ def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(tmp_path):
     with files.atomic_file(path) as temporary:
         temporary.write_text("new")
         assert path.read_text() == "old" and temporary.parent == path.parent
+        written = temporary.stat().st_ino
+    assert path.stat().st_ino == written, "renamed, not copied"
     assert path.read_text() == "new" and names(path.parent) == ["a.txt"]
 
 

@@ -122,6 +122,13 @@ def test_the_same_files_are_written_each_time(run, corpus, tmp_path):
         assert (other.folder / name).read_bytes() == (run.folder / name).read_bytes(), name
 
 
+def test_the_seed_decides_the_first_weights(corpus, results):
+    still = QUICK.change(recipe={"rate": 1e-12, "epochs": 1, "weight_decay": 0.0})
+    first, again, other = (train(still.change(seed=seed), corpus, results).network.network for seed in (0, 0, 1))
+    assert torch.equal(first.linear.weight, again.linear.weight)
+    assert (first.linear.weight - other.linear.weight).abs().max() > 0.01
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -239,7 +246,7 @@ class Slow(Watch):
             os.kill(os.getpid(), signal.SIGKILL)
         Path(sys.argv[2], "started").touch()
         if sys.argv[3] == "slow":
-            time.sleep(0.7)
+            time.sleep(0.3)
 
 Path(sys.argv[2]).mkdir(exist_ok=True)
 print(runs.train(quick(), load(sys.argv[1]), sys.argv[2], watch=Slow()).validation)
