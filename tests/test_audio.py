@@ -369,3 +369,10 @@ def test_bars_are_off_where_asked(monkeypatch):
     assert not audio.bars()
     monkeypatch.delenv("LABKIT_BARS")
     assert audio.bars()
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="this system has no SIGKILL")
+def test_a_store_killed_at_any_moment_of_its_making_comes_out_the_same(tmp_path):
+    from kill import survive_kills
+
+    survive_kills(tmp_path, times=3, seed=1, job="store")

@@ -9,7 +9,7 @@ import wave
 
 import numpy as np
 import pytest
-from kill_generation import GENERATE, fingerprint, start, survive_kills
+from kill import GENERATE, fingerprint, start, survive_kills
 
 from labkit.corpora import espeak, generation, speech_commands, synthetic
 from labkit.corpora.acoustics import NOISES, Conditions, noise, stream
