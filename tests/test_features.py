@@ -104,7 +104,7 @@ def test_features_of_real_recordings_are_librosas(recordings):
         check_against_librosa({"window_ms": 40, "hop_ms": 20, "f_min": 60.0, "f_max": 7_000.0, "top_db": 25.0}, samples)
 
 
-def test_librosas_own_defaults_are_reached_by_options(recordings):
+def test_librosas_own_defaults_are_reached_by_options():
     import librosa
 
     feature = MFCC(
@@ -117,8 +117,8 @@ def test_librosas_own_defaults_are_reached_by_options(recordings):
         deltas=0,
         **LIBROSA,
     )
-    own, _ = alone(feature, recordings[0])
-    np.testing.assert_allclose(own.T, librosa.feature.mfcc(y=recordings[0]), atol=DB)
+    for samples in (noise(), sweep()):
+        np.testing.assert_allclose(alone(feature, samples)[0].T, librosa.feature.mfcc(y=samples), atol=DB)
 
 
 def test_twice_a_slope_is_not_librosas_order_two():
@@ -132,20 +132,30 @@ def test_twice_a_slope_is_not_librosas_order_two():
 # torchaudio
 
 
-@pytest.mark.parametrize("scale", [{}, {"mel_scale": "slaney", "mel_norm": "slaney"}], ids=["htk", "slaney"])
-def test_features_are_torchaudios(scale, recordings):
+SCALES = pytest.mark.parametrize("scale", [{}, {"mel_scale": "slaney", "mel_norm": "slaney"}], ids=["htk", "slaney"])
+
+
+@SCALES
+def test_features_of_noise_and_of_a_sweep_are_torchaudios(scale):
+    check_against_torchaudio(scale, [noise(), sweep(12_000), noise(15_000, level=1e-3)])
+
+
+@SCALES
+def test_features_of_real_recordings_are_torchaudios(scale, recordings):
+    check_against_torchaudio(scale, recordings)
+
+
+def check_against_torchaudio(scale, clips):
     import torchaudio.transforms as T
 
     mel = {"n_fft": 640, "win_length": 512, "hop_length": 160, "n_mels": 40, "pad_mode": "constant"}
     mel |= {"mel_scale": scale.get("mel_scale", "htk"), "norm": scale.get("mel_norm")}
     options = {"window_ms": 32, "hop_ms": 10, "n_fft": 640, "seconds": 1.0, "padding": "signal", **scale}
-    clips = [torch.from_numpy(samples[:16_000]) for samples in (*recordings, noise(), sweep(12_000))]
-    x = torch.stack([torch.nn.functional.pad(clip, (0, 16_000 - len(clip))) for clip in clips])
-    lengths = torch.tensor([len(clip) for clip in clips])
+    x, lengths = batch([clip[:16_000] for clip in clips], 16_000)
     # (batch, 1, samples): with (batch, samples) torchaudio would take top_db from the loudest clip of the batch
     expected = T.MelSpectrogram(16_000, **mel)(x[:, None])
     own, frames = LogMel(log="none", **options).build()(x, lengths)
-    assert own.shape == expected.shape == (10, 1, 40, 101) and (frames == 101).all()
+    assert own.shape == expected.shape == (len(clips), 1, 40, 101) and (frames == 101).all()
     torch.testing.assert_close(own, expected, rtol=RELATIVE, atol=1e-5)
     own, _ = LogMel(top_db=80.0, **options).build()(x, lengths)
     torch.testing.assert_close(own, T.AmplitudeToDB("power", 80.0)(expected), rtol=0, atol=DB)
