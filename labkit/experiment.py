@@ -9,7 +9,7 @@ import numpy as np
 from .errors import LabError, choose
 from .features import FEATURES, MFCC, Feature
 from .files import digest
-from .models import Model
+from .models import Model, code_of
 from .splits import Split
 from .training import Recipe
 
@@ -136,8 +136,14 @@ class Experiment:
         return cls(**made, seed=values.get("seed", 0))
 
     def id(self, fingerprint):
-        """Run id: hash of this experiment, the corpus' fingerprint and the schema version."""
-        return digest({"experiment": self.to_dict(), "corpus": fingerprint, "schema": SCHEMA}, 12)
+        """Run id: hash of this experiment, the corpus' fingerprint and the schema version.
+
+        A model that a student registered counts with its code too, so that a changed one is trained anew.
+        """
+        parts = {"experiment": self.to_dict(), "corpus": fingerprint, "schema": SCHEMA}
+        if code := code_of(self.model.name):
+            parts["code"] = code
+        return digest(parts, 12)
 
     def change(self, **changes):
         """A copy with some parts replaced; a dict changes single settings of a part.

@@ -8,7 +8,7 @@ from .metrics import speaker_interval
 from .runs import Run, read_record
 
 
-def records(folder):
+def read_runs(folder):
     """All runs below a folder, read without their corpora.
 
     Parameters

@@ -295,7 +295,7 @@ def source(corpus, part, feature, device, memory=1_000_000_000, store=None):
 
 def _evaluate(run, part, corpus=None):
     """(predictions per clip, scores) of a run on one part of its own corpus or of another."""
-    corpus = corpus or run.corpus
+    corpus = run.corpus if corpus is None else run.experiment.target.apply(corpus)
     if corpus is None:
         raise LabError(
             f"Run {run.id} was read without its corpus. Call labkit.train(run.experiment, ...) to have both."

@@ -102,7 +102,8 @@ def split(corpus: Corpus, settings: Split) -> Corpus:
         If a part would be empty, or a speaker would be in two parts of a protocol that is not leaky.
     """
     protocol = choose(settings.protocol, PROTOCOLS, "split protocol")
-    result = corpus.with_clips(corpus.clips.assign(split=protocol(corpus, settings)), protocol=settings.protocol)
+    name = corpus.protocol if settings.protocol == "official" else settings.protocol
+    result = corpus.with_clips(corpus.clips.assign(split=protocol(corpus, settings)), protocol=name)
     sizes = {part: len(result.part(part)) for part in PARTS}
     if not all(sizes.values()):
         raise LabError(

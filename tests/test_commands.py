@@ -1,5 +1,6 @@
 """The commands run, results, stores and bench, and the rooms behind them: sweep and records."""
 
+import contextlib
 import json
 import os
 import signal
@@ -12,7 +13,7 @@ from labkit.cli import main
 from labkit.errors import LabError
 from labkit.experiment import Experiment
 from labkit.models import Model
-from labkit.records import configuration, elsewhere, groups, in_words, records, summary, table
+from labkit.records import configuration, elsewhere, groups, in_words, read_runs, summary, table
 from labkit.sweep import Grid, best, sweep
 from labkit.training import Recipe
 
@@ -35,7 +36,7 @@ def run(settings, made, *more):
 
 def test_run_trains_all_and_tests_only_what_validation_chose(settings, made, tmp_path, capsys):
     assert run(settings, made, "--results", tmp_path / "out") == 0
-    runs = records(tmp_path / "out")
+    runs = read_runs(tmp_path / "out")
     assert len(runs) == 4
     tested = [r for r in runs if r.tested]
     means = summary(runs).set_index("model").validation
@@ -58,7 +59,7 @@ def test_run_tests_the_chosen_on_another_corpus_and_refuses_known_speakers(setti
     again = shutil.copytree(made, tmp_path / "again")
     assert run(settings, made, "--results", tmp_path / "out", "--also", again) == 0
     assert "On other corpora" in capsys.readouterr().out
-    found = elsewhere([r for r in records(tmp_path / "out") if r.tested])
+    found = elsewhere([r for r in read_runs(tmp_path / "out") if r.tested])
     assert list(found["tested on"]) == ["tiny", "again"]
     assert found.accuracy.nunique() == 1  # the same clips under another name
     # ... but with another split, people who were trained on are to be tested, and it says so
@@ -66,7 +67,7 @@ def test_run_tests_the_chosen_on_another_corpus_and_refuses_known_speakers(setti
     trained = next(path for path in sorted(p.relative_to(again).as_posix() for p in again.glob("fall/*.wav")))
     (again / "testing_list.txt").write_text("\n".join([*listed, trained.replace("\\", "/")]))
     others = shutil.move(again, tmp_path / "others")
-    speakers = set(records(tmp_path / "out")[0].record["training_speakers"])
+    speakers = set(read_runs(tmp_path / "out")[0].record["training_speakers"])
     assert trained.split("/")[1].split("_")[0] in speakers
     assert run(settings, made, "--results", tmp_path / "out", "--also", others) == 2
     assert "trained on" in capsys.readouterr().err
@@ -128,7 +129,8 @@ def test_a_killed_worker_is_reported_and_the_next_sweep_completes(corpus, tmp_pa
     def report(line):
         lines.append(line)
         for process in list(executor._processes.values()):
-            os.kill(process.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # killed after the line before
+                os.kill(process.pid, signal.SIGKILL)
 
     with workers(1) as executor:
         runs, failed = sweep(experiments, corpus, tmp_path, report=report, executor=executor)
@@ -150,7 +152,7 @@ def test_a_grid_lists_a_duplicate_once():
 
 def test_the_tables_agree_with_the_records(settings, made, tmp_path):
     run(settings, made, "--results", tmp_path / "out", "--test", "all")
-    runs = records(tmp_path / "out")
+    runs = read_runs(tmp_path / "out")
     rows, groupings = table(runs, "test"), summary(runs)
     assert len(rows) == 4 and len(groupings) == 2 and [len(g) for g in groups(runs)] == [2, 2]
     for same, row in zip(groups(runs), groupings.to_dict("records"), strict=True):
@@ -188,7 +190,7 @@ def test_a_synthetic_corpus_is_stamped_in_every_table(settings, made, tmp_path):
     folder = shutil.copytree(made, tmp_path / "made_up")
     (folder / SYNTHETIC_MARKER).write_text("made by a program")
     run(settings, folder, "--results", tmp_path / "out")
-    runs = records(tmp_path / "out")
+    runs = read_runs(tmp_path / "out")
     assert all("synthetic" in name for name in [*table(runs).corpus, *summary(runs).corpus])
 
 

@@ -243,3 +243,41 @@ def test_names_of_the_package_are_found_or_told():
         assert getattr(labkit, name) is not None
     with pytest.raises(AttributeError, match="labkit has no 'Experimnt'; it offers .*Experiment"):
         labkit.Experimnt  # noqa: B018
+
+
+def test_a_changed_model_of_a_students_own_is_another_run():
+    from torch import nn
+
+    from labkit.models import MODELS, code_of, register
+
+    def define(width, doc):
+        class Own(nn.Module):
+            def __init__(self, shape, classes, hidden=8):
+                super().__init__()
+                self.layer = nn.Linear(shape[1], classes)
+
+            def forward(self, x, lengths):
+                return self.layer(x.mean(1)) * (width if doc else 0)
+
+        return Own
+
+    def twice():
+        class Own(nn.Module):
+            def __init__(self, shape, classes, hidden=8):
+                super().__init__()
+                self.layer = nn.Linear(shape[1], classes)
+
+            def forward(self, x, lengths):
+                return 2 * self.layer(x.mean(1))
+
+        return Own
+
+    try:
+        ids = []
+        for made in (define(1, True), define(1, True), twice()):
+            register("own")(made)
+            ids.append(Experiment(model=Model("own")).id("corpus"))
+        assert ids[0] == ids[1] != ids[2]
+        assert code_of("gru") is None  # labkit's own have SCHEMA for that
+    finally:
+        MODELS.pop("own", None)

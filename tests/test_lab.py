@@ -226,3 +226,15 @@ def test_a_warning_of_ours_is_one_line(made, capsys):
     start("x", data=made, device="cpu")
     assert warnings.formatwarning("3 clips left out.", LabWarning, "a.py", 7) == "note: 3 clips left out.\n"
     assert warnings.formatwarning("Old.", DeprecationWarning, "a.py", 7) == "DeprecationWarning: Old.\n"
+
+
+def test_every_name_that_labkit_offers_is_what_it_says_whatever_was_imported_before():
+    import importlib
+    import inspect
+    import pkgutil
+
+    import labkit
+
+    for module in pkgutil.iter_modules(labkit.__path__):  # a module of the same name would hide the function
+        importlib.import_module(f"labkit.{module.name}")
+    assert [name for name in labkit.__all__ if inspect.ismodule(getattr(labkit, name))] == []

@@ -27,7 +27,7 @@ def test_the_example_of_a_new_model_trains(made, own_folders):
     }
     try:
         exec(example, names)  # noqa: S102 (our own text)
-        runs = labkit.records(names["lab"].results)
+        runs = labkit.read_runs(names["lab"].results)
         assert [run.record["experiment"]["model"] for run in runs] == [{"name": "pooled", "hidden": 32}]
     finally:
         MODELS.pop("pooled", None)

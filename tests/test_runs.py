@@ -25,7 +25,7 @@ from labkit.features import LogMel, Raw
 from labkit.files import read_json
 from labkit.metrics import scores
 from labkit.models import MODELS, Model
-from labkit.records import records
+from labkit.records import read_runs
 from labkit.runs import Run, source, train
 from labkit.splits import Split, split
 from labkit.training import Recipe, Watch
@@ -141,7 +141,7 @@ def test_the_seed_decides_the_first_weights(corpus, results):
 )
 def test_another_experiment_is_another_run(change, run, corpus, results):
     other = train(QUICK.change(**change), corpus, results)
-    assert other.id != run.id and len(records(results)) == 2
+    assert other.id != run.id and len(read_runs(results)) == 2
 
 
 def test_a_changed_corpus_is_another_run(run, folder, results):
@@ -221,7 +221,7 @@ def test_an_interrupted_run_goes_on_to_the_same_record(how, run, corpus, tmp_pat
     except KeyboardInterrupt:
         assert how == "raise"
     folder = elsewhere / run.folder.relative_to(tmp_path / "results")
-    assert [path.name for path in folder.iterdir()] == ["checkpoint.safetensors"] and records(elsewhere) == []
+    assert [path.name for path in folder.iterdir()] == ["checkpoint.safetensors"] and read_runs(elsewhere) == []
     resumed = train(QUICK, corpus, elsewhere, watch=watch)
     assert watch.epochs == [3] and lasting(resumed.record) == lasting(run.record)
     assert files(resumed) == files(run), "the checkpoint went"
@@ -283,14 +283,14 @@ def test_a_lock_that_a_dead_kernel_left_holds_nobody_up(run, corpus, results):
 
 
 def test_the_test_part_is_tested_once(run, corpus, results, monkeypatch):
-    assert not run.tested and [record.tested for record in records(results)] == [False]
+    assert not run.tested and [record.tested for record in read_runs(results)] == [False]
     figures = run.test()
     assert run.tested and files(run)[1:3] == ["test.csv.gz", "test.json"]
     table = run.predictions()
     assert set(table.speaker) == set(TEST) and len(table) == 18 == figures["clips"]
     assert figures["accuracy"] == (table.label == table.predicted).mean() and figures["chance"] == 1 / 3
     monkeypatch.setattr(runs, "predict", lambda *_, **__: pytest.fail("tested again"))
-    assert run.test() == figures == train(QUICK, corpus, results).test() == records(results)[0].test()
+    assert run.test() == figures == train(QUICK, corpus, results).test() == read_runs(results)[0].test()
     assert run.confusion().values.trace() == round(18 * figures["accuracy"])
 
 
@@ -379,7 +379,7 @@ def test_a_corpus_without_common_classes_or_clips_is_refused(run, corpus):
 
 def test_a_record_is_read_without_corpus_or_weights_and_says_what_it_cannot(run, results):
     (run.folder / "weights.safetensors").unlink()
-    (record,) = records(results)
+    (record,) = read_runs(results)
     assert record.validation == run.validation and record.experiment == QUICK and len(record.predictions("validation"))
     with pytest.raises(LabError, match=f"Run {run.id} was read without its corpus. Call labkit.train"):
         record.test()
@@ -407,7 +407,7 @@ def test_predictions_that_are_not_there_are_named(run):
 def test_half_a_record_is_named_with_a_mend_that_works(content, run, corpus, results, monkeypatch):
     whole = read_json(run.folder / "run.json")
     (run.folder / "run.json").write_text(content)
-    for read in (lambda: train(QUICK, corpus, results), lambda: records(results)):
+    for read in (lambda: train(QUICK, corpus, results), lambda: read_runs(results)):
         with pytest.raises(LabError, match=r"run\.json is not .*Delete .*run\.json and run again"):
             read()
     (run.folder / "run.json").unlink()
@@ -530,7 +530,7 @@ def test_choices_that_do_not_fit_the_corpus_say_so(corpus, results):
     ):
         with pytest.raises(LabError, match=message):
             train(experiment, corpus, results)
-    assert records(results) == []
+    assert read_runs(results) == []
 
 
 def test_labels_keep_the_order_they_were_asked_for_in(corpus, results):

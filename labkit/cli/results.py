@@ -17,10 +17,10 @@ def main(args):
 
     from ..errors import LabError
     from ..files import atomic_file
-    from ..records import in_words, records, summary, table
+    from ..records import in_words, read_runs, summary, table
 
     folder = args.folder or home() / "results"
-    runs = records(folder)
+    runs = read_runs(folder)
     if not runs:
         raise LabError(
             f"There are no run records below {folder}. `python -m labkit run results/recurrent.json` makes some."

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from ..errors import LabError, choose
+from ..files import digest
 
 MODELS = {}
 
@@ -88,6 +89,23 @@ def hyperparameters(name):
     if missing := [parameter.name for parameter in parameters if parameter.default is parameter.empty]:
         raise LabError(f"The model {name!r} has no default for {missing}. Give each of its hyperparameters one.")
     return {parameter.name: parameter.default for parameter in parameters}
+
+
+def code_of(name):
+    """Hash of the code of a model that is not labkit's own (not of functions it calls elsewhere); None for labkit's."""
+    builder = choose(name, MODELS, "model")
+    if builder.__module__.split(".")[0] == "labkit":
+        return None
+    classes = builder.__mro__ if inspect.isclass(builder) else (builder,)
+    own = [member for member in classes if member.__module__.split(".")[0] not in ("labkit", "torch", "builtins")]
+    members = [item for cls in own for item in sorted(getattr(cls, "__dict__", {}).items())] or [("", builder)]
+    return digest([[key, _code(value.__code__)] for key, value in members if inspect.isfunction(value)])
+
+
+def _code(code):
+    """What a code object does, without where it stands."""
+    constants = [_code(value) if inspect.iscode(value) else repr(value) for value in code.co_consts]
+    return [code.co_code.hex(), constants, list(code.co_names), list(code.co_varnames)]
 
 
 def count_parameters(network: nn.Module):
