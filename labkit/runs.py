@@ -12,32 +12,20 @@ from pathlib import Path
 import pandas as pd
 import torch
 from filelock import FileLock, Timeout
-from torch import nn
 
 from . import metrics
 from .audio import open_store
 from .checkpoints import read_tensors, write_tensors
 from .corpora.base import PARTS
 from .errors import LabError, LabWarning, choose
+from .evaluation import Classifier, evaluate, need_clips
 from .experiment import SCHEMA, Experiment
-from .features import Normalise
 from .files import atomic_file, read_json, write_json
 from .machine import device_name
 from .models import count_parameters
-from .splits import LEAKY, split
-from .training import Source, fit, predict
-
-
-class Classifier(nn.Module):
-    """A model with the normalisation of its features in front."""
-
-    def __init__(self, shape, normalise, network):
-        super().__init__()
-        self.front = Normalise(*shape) if normalise else nn.Identity()
-        self.network = network
-
-    def forward(self, x, lengths):
-        return self.network(self.front(x), lengths)
+from .sources import source
+from .splits import split
+from .training import fit
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +96,7 @@ class Run:
         """
         name = "test" if other is None else f"test-{other.name}"
         if not (self.folder / f"{name}.json").exists():
-            table, figures = _evaluate(self, "test", other)
+            table, figures = evaluate(self, "test", other)
             if other is not None:
                 figures["corpus"] = _about(other)
             _write_table(self.folder / f"{name}.csv.gz", table)
@@ -182,7 +170,7 @@ class Run:
         LabError
             If a speaker of these clips was in the training part, unless the run's split is called leaky.
         """
-        return _evaluate(self, part, corpus)
+        return evaluate(self, part, corpus)
 
 
 def train(experiment, corpus, results, device="cpu", watch=None, memory=1_000_000_000):
@@ -235,7 +223,7 @@ def _train(experiment, corpus, run_id, folder, device, watch, memory):
         corpus = corpus.without(store.problems)
         warnings.warn(corpus.skipped[-1], LabWarning, stacklevel=3)
         for part in PARTS:
-            _need_clips(corpus, part)
+            need_clips(corpus, part)
     train_part, validation_part = (
         source(corpus, part, experiment.feature, device, memory, store) for part in PARTS[:2]
     )
@@ -277,66 +265,11 @@ def _train(experiment, corpus, run_id, folder, device, watch, memory):
     write_tensors(folder / "weights.safetensors", network.state_dict())
     run = Run(folder, record, corpus, device)
     run.__dict__["network"] = network.eval()
-    table, record["validation"] = _evaluate(run, "validation")
+    table, record["validation"] = evaluate(run, "validation")
     _write_table(folder / "validation.csv.gz", table)
     write_json(folder / "run.json", record)  # last: from here on the run exists
     checkpoint.unlink(missing_ok=True)
     return run
-
-
-def source(corpus, part, feature, device, memory=1_000_000_000, store=None):
-    """One part of a corpus as batches of a feature on a device."""
-    store = store or open_store(corpus, feature.sample_rate)
-    clips = corpus.part(part)
-    number = {label: i for i, label in enumerate(corpus.labels)}
-    targets = torch.tensor(clips.label.map(number).to_numpy(dtype="int64"), device=device)
-    return Source(store, store.index.index.get_indexer(clips.path), targets, feature, torch.device(device), memory)
-
-
-def _evaluate(run, part, corpus=None):
-    """(predictions per clip, scores) of a run on one part of its own corpus or of another."""
-    corpus = run.corpus if corpus is None else run.experiment.target.apply(corpus)
-    if corpus is None:
-        raise LabError(
-            f"Run {run.id} was read without its corpus. Call labkit.train(run.experiment, ...) to have both."
-        )
-    if unknown := set(corpus.labels) - set(run.labels):
-        corpus = corpus.only(labels=[label for label in run.labels if label in corpus.labels])
-        warnings.warn(
-            f"{len(unknown)} labels of {corpus.name} are unknown to this run and left out.", LabWarning, stacklevel=3
-        )
-    store = open_store(corpus, run.experiment.feature.sample_rate)
-    corpus = corpus.with_clips(corpus.clips, labels=run.labels).without(store.problems)
-    _need_clips(corpus, part)
-    refuse_training_speakers(run, corpus.part(part))
-    clips = source(corpus, part, run.experiment.feature, run.device, store=store)
-    scores, _ = predict(run.network, clips, run.experiment.recipe)
-    confidence, guess = scores.softmax(1).max(1)
-    guess = guess.cpu().numpy()
-    table = corpus.part(part)[["path", "speaker", "label"]].assign(
-        predicted=[run.labels[number] for number in guess], confidence=confidence.cpu().numpy().round(4)
-    )
-    majority = run.labels.index(run.record["majority"])
-    return table, metrics.scores(clips.targets.cpu().numpy(), guess, run.labels, majority)
-
-
-def _need_clips(corpus, part):
-    if corpus.part(part).empty:
-        raise LabError(
-            f"{corpus.name} has no clips in its part {part!r} that can be read and used here. "
-            f"Split it (labkit.split) or add clips. {' '.join(corpus.skipped)}"
-        )
-
-
-def refuse_training_speakers(run, clips):
-    """Raise LabError if a clip is of a speaker the run was trained on and its split is not called leaky."""
-    known = set(run.record["training_speakers"]) & set(clips.speaker)
-    if known and run.record["protocol"] not in LEAKY:
-        raise LabError(
-            f"{len(known)} of these speakers were trained on by run {run.id} ({sorted(known)[0]} for one), so this "
-            "would measure memory, not recognition. Test on other speakers, "
-            "or study the leak with the split 'by_clip_leaky'."
-        )
 
 
 def _command(words):

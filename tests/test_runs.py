@@ -17,7 +17,7 @@ import tiny
 import torch
 from tiny import SPEAKERS, TEST, program, quietly, until
 
-from labkit import runs
+from labkit import evaluation, runs
 from labkit.corpora import speech_commands
 from labkit.errors import LabError, LabWarning
 from labkit.experiment import SCHEMA, Choice, Experiment
@@ -26,7 +26,8 @@ from labkit.files import read_json
 from labkit.metrics import scores
 from labkit.models import MODELS, Model
 from labkit.records import read_runs
-from labkit.runs import Run, source, train
+from labkit.runs import Run, train
+from labkit.sources import source
 from labkit.splits import Split, split
 from labkit.training import Recipe, Watch
 
@@ -289,7 +290,7 @@ def test_the_test_part_is_tested_once(run, corpus, results, monkeypatch):
     table = run.predictions()
     assert set(table.speaker) == set(TEST) and len(table) == 18 == figures["clips"]
     assert figures["accuracy"] == (table.label == table.predicted).mean() and figures["chance"] == 1 / 3
-    monkeypatch.setattr(runs, "predict", lambda *_, **__: pytest.fail("tested again"))
+    monkeypatch.setattr(evaluation, "predict", lambda *_, **__: pytest.fail("tested again"))
     assert run.test() == figures == train(QUICK, corpus, results).test() == read_runs(results)[0].test()
     assert run.confusion().values.trace() == round(18 * figures["accuracy"])
 

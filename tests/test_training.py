@@ -20,12 +20,11 @@ from labkit.checkpoints import load_checkpoint, read_tensors, save_checkpoint, w
 from labkit.errors import LabError
 from labkit.features import FEATURES, MFCC, LogMel, Raw
 from labkit.models import Model
-from labkit.runs import source
+from labkit.sources import Source, source
 from labkit.training import (
     OPTIMISERS,
     SCHEDULES,
     Recipe,
-    Source,
     Watch,
     class_weights,
     epoch_seed,
@@ -244,7 +243,7 @@ from pathlib import Path
 import torch
 torch.set_num_threads(int(sys.argv[3]))
 from labkit.corpora.speech_commands import load
-from labkit.runs import source
+from labkit.sources import source
 from labkit.training import Watch, fit
 from test_training import CPU, FEATURE, SHORT, network
 

@@ -1,0 +1,71 @@
+"""Trying a trained network on a part of a corpus, if nobody in it was trained on."""
+
+import warnings
+
+from torch import nn
+
+from . import metrics
+from .audio import open_store
+from .errors import LabError, LabWarning
+from .features import Normalise
+from .sources import source
+from .splits import LEAKY
+from .training import predict
+
+
+class Classifier(nn.Module):
+    """A model with the normalisation of its features in front."""
+
+    def __init__(self, shape, normalise, network):
+        super().__init__()
+        self.front = Normalise(*shape) if normalise else nn.Identity()
+        self.network = network
+
+    def forward(self, x, lengths):
+        return self.network(self.front(x), lengths)
+
+
+def evaluate(run, part, corpus=None):
+    """(predictions per clip, scores) of a run on one part of its own corpus or of another."""
+    corpus = run.corpus if corpus is None else run.experiment.target.apply(corpus)
+    if corpus is None:
+        raise LabError(
+            f"Run {run.id} was read without its corpus. Call labkit.train(run.experiment, ...) to have both."
+        )
+    if unknown := set(corpus.labels) - set(run.labels):
+        corpus = corpus.only(labels=[label for label in run.labels if label in corpus.labels])
+        warnings.warn(
+            f"{len(unknown)} labels of {corpus.name} are unknown to this run and left out.", LabWarning, stacklevel=3
+        )
+    store = open_store(corpus, run.experiment.feature.sample_rate)
+    corpus = corpus.with_clips(corpus.clips, labels=run.labels).without(store.problems)
+    need_clips(corpus, part)
+    refuse_training_speakers(run, corpus.part(part))
+    clips = source(corpus, part, run.experiment.feature, run.device, store=store)
+    scores, _ = predict(run.network, clips, run.experiment.recipe)
+    confidence, guess = scores.softmax(1).max(1)
+    guess = guess.cpu().numpy()
+    table = corpus.part(part)[["path", "speaker", "label"]].assign(
+        predicted=[run.labels[number] for number in guess], confidence=confidence.cpu().numpy().round(4)
+    )
+    majority = run.labels.index(run.record["majority"])
+    return table, metrics.scores(clips.targets.cpu().numpy(), guess, run.labels, majority)
+
+
+def need_clips(corpus, part):
+    if corpus.part(part).empty:
+        raise LabError(
+            f"{corpus.name} has no clips in its part {part!r} that can be read and used here. "
+            f"Split it (labkit.split) or add clips. {' '.join(corpus.skipped)}"
+        )
+
+
+def refuse_training_speakers(run, clips):
+    """Raise LabError if a clip is of a speaker the run was trained on and its split is not called leaky."""
+    known = set(run.record["training_speakers"]) & set(clips.speaker)
+    if known and run.record["protocol"] not in LEAKY:
+        raise LabError(
+            f"{len(known)} of these speakers were trained on by run {run.id} ({sorted(known)[0]} for one), so this "
+            "would measure memory, not recognition. Test on other speakers, "
+            "or study the leak with the split 'by_clip_leaky'."
+        )
