@@ -64,11 +64,16 @@ def table(runs, part="validation"):
 def _setting(run):
     """What a group of runs that differ in nothing but the seed share, in words."""
     return {
-        "corpus": run.record["corpus"]["name"] + (" (synthetic)" if run.synthetic else ""),
+        "corpus": _named(run.record["corpus"]),
         "split": run.record["protocol"],
         "feature": type(run.experiment.feature).__name__,
         "model": configuration(run.experiment),
     }
+
+
+def _named(corpus):
+    """A corpus' name as tables show it: synthetic speech is always said to be."""
+    return corpus["name"] + (" (synthetic)" if corpus["synthetic"] else "")
 
 
 def configuration(experiment):
@@ -139,19 +144,18 @@ def elsewhere(runs):
     Returns
     -------
     pandas.DataFrame
-        A row per configuration and corpus tested on, the own one included; means over seeds, intervals over speakers.
+        A row per configuration and other corpus tested on; means over seeds, intervals over speakers.
     """
     rows = []
     for same in groups(runs):
-        own = {"test": same[0].record["corpus"]["name"]} if all(run.tested for run in same) else {}
-        other = {f"test-{name}": name for name in same[0].tests_elsewhere()}
-        for part, name in {**own, **other}.items():
-            figures = [run.test() if part == "test" else run.tests_elsewhere()[name] for run in same]
+        for name in same[0].tests_elsewhere():
+            part = f"test-{name}"
+            figures = [run.tests_elsewhere()[name] for run in same]
             interval = speaker_interval([run.predictions(part) for run in same])
             rows.append(
                 {
-                    "trained on": same[0].record["corpus"]["name"],
-                    "tested on": name,
+                    "trained on": _named(same[0].record["corpus"]),
+                    "tested on": _named(figures[0]["corpus"]),
                     "model": configuration(same[0].experiment),
                     "seeds": len(same),
                     "clips": figures[0]["clips"],
@@ -175,4 +179,13 @@ def in_words(row):
         f"{row['test_clips']:.0f} clips of {row['test_speakers']:.0f} speakers, "
         f"validation {100 * row['validation']:.1f}%; chance {100 * row['chance']:.1f}%, "
         f"majority {100 * row['majority']:.1f}% ({where})."
+    )
+
+
+def elsewhere_in_words(row):
+    """A row of `elsewhere` as a sentence."""
+    return (
+        f"{row['model']}: trained on {row['trained on']}, tested on {row['tested on']}: {100 * row['accuracy']:.1f}% "
+        f"[{100 * row['low']:.1f}, {100 * row['high']:.1f}] on {row['clips']} clips of {row['speakers']} speakers; "
+        f"chance {100 * row['chance']:.1f}% ({row['seeds']} seeds)."
     )

@@ -17,7 +17,7 @@ def main(args):
 
     from ..errors import LabError
     from ..files import atomic_file
-    from ..records import in_words, read_runs, summary, table
+    from ..records import elsewhere, elsewhere_in_words, in_words, read_runs, summary, table
 
     folder = args.folder or home() / "results"
     runs = read_runs(folder)
@@ -36,4 +36,6 @@ def main(args):
     else:
         for row in result.to_dict("records"):
             print(in_words(row))
+        for row in elsewhere(runs).to_dict("records"):
+            print(elsewhere_in_words(row))
     return 0

@@ -29,7 +29,7 @@ def main(args):
     from ..audio import open_store
     from ..machine import settle
     from ..plots import TrainingBar
-    from ..records import elsewhere, in_words, summary
+    from ..records import elsewhere, elsewhere_in_words, in_words, summary
     from ..sweep import Grid, best, open_corpus, sweep, workers
 
     grid = Grid.read(args.settings)
@@ -58,7 +58,8 @@ def main(args):
         print(in_words(row))
     if args.also:
         print("\nOn other corpora:")
-        print(elsewhere(chosen).to_string(index=False, float_format="{:.3f}".format))
+        for row in elsewhere(chosen).to_dict("records"):
+            print(elsewhere_in_words(row))
     print(f"\nAll {len(runs)} records are in {results}. `python -m labkit results {results}` shows them as a table.")
     if failed:
         print(f"{len(failed)} of {len(experiments)} members failed: see FAILED above.")
