@@ -49,5 +49,32 @@ def test_the_commands_exist():
     assert [target for target in targets if not re.search(rf"^[\w ]*\b{target}\b[\w ]*:", makefile, re.MULTILINE)] == []
 
 
+def lines_between(text, name):
+    """The list items between two comments."""
+    (block,) = re.findall(rf"<!-- {name} -->\n(.*?)<!-- end of {name} -->", text, re.DOTALL)
+    return [" ".join(item.split()) for item in re.split(r"^- ", block, flags=re.MULTILINE)[1:]]
+
+
+def test_the_numbers_quoted_are_those_of_the_records():
+    from labkit.records import elsewhere, elsewhere_in_words, in_words, read_runs, summary
+
+    runs = read_runs(ROOT / "results" / "records")
+    tested = summary([run for run in runs if run.tested]).to_dict("records")
+    said = [in_words(row) for row in tested] + [elsewhere_in_words(row) for row in elsewhere(runs).to_dict("records")]
+    data = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
+    quoted = lines_between(README, "records") + lines_between(data, "synthetic records")
+    assert len(quoted) >= 8
+    assert [line for line in quoted if line not in said] == []
+
+
+def test_the_number_of_notebook_00_is_the_one_stored_in_it():
+    import json
+
+    notebook = json.loads((ROOT / "notebooks" / "00_from_scratch.ipynb").read_text(encoding="utf-8"))
+    text = "".join("".join(output.get("text", "")) for cell in notebook["cells"] for output in cell.get("outputs", []))
+    share, clips, voices = re.search(r"(\d+)% right\nof (\d+) clips by (\d+) new speakers", text).groups()
+    assert f"{share}% of {clips} clips by {voices} new synthetic voices" in README
+
+
 def test_nothing_is_left_to_do():
     assert "TODO" not in README
