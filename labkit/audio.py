@@ -1,9 +1,11 @@
 """Reading and resampling sound, and the packed store that holds a corpus ready for batches."""
 
 import glob
+import itertools
 import os
 import shutil
 import warnings
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -220,21 +222,16 @@ def _build(corpus, rate, folder, progress):
     bar = tqdm(
         total=len(paths), unit="clip", desc=f"reading {corpus.name}", disable=not (progress and bars()), leave=False
     )
-    # Threads suffice: libsndfile and soxr work outside Python's lock. Chunks keep little audio in flight.
-    with atomic_folder(folder) as temporary, ThreadPoolExecutor(os.cpu_count()) as pool, bar:
+    with atomic_folder(folder) as temporary, bar:
         with open(temporary / "audio.int16", "wb") as file:
-            for start in range(0, len(paths), 1024):
-                chunk = paths[start : start + 1024]
-                for path, (samples, did, problem) in zip(
-                    chunk, pool.map(lambda path: _decode(corpus.root / path, rate), chunk, chunksize=64), strict=True
-                ):
-                    file.write(samples.tobytes())
-                    lengths.append(len(samples))
-                    for what in did:
-                        adapted[what].append(path)
-                    if problem:
-                        problems[path] = problem
-                bar.update(len(chunk))
+            for path, samples, did, problem in decode(corpus.root, paths, rate, native=rate == corpus.sample_rate):
+                file.write(samples)
+                lengths.append(len(samples))
+                for what in did:
+                    adapted[what].append(path)
+                if problem:
+                    problems[path] = problem
+                bar.update()
             if not sum(lengths):
                 file.write(b"\0\0")  # a memory map cannot be empty
         offsets = np.concatenate([[0], np.cumsum(lengths)[:-1]])
@@ -246,6 +243,43 @@ def _build(corpus, rate, folder, progress):
     for note in notes:
         if rate == corpus.sample_rate or " resampled " not in note:  # another rate was asked for
             warnings.warn(f"{corpus.name}: {note}.", LabWarning, stacklevel=3)
+
+
+def decode(root, paths, rate, native=False, block=64):
+    """Decode many files ahead of their use, in other threads.
+
+    Parameters
+    ----------
+    root : Path
+    paths : list of str
+    rate : int
+        Hz.
+    native : bool
+        Whether most have this rate already.
+    block : int
+        Clips that a thread decodes at a time.
+
+    Yields
+    ------
+    tuple of (str, numpy.ndarray, list of str, str or None)
+        Path, int16 samples, what was adapted, and the problem if there is one; in the order of `paths`.
+    """
+    # Threads suffice: libsndfile and soxr work outside Python's lock. But plain WAV files are nearly all Python, and
+    # two threads that wait for one lock are slower than one.
+    plain = native and all(path.lower().endswith(".wav") for path in paths[:block])
+    threads = 1 if plain else os.cpu_count() or 1
+    blocks = iter([paths[start : start + block] for start in range(0, len(paths), block)])
+    with ThreadPoolExecutor(threads) as pool:
+
+        def begin(some):
+            return some, pool.submit(lambda: [_decode(root / path, rate) for path in some])
+
+        ahead = deque(begin(some) for some in itertools.islice(blocks, 2 * threads + 2))  # little audio in flight
+        while ahead:
+            some, future = ahead.popleft()
+            for path, result in zip(some, future.result(), strict=True):
+                yield path, *result
+            ahead.extend(begin(some) for some in itertools.islice(blocks, 1))
 
 
 def _decode(path, rate):

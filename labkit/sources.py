@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-from .audio import open_store
+from .audio import SCALE, open_store
 
 
 def source(corpus, part, feature, device, memory=1_000_000_000, store=None):
@@ -64,7 +64,7 @@ class Source:
     def compute(self, rows):
         """Features of some rows of the store: (x, lengths) on the device."""
         waveforms, lengths = self.store.rows(rows, self.feature.samples)
-        waveforms = torch.from_numpy(waveforms).to(self.device, torch.float32) / 32768  # (batch, samples)
+        waveforms = torch.from_numpy(waveforms).to(self.device, torch.float32).div_(SCALE)  # (batch, samples)
         return self.extract(waveforms, torch.from_numpy(lengths).to(self.device))
 
     def __getitem__(self, index):

@@ -210,5 +210,5 @@ def test_stores_lists_and_removes(settings, made, tmp_path, capsys):
 
 def test_bench_features_compares_equal_things(made, own_folders, capsys):
     assert main(["bench", "features", "--data", str(made), "--clips", "16", "--rounds", "1"]) == 0
-    assert capsys.readouterr().out.count("times librosa") == 6
+    assert capsys.readouterr().out.count("times librosa") == 8
     assert main(["bench", "nonsense"]) == 2

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..audio import _build, _open, read_audio
+from ..audio import SCALE, _build, _open, decode, read_audio
 from ..corpora import find
 from ..features import MFCC
 from . import ratio, take_turns
@@ -46,13 +46,22 @@ def _sides(corpus, feature, folder):
     built, extract = _open(folder / "built"), feature.build()
     _check_equal(corpus.root / corpus.clips.path[0], feature, extract)
 
+    def batched(waveforms, lengths):
+        extract(torch.from_numpy(waveforms).float().div_(SCALE), torch.from_numpy(lengths))
+
     def from_store(store=built):
         for start in range(0, len(corpus), BATCH):
-            rows = np.arange(start, min(start + BATCH, len(corpus)))
-            waveforms, lengths = store.rows(rows, feature.samples)
-            extract(torch.from_numpy(waveforms).float() / 32768, torch.from_numpy(lengths))
+            batched(*store.rows(np.arange(start, min(start + BATCH, len(corpus))), feature.samples))
 
     def from_files():
+        clips = decode(corpus.root, list(corpus.clips.path), feature.sample_rate, native=True)
+        while some := list(itertools.islice(clips, BATCH)):
+            waveforms = np.zeros((len(some), feature.samples), np.int16)
+            for row, (_, samples, *_) in zip(waveforms, some, strict=True):
+                row[: len(samples)] = samples[: feature.samples]
+            batched(waveforms, np.array([min(len(samples), feature.samples) for _, samples, *_ in some]))
+
+    def first_time():
         fresh = folder / f"fresh{next(numbers)}"
         _build(corpus, feature.sample_rate, fresh, progress=False)
         from_store(_open(fresh))
@@ -64,6 +73,7 @@ def _sides(corpus, feature, folder):
     return {
         "librosa, clip by clip": clip_by_clip,
         "labkit, from files": from_files,
+        "... building the store": first_time,
         "labkit, from the store": from_store,
     }
 
