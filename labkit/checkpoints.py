@@ -30,7 +30,7 @@ def load_checkpoint(path, network, optimiser):
     try:
         about = json.loads(about["about"])
         network.load_state_dict(under("network."))
-    except (KeyError, RuntimeError) as error:
+    except (KeyError, RuntimeError, ValueError) as error:
         raise LabError(f"{path} does not hold the state of this training. {mend}") from error
     state = {}
     for name, value in under("optimiser.").items():

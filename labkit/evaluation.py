@@ -27,7 +27,10 @@ class Classifier(nn.Module):
 
 def evaluate(run, part, corpus=None):
     """(predictions per clip, scores) of a run on one part of its own corpus or of another."""
-    corpus = run.corpus if corpus is None else run.experiment.target.apply(corpus)
+    if corpus is None:
+        corpus = run.corpus
+    elif corpus.labels != run.labels:  # else this target, or none, was applied before
+        corpus = run.experiment.target.apply(corpus)
     if corpus is None:
         raise LabError(
             f"Run {run.id} was read without its corpus. Call labkit.train(run.experiment, ...) to have both."

@@ -6,7 +6,7 @@ from numbers import Integral
 
 import numpy as np
 
-from .errors import LabError, choose
+from .errors import LabError, check_types, choose
 from .features import FEATURES, MFCC, Feature
 from .files import digest
 from .models import Model, code_of
@@ -36,6 +36,7 @@ class Choice:
 
     def __post_init__(self):
         object.__setattr__(self, "labels", _frozen(self.labels))
+        check_types(self)
 
     def apply(self, corpus):
         """The chosen part of a corpus that was opened whole."""
@@ -60,6 +61,9 @@ class Target:
     def __post_init__(self):
         pairs = self.classes.items() if isinstance(self.classes, dict) else self.classes
         object.__setattr__(self, "classes", None if pairs is None else _frozen(list(pairs)))
+        check_types(self)
+        if any(not isinstance(pair, tuple) or len(pair) != 2 for pair in self.classes or ()):
+            raise LabError(f"classes={pairs!r} is no class table. Write pairs of a value and its class.")
 
     def apply(self, corpus):
         """The corpus with this target as its label."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from .errors import LabError, LabWarning, choose
+from .errors import LabError, LabWarning, check_types, choose
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class Feature:
     normalise: bool = True
 
     def __post_init__(self):
+        check_types(self)
         choose(self.padding, {"masked": 1, "signal": 1}, "kind of padding")
         if self.sample_rate <= 0 or (self.seconds is not None and self.seconds <= 0) or self.offset < 0:
             raise LabError(f"{self}: rate and seconds must be above zero, offset not below. Change these settings.")
@@ -119,7 +120,8 @@ class Spectral(Feature):
     log : {"db", "ln", "none"}
         10 log10, natural logarithm, or the power as it is.
     floor : float
-        Power below which the logarithm is cut; full scale is 1.
+        Power below which the logarithm is cut. The transform is not divided by the window's gain, as in librosa and
+        torchaudio, so a sine of full scale lies some 40 dB above 1.
     top_db : float, optional
         Also cut what lies so far below the loudest value *of the same clip*. Not streamable.
     """
@@ -277,11 +279,18 @@ class SpectralExtractor(nn.Module):
         mask = torch.arange(mel.shape[1], device=mel.device) < lengths[:, None]  # (batch, frames)
         mel = self.logarithm(mel, mask)
         if isinstance(feature, LogMel):
-            return (mel * mask[..., None]).transpose(1, 2)[:, None], lengths  # (batch, 1, bands, frames)
+            mel = torch.where(mask[..., None], mel, self.silence)  # in dB, 0 would be a loud picture
+            return mel.transpose(1, 2)[:, None], lengths  # (batch, 1, bands, frames)
         blocks = [mel @ self.dct]  # (batch, frames, coefficients)
         for _ in range(feature.deltas):
             blocks.append(delta(blocks[-1], lengths, feature.delta_width))
         return torch.cat(blocks, dim=-1) * mask[..., None], lengths  # (batch, frames, features)
+
+    @property
+    def silence(self):
+        """What a LogMel picture shows where there is no sound."""
+        floor = {"db": 10 * math.log10(self.feature.floor), "ln": math.log(self.feature.floor), "none": 0.0}
+        return floor[self.feature.log]
 
     def power(self, waveforms):
         """|STFT|^2, shape (batch, frames, frequencies)."""

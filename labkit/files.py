@@ -132,7 +132,7 @@ def digest(value, length=16):
 def need_disk(folder, size, what):
     """Raise LabError unless `size` bytes (and a tenth more) are free where `folder` is or will be."""
     place = Path(folder).absolute()
-    while not place.exists():
+    while not place.exists() and place != place.parent:
         place = place.parent
     free = shutil.disk_usage(place).free
     if free < 1.1 * size:

@@ -55,10 +55,10 @@ class Lab:
         finally:
             bar.close()
 
-    def show(self, what, name, caption, alt=None):
+    def show(self, what, name, caption, alt=None, synthetic=None):
         """Show a figure or a table with its caption, and keep it in `figures`.
 
-        Synthetic speech is stamped on it.
+        What rests on synthetic speech is stamped.
 
         Parameters
         ----------
@@ -69,8 +69,12 @@ class Lab:
             What to look at.
         alt : str, optional
             The picture in words, for those who cannot see it; by default the caption.
+        synthetic : bool, optional
+            Whether what is shown rests on synthetic speech; by default as the chapter's corpus. Say it when you show
+            something else, such as a committed record of real recordings.
         """
-        plots.show(what, self.figures / f"{self.chapter}_{name}", caption, alt or caption, self.data.synthetic)
+        stamped = self.data.synthetic if synthetic is None else synthetic
+        plots.show(what, self.figures / f"{self.chapter}_{name}", caption, alt or caption, stamped)
 
 
 def start(chapter, corpus="speech_commands", data="auto", scale="lab", seed=0, device="auto"):

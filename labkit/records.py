@@ -1,9 +1,11 @@
 """Reading run records, and turning them into tables of results."""
 
+import warnings
 from pathlib import Path
 
 import pandas as pd
 
+from .errors import LabError, LabWarning
 from .metrics import speaker_interval
 from .runs import Run, read_record
 
@@ -19,8 +21,19 @@ def read_runs(folder):
     Returns
     -------
     list of Run
+        Records that cannot be read are left out, and named in a warning.
     """
-    return [Run(path.parent, read_record(path.parent)) for path in sorted(Path(folder).rglob("run.json"))]
+    runs = []
+    for path in sorted(Path(folder).rglob("run.json")):
+        try:
+            run = Run(path.parent, read_record(path.parent))
+            run.experiment, run.validation["accuracy"], [run.tested and run.test()], run.tests_elsewhere()
+            runs.append(run)
+        except (LabError, KeyError) as error:  # one damaged record, or of a model this session lacks, spoils no table
+            warnings.warn(
+                f"The record {path.parent.name} cannot be read and is left out: {error}", LabWarning, stacklevel=2
+            )
+    return runs
 
 
 def table(runs, part="validation"):
@@ -94,7 +107,7 @@ def groups(runs):
         In order of first appearance.
     """
     found = {}
-    for run in runs:
+    for run in {run.id: run for run in runs}.values():  # a record may lie in two folders
         without_seed = run.experiment.change(seed=0).id(run.record["corpus"]["fingerprint"])
         found.setdefault(without_seed, []).append(run)
     return list(found.values())
@@ -118,12 +131,14 @@ def summary(runs):
             "parameters": same[0].record["parameters"],
             "s_per_epoch": pd.Series([run.record["seconds_per_epoch"] for run in same]).median(),
             "validation": validation.mean(),
+            "chance": same[0].validation["chance"],
+            "majority": same[0].validation["majority"],
             "validation_spread": validation.std(ddof=1) if len(same) > 1 else float("nan"),
         }
         if all(run.tested for run in same):
             tests = [run.test() for run in same]
             scores = pd.Series([figures["accuracy"] for figures in tests])
-            interval = speaker_interval([run.predictions("test") for run in same])
+            interval = _interval([run.predictions("test") for run in same])
             row |= {
                 "test": scores.mean(),
                 "test_spread": scores.std(ddof=1) if len(same) > 1 else float("nan"),
@@ -148,37 +163,53 @@ def elsewhere(runs):
     """
     rows = []
     for same in groups(runs):
-        for name in same[0].tests_elsewhere():
+        for name in dict.fromkeys(name for run in same for name in run.tests_elsewhere()):
             part = f"test-{name}"
-            figures = [run.tests_elsewhere()[name] for run in same]
-            interval = speaker_interval([run.predictions(part) for run in same])
+            tested = [run for run in same if name in run.tests_elsewhere()]
+            figures = [run.tests_elsewhere()[name] for run in tested]
+            tables = [run.predictions(part) for run in tested]
+            interval = _interval(tables)
             rows.append(
                 {
                     "trained on": _named(same[0].record["corpus"]),
                     "tested on": _named(figures[0]["corpus"]),
                     "model": configuration(same[0].experiment),
-                    "seeds": len(same),
+                    "seeds": len(tested),
                     "clips": figures[0]["clips"],
                     "speakers": interval["speakers"],
                     "accuracy": interval["mean"],
                     "low": interval["low"],
                     "high": interval["high"],
                     "chance": figures[0]["chance"],
+                    "commonest": tables[0].label.value_counts(normalize=True).iloc[0],
                 }
             )
     return pd.DataFrame(rows)
 
 
+def _interval(tables):
+    """As `speaker_interval`; with one speaker there is a mean and no interval."""
+    if tables[0].speaker.nunique() > 1:
+        return speaker_interval(tables)
+    mean = sum((table.label == table.predicted).mean() for table in tables) / len(tables)
+    return {"mean": float(mean), "low": float("nan"), "high": float("nan"), "speakers": 1, "seeds": len(tables)}
+
+
+def _between(low, high):
+    return "[one speaker: no interval]" if pd.isna(low) else f"[{100 * low:.1f}, {100 * high:.1f}]"
+
+
 def in_words(row):
     """A row of `summary` as a sentence that says what it was measured on."""
-    where = f"{row['corpus']}, split {row['split']}, {row['seeds']} seeds"
+    seeds = "one seed" if row["seeds"] == 1 else f"{row['seeds']} seeds"
+    where = f"{row['corpus']}, split {row['split']}, {seeds}"
+    beside = f"chance {100 * row['chance']:.1f}%, majority {100 * row['majority']:.1f}%"
+    validation = f"validation {100 * row['validation']:.1f}%"
     if pd.isna(row.get("test")):
-        return f"{row['model']}: validation {100 * row['validation']:.1f}% ({where}; not tested)."
+        return f"{row['model']}: {validation}; {beside} ({where}; not tested)."
     return (
-        f"{row['model']}: test {100 * row['test']:.1f}% [{100 * row['test_low']:.1f}, {100 * row['test_high']:.1f}] on "
-        f"{row['test_clips']:.0f} clips of {row['test_speakers']:.0f} speakers, "
-        f"validation {100 * row['validation']:.1f}%; chance {100 * row['chance']:.1f}%, "
-        f"majority {100 * row['majority']:.1f}% ({where})."
+        f"{row['model']}: test {100 * row['test']:.1f}% {_between(row['test_low'], row['test_high'])} on "
+        f"{row['test_clips']:.0f} clips of {row['test_speakers']:.0f} speakers, {validation}; {beside} ({where})."
     )
 
 
@@ -186,6 +217,7 @@ def elsewhere_in_words(row):
     """A row of `elsewhere` as a sentence."""
     return (
         f"{row['model']}: trained on {row['trained on']}, tested on {row['tested on']}: {100 * row['accuracy']:.1f}% "
-        f"[{100 * row['low']:.1f}, {100 * row['high']:.1f}] on {row['clips']} clips of {row['speakers']} speakers; "
-        f"chance {100 * row['chance']:.1f}% ({row['seeds']} seeds)."
+        f"{_between(row['low'], row['high'])} on {row['clips']} clips of {row['speakers']} speakers; chance "
+        f"{100 * row['chance']:.1f}%, always the commonest word there {100 * row['commonest']:.1f}% "
+        f"({row['seeds']} seeds)."
     )

@@ -8,7 +8,7 @@ import hashlib
 from dataclasses import dataclass
 
 from .corpora.base import PARTS, Corpus, parts_by_speaker
-from .errors import LabError, choose
+from .errors import LabError, check_types, choose
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,9 @@ class Split:
     validation: float = 0.1
     test: float = 0.1
     seed: int = 0
+
+    def __post_init__(self):
+        check_types(self)
 
 
 def official(corpus, settings):

@@ -10,7 +10,7 @@ from .corpora import find
 from .errors import LabError, choose
 from .experiment import Experiment
 from .files import read_json
-from .records import groups, summary
+from .records import groups
 from .runs import train
 
 
@@ -50,6 +50,13 @@ class Grid:
         """A grid from the dict that a settings file holds."""
         for key in values:
             choose(key, dict.fromkeys(("about", "base", "axes", "seeds")), "key of a grid")
+        axes, seeds = values.get("axes", {}), values.get("seeds", [0])
+        if not isinstance(axes, dict) or not all(isinstance(axis, list) and axis for axis in axes.values()):
+            raise LabError(
+                f"The axes of a grid are lists of values by name, as in {{'recipe.rate': [0.01]}}, not {axes!r}."
+            )
+        if not isinstance(seeds, list) or not seeds:
+            raise LabError(f"The seeds of a grid are a list, as in [0, 1, 2], not {seeds!r}. Write one.")
         grid = cls(
             Experiment.from_dict(values.get("base", {})), values.get("axes", {}), tuple(values.get("seeds", (0,)))
         )
@@ -63,6 +70,8 @@ class Grid:
             member = self.base
             for key, value in zip(self.axes, values, strict=True):
                 part, _, setting = key.partition(".")
+                if part == "seed" or part == "corpus" and setting in ("", "name"):
+                    raise LabError(f"{key!r} cannot be an axis: seeds have their own list, and a grid has one corpus.")
                 member = member.change(**{part: {setting: value} if setting else value})
             members += [member.change(seed=seed) for seed in self.seeds]
         return list(dict.fromkeys(members))
@@ -133,11 +142,15 @@ def _start_worker(threads):
 
 
 def _outcome(function, *arguments):
-    """What the function returns, or the LabError it raises: one member may not end the others."""
+    """What the function returns, or the error it raises: one member may not end the others."""
     try:
         return function(*arguments)
     except LabError as error:
         return error
+    except Exception as error:  # a student's model may fail in any way, a device may be full
+        return LabError(
+            f"{type(error).__name__}: {error}. Mend it and run the sweep again; what is complete is loaded."
+        )
 
 
 def _result(future):
@@ -161,8 +174,17 @@ def best(runs):
     """
     if not runs:
         raise LabError("There is no run to choose from. See the errors above, mend the settings and run again.")
-    table = summary(runs)
-    return groups(runs)[int(table.validation.argmax())]
+    tasks = {(run.record["corpus"]["fingerprint"], run.labels, run.record["protocol"]) for run in runs}
+    figures = {run.experiment.recipe.select for run in runs}
+    if len(tasks) > 1 or len(figures) > 1:
+        raise LabError(
+            "These runs differ in corpus, labels, split or the figure to select by, so the best of them means nothing. "
+            "Choose among runs of one task."
+        )
+    (figure,) = figures
+    same = groups(runs)
+    complete = [group for group in same if len(group) == max(map(len, same))]  # a lucky seed alone may not win
+    return max(complete, key=lambda group: sum(run.validation[figure] for run in group) / len(group))
 
 
 def open_corpus(experiment, data="auto", scale="lab"):

@@ -120,11 +120,17 @@ def test_a_system_that_does_not_tell_its_memory_is_no_fault():
     assert check.memory(None)[0]
 
 
-def test_corpora_are_listed_and_none_is_fine(tmp_path):
-    assert "fsdd" in check.corpora(tmp_path, load=fake(SimpleNamespace(found=lambda: ["fsdd"])))[1]
-    ok, text = check.corpora(tmp_path, load=fake(SimpleNamespace(found=list)))
-    assert ok and "download" in text
-    assert not check.corpora(tmp_path, load=broken(ImportError("pandas")))[0]
+def test_corpora_are_listed_and_none_is_fine(tmp_path, monkeypatch):
+    def module(names, folder=tmp_path):
+        return fake(SimpleNamespace(found=lambda: names, data_folder=lambda: folder))
+
+    assert "fsdd" in check.corpora(load=module(["fsdd"]))[1]
+    ok, text = check.corpora(load=module([]))
+    assert ok and "download" in text and str(tmp_path) in text
+    assert not check.corpora(load=broken(ImportError("pandas")))[0]
+    monkeypatch.setenv("LABKIT_DATA", str(tmp_path / "nowhere"))
+    ok, text = check.corpora(load=module([], tmp_path / "nowhere"))
+    assert not ok and "LABKIT_DATA" in text
 
 
 def test_a_kernel_of_another_python_is_found_out(tmp_path):

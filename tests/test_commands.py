@@ -7,13 +7,14 @@ import signal
 
 import pandas as pd
 import pytest
+from tiny import SPEAKERS, TEST
 
 from labkit import metrics
 from labkit.cli import main
-from labkit.errors import LabError
+from labkit.errors import LabError, LabWarning
 from labkit.experiment import Experiment
 from labkit.models import Model
-from labkit.records import configuration, elsewhere, groups, in_words, read_runs, summary, table
+from labkit.records import configuration, elsewhere, elsewhere_in_words, groups, in_words, read_runs, summary, table
 from labkit.sweep import Grid, best, sweep
 from labkit.training import Recipe
 
@@ -82,6 +83,13 @@ def test_run_tests_the_chosen_on_another_corpus_and_refuses_known_speakers(setti
         ({"axes": {"recipe.raet": [1]}}, "raet"),
         ({"axes": {"recipe.rate": [-1]}}, "above zero"),
         ({"base": {"feature": {"name": "mfc"}}}, "Did you mean 'mfcc'"),
+        ({"seeds": 3}, "seeds of a grid are a list"),
+        ({"axes": {"recipe.rate": 0.1}}, "axes of a grid are lists"),
+        ({"axes": [1]}, "axes of a grid are lists"),
+        ({"axes": {"model": []}}, "axes of a grid are lists"),
+        ({"axes": {"seed": [1]}}, "cannot be an axis"),
+        ({"axes": {"corpus.name": ["speech_commands", "folder"]}}, "cannot be an axis"),
+        ({"axes": {"recipe.epochs": [2.5]}}, "takes a whole number"),
         ({"base": {"corpus": {"name": "speech_comands"}}}, "speech_commands"),
     ],
 )
@@ -170,12 +178,71 @@ def test_results_prints_and_writes(settings, made, tmp_path, capsys):
     capsys.readouterr()
     assert main(["results", str(tmp_path / "out")]) == 0
     said = capsys.readouterr().out
-    assert said.count("not tested") == 1 and said.count("chance") == 1
+    assert said.count("not tested") == 1 and said.count("chance") == said.count("majority") == 2
     assert (
         main(["results", str(tmp_path / "out"), "--runs", "--part", "validation", "--csv", str(tmp_path / "t.csv")])
         == 0
     )
     assert len(pd.read_csv(tmp_path / "t.csv")) == 4
+
+
+def test_a_damaged_record_or_one_of_an_unknown_model_spoils_no_table(settings, made, tmp_path, capsys):
+    run(settings, made, "--results", tmp_path / "out")
+    first, second, *rest = sorted((tmp_path / "out").rglob("run.json"))
+    first.write_text(first.read_text()[:100])
+    second.write_text(second.read_text().replace('"name": "rnn"', '"name": "of a student"'))
+    with pytest.warns(LabWarning, match="cannot be read and is left out"):
+        assert main(["results", str(tmp_path / "out")]) == 0
+        assert len(read_runs(tmp_path / "out")) == len(rest)
+
+
+def test_the_same_record_in_two_folders_counts_once(settings, made, tmp_path):
+    import shutil
+
+    run(settings, made, "--results", tmp_path / "out" / "one")
+    shutil.copytree(tmp_path / "out" / "one", tmp_path / "out" / "two")
+    assert list(summary(read_runs(tmp_path / "out")).seeds) == [2, 2]
+
+
+def test_one_test_speaker_gives_a_mean_without_an_interval(settings, made, tmp_path, capsys):
+    voice = {"protocol": "leave_one_speaker_out", "speaker": SPEAKERS[3]}
+    settings.write_text(json.dumps({**SETTINGS, "base": {**BASE, "split": voice}}))
+    assert run(settings, made, "--results", tmp_path / "out") == 0
+    assert "[one speaker: no interval]" in capsys.readouterr().out
+
+
+def test_elsewhere_stands_beside_the_commonest_word_there(settings, made, tmp_path):
+    import shutil
+
+    again = shutil.copytree(made, tmp_path / "again")
+    kept = [line for line in (again / "testing_list.txt").read_text().splitlines() if line.startswith("fall")]
+    (again / "testing_list.txt").write_text("\n".join(kept))
+    for word in ("hold", "rise"):
+        for path in again.glob(f"{word}/*"):
+            if path.name.split("_")[0] in TEST:
+                path.unlink()
+    run(settings, made, "--results", tmp_path / "out", "--also", again)
+    (row,) = elsewhere(read_runs(tmp_path / "out")).to_dict("records")
+    assert row["chance"] == pytest.approx(1 / 3) and row["commonest"] == 1
+    assert "always the commonest word there 100.0%" in elsewhere_in_words(row)
+
+
+def test_unlike_tasks_and_lucky_seeds_are_not_compared(corpus, tmp_path):
+    quick = Experiment(model=Model("rnn", hidden=4), recipe=Recipe(epochs=1, batch=8))
+    two = quick.change(corpus={"labels": ("fall", "rise")})
+    runs, _ = sweep([quick, quick.change(seed=1), two], corpus, tmp_path, report=str)
+    with pytest.raises(LabError, match="differ in corpus, labels"):
+        best(runs)
+    lucky, _ = sweep([quick.change(recipe={"epochs": 8, "rate": 0.02})], corpus, tmp_path, report=str)
+    assert lucky[0].validation["accuracy"] > max(r.validation["accuracy"] for r in runs[:2])
+    assert {r.id for r in best([*runs[:2], *lucky])} == {r.id for r in runs[:2]}
+
+
+def test_nothing_is_tested_while_members_fail(settings, made, tmp_path, capsys):
+    settings.write_text(json.dumps({**SETTINGS, "axes": {"recipe.rate": [0.01, 1e38], "recipe.clip_norm": [None]}}))
+    assert run(settings, made, "--results", tmp_path / "out") == 1
+    assert "2 of 4 failed" in capsys.readouterr().out
+    assert not any(r.tested for r in read_runs(tmp_path / "out"))
 
 
 def test_results_without_any_name_the_next_step(tmp_path, capsys):

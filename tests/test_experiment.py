@@ -135,7 +135,7 @@ def test_single_settings_can_be_changed():
         ({"recipe": {"epoch": 3}}, "no setting of recipe called 'epoch'. Did you mean 'epochs'"),
         ({"recipe": {"optimiser": "adm"}}, "no optimiser called 'adm'"),
         ({"seed": "1"}, "seed cannot be '1'"),
-        ({"recipe": {"rate": "fast"}}, "The settings .*'rate': 'fast'.* of recipe do not fit"),
+        ({"recipe": {"rate": "fast"}}, "Recipe.rate cannot be 'fast': it takes a number. Change it"),
         ({"split": {"protcol": "folds"}}, "no setting of split called 'protcol'. Did you mean 'protocol'"),
         ({"corpus": {"words": []}}, "no setting of corpus called 'words'. Choose one of: name, labels"),
         ({"recipe": 3}, "recipe"),
@@ -148,12 +148,26 @@ def test_settings_misspelt_get_a_suggestion(values, message):
         Experiment.from_dict(values)
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        *[{"recipe": {key: value}} for key, value in [("epochs", 2.5), ("epochs", True), ("class_weights", "no")]],
+        *[{"feature": {"name": "mfcc", key: value}} for key, value in [("n_mfcc", 13.5), ("sample_rate", 8000.5)]],
+        *[{"split": {"folds": "5"}}, {"corpus": {"clips_per_label": "5"}}, {"corpus": {"labels": "abc"}}],
+        *[{"target": {"classes": "abc"}}, {"target": {"classes": [["a", "b", "c"]]}}],
+    ],
+)
+def test_settings_of_another_kind_say_so(values):
+    with pytest.raises(LabError, match="Change it|Write pairs"):
+        Experiment.from_dict(values)
+
+
 def test_changing_what_is_not_there_gets_a_suggestion():
     with pytest.raises(LabError, match="no part of an experiment called 'recip'. Did you mean 'recipe'"):
         Experiment().change(recip={})
     with pytest.raises(LabError, match="no setting of recipe called 'epoch'. Did you mean 'epochs'"):
         Experiment().change(recipe={"epoch": 1})
-    with pytest.raises(LabError, match="The settings .'rate': 'fast'. of recipe do not fit"):
+    with pytest.raises(LabError, match="Recipe.rate cannot be 'fast': it takes a number"):
         Experiment().change(recipe={"rate": "fast"})
 
 

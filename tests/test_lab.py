@@ -238,3 +238,16 @@ def test_every_name_that_labkit_offers_is_what_it_says_whatever_was_imported_bef
     for module in pkgutil.iter_modules(labkit.__path__):  # a module of the same name would hide the function
         importlib.import_module(f"labkit.{module.name}")
     assert [name for name in labkit.__all__ if inspect.ismodule(getattr(labkit, name))] == []
+
+
+def test_a_data_folder_that_holds_only_synthetic_speech_serves_it(made, tmp_path, monkeypatch, own_folders):
+    import shutil
+
+    from labkit import corpora
+
+    folder = shutil.copytree(made, tmp_path / "data" / "synthetic_speech_commands")
+    (folder / corpora.SYNTHETIC_MARKER).write_text("made by a program")
+    monkeypatch.setenv("LABKIT_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr("labkit.corpora.synthetic.speech_commands", lambda folder, scale: folder)
+    found = corpora.find("speech_commands", str(tmp_path / "data"))
+    assert found.synthetic and found.root == folder

@@ -234,12 +234,18 @@ def test_names_and_hyperparameters_misspelt_get_a_suggestion():
         Model("gru").build((1, 40, 51), 2)
 
 
-@pytest.mark.parametrize(
-    "options", [{"hidden": 0}, {"layers": 0}, {"dropout": 1.0}, {"dropout": -0.1}, {"hidden": "64"}]
-)
+@pytest.mark.parametrize("options", [{"hidden": 0}, {"layers": 0}, {"dropout": 1.0}, {"dropout": -0.1}])
 def test_sizes_that_make_no_network_say_so(options):
     with pytest.raises(LabError, match=f"{next(iter(options))}=.*Change"):
         Model("lstm", **options).build((None, 4), 2)
+
+
+@pytest.mark.parametrize(
+    "options", [{"hidden": "64"}, {"hidden": 6.4}, {"bidirectional": "no"}, {"dropout": "0.2"}, {"readout": 1}]
+)
+def test_hyperparameters_of_another_kind_say_so(options):
+    with pytest.raises(LabError, match=f"hyperparameter {next(iter(options))} of .*Give it a value of that kind"):
+        Model("lstm", **options)
 
 
 def test_a_model_of_ones_own_is_known_once_registered(monkeypatch):

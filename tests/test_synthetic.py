@@ -187,7 +187,7 @@ def test_a_write_that_fails_in_a_speakers_process_is_told_and_leaves_nothing(tmp
 
 def test_no_espeak_package_is_an_error_that_says_what_still_works(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "espeakng_loader", None)
-    with pytest.raises(LabError, match="(?s)pip install espeakng-loader.*labkit download fsdd"):
+    with pytest.raises(LabError, match="(?s)pip install espeakng-loader.*labkit download speech_commands"):
         synthetic.speech_commands(tmp_path / "synthetic", TINY, progress=False)
     with pytest.raises(LabError, match="Everything else works with real recordings"):
         synthetic.say("yes")

@@ -16,9 +16,8 @@ COMMANDS = {  # name: (module, what it does)
     "test": ("labkit.cli.test", "run every test, notebooks included"),
     "notebooks": ("labkit.cli.notebooks", "refresh the outputs stored in notebooks/"),
     "download": ("labkit.cli.download", "fetch a corpus of real recordings"),
-    "run": ("labkit.cli.run", "train and evaluate one experiment from a settings file"),
+    "run": ("labkit.cli.run", "train what a settings file describes, choose on validation, test the chosen"),
     "results": ("labkit.cli.results", "show the recorded results as a table, or write them as CSV"),
-    "sweep": ("labkit.cli.sweep", "run a list of experiments"),
     "bench": ("labkit.cli.bench", "measure speed on this machine"),
     "stores": ("labkit.cli.stores", "list and remove packed waveforms"),
 }

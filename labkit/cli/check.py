@@ -54,7 +54,7 @@ def looks(folder=None):
     yield torch_threads()
     yield disk(shutil.disk_usage(folder).free)
     yield memory(free_memory())
-    yield corpora(folder / "data")
+    yield corpora()
     yield kernel()
 
 
@@ -144,7 +144,8 @@ def espeak(load=import_module):
     """Can espeak-ng, which speaks the synthetic corpora, find its library and its voices?"""
     mend = (
         "synthetic speech cannot be made, everything on real recordings still works: "
-        "run `python -m pip install --force-reinstall espeakng-loader`, or `python -m labkit download fsdd` (14 MB)"
+        "run `python -m pip install --force-reinstall espeakng-loader`, or use real "
+        "recordings: `python -m labkit download speech_commands` (2.4 GB)"
     )
     try:
         import ctypes
@@ -236,17 +237,20 @@ def memory(free):
     return True, f"memory: {free / 1e9:.1f} GB free"
 
 
-def corpora(folder, load=import_module):
+def corpora(load=import_module):
     """Which corpora are there? None is fine: the synthetic ones are made when they are needed."""
     try:
-        names = load("labkit.corpora").found()
+        here = load("labkit.corpora")
+        where, names = here.data_folder(), here.found()
+        if not where.is_dir() and os.environ.get("LABKIT_DATA"):
+            return False, f"corpora: LABKIT_DATA is {where}, which is no folder. Set it to one, or unset it."
     except Exception as error:
         return False, f"corpora: cannot be looked for ({type(error).__name__}: {error}): mend the packages above first"
     if names:
         return True, f"corpora: {', '.join(names)}"
     return (
         True,
-        f"corpora: none in {folder} yet; synthetic speech is made when needed (real: `python -m labkit download`)",
+        f"corpora: none in {where} yet; synthetic speech is made when needed (real: `python -m labkit download`)",
     )
 
 

@@ -46,6 +46,9 @@ def main(args):
             runs, failed = sweep(experiments, corpus, results, device, executor=executor)
     else:
         runs, failed = sweep(experiments, corpus, results, device, lambda experiment: TrainingBar(str(experiment)))
+    if failed:
+        print(f"\n{len(failed)} of {len(experiments)} failed (see FAILED above): nothing is chosen or tested yet.")
+        return 1
     chosen = best(runs)
     for run in {"chosen": chosen, "all": runs, "none": []}[args.test]:
         run.test()
@@ -61,6 +64,4 @@ def main(args):
         for row in elsewhere(chosen).to_dict("records"):
             print(elsewhere_in_words(row))
     print(f"\nAll {len(runs)} records are in {results}. `python -m labkit results {results}` shows them as a table.")
-    if failed:
-        print(f"{len(failed)} of {len(experiments)} members failed: see FAILED above.")
-    return int(bool(failed))
+    return 0

@@ -78,7 +78,13 @@ def find(name="speech_commands", data="auto", scale="lab"):
     """
     entry = choose(name, CORPORA, "corpus")
     if data not in ("auto", "real", "synthetic"):
-        return entry.load(_inside(Path(data), entry))
+        folder = Path(data)
+        if not folder.exists() and (data_folder() / folder).exists():  # "recordings" means data/recordings
+            folder = data_folder() / folder
+        inside = _inside(folder, entry)
+        if inside != folder or not _is_data_folder(folder, entry):
+            return entry.load(inside)
+        data = "auto"
     places = [data_folder() / folder for folder in entry.folders]
     real = next((place for place in places if place.is_dir() and not (place / SYNTHETIC_MARKER).exists()), None)
     if data != "synthetic" and real is not None:
@@ -92,6 +98,13 @@ def find(name="speech_commands", data="auto", scale="lab"):
 def _inside(folder, entry):
     """The folder itself, or the corpus' folder inside it."""
     return next((folder / name for name in entry.folders if (folder / name).is_dir()), folder)
+
+
+def _is_data_folder(folder, entry):
+    """Whether a folder is where corpora are kept and holds only a synthetic one of this kind."""
+    if folder.absolute() != data_folder().absolute() or (folder / SYNTHETIC_MARKER).exists():
+        return False
+    return bool(entry.synthetic) and any(folder.glob(f"synthetic_{entry.synthetic}*/{SYNTHETIC_MARKER}"))
 
 
 def _synthesise(entry, scale):

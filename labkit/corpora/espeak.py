@@ -61,7 +61,7 @@ def missing(reason):
     return LabError(
         f"Synthetic speech needs espeak-ng, and it cannot be used here: {reason}. Everything else works with real "
         "recordings. Install it with `python -m pip install espeakng-loader` (there are wheels for Linux, macOS and "
-        "Windows), or run `python -m labkit download fsdd` (14 MB) and use that corpus."
+        "Windows), or use real recordings: `python -m labkit download speech_commands` (2.4 GB)."
     )
 
 

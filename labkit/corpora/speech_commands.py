@@ -76,7 +76,8 @@ def _read_list(path):
     if not path.exists():
         raise LabError(
             f"{path} is missing, so nobody knows which speakers are kept for testing. "
-            "Copy the list from the official archive, or load the folder as your own with `--corpus folder`."
+            "Copy the list from the official archive, or load the folder as your own: "
+            'labkit.start(..., corpus="folder").'
         )
     try:
         text = path.read_text(encoding="utf-8-sig")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from ..errors import LabError, choose
+from ..errors import LabError, choose, fits
 from ..files import digest
 
 MODELS = {}
@@ -54,6 +54,12 @@ class Model:
         defaults = hyperparameters(name)
         for option in options:
             choose(option, defaults, f"hyperparameter of the model {name!r}")
+            default = defaults[option]
+            if default is not None and not fits(options[option], type(default)):
+                raise LabError(
+                    f"The hyperparameter {option} of the model {name!r} cannot be {options[option]!r}: its default is "
+                    f"{default!r}. Give it a value of that kind."
+                )
         # What equals the default is left out, so that a new option with a default changes no existing experiment.
         changed = {key: value for key, value in options.items() if value != defaults[key]}
         object.__setattr__(self, "name", name)
@@ -99,12 +105,18 @@ def code_of(name):
     classes = builder.__mro__ if inspect.isclass(builder) else (builder,)
     own = [member for member in classes if member.__module__.split(".")[0] not in ("labkit", "torch", "builtins")]
     members = [item for cls in own for item in sorted(getattr(cls, "__dict__", {}).items())] or [("", builder)]
-    return digest([[key, _code(value.__code__)] for key, value in members if inspect.isfunction(value)])
+    codes = [[key, _code(value.__code__)] for key, value in members if inspect.isfunction(value)]
+    return digest([codes, repr(hyperparameters(name))])
 
 
 def _code(code):
     """What a code object does, without where it stands."""
-    constants = [_code(value) if inspect.iscode(value) else repr(value) for value in code.co_consts]
+    constants = [
+        _code(value)
+        if inspect.iscode(value)
+        else repr(sorted(value, key=repr) if isinstance(value, frozenset) else value)
+        for value in code.co_consts
+    ]
     return [code.co_code.hex(), constants, list(code.co_names), list(code.co_varnames)]
 
 

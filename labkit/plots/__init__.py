@@ -1,7 +1,7 @@
 """Pictures: one look for all, the stamp on synthetic speech, and the drawings that more than one notebook needs.
 
 A drawing of one thing takes `ax` and returns it (without one it makes its own figure); a drawing of several panels
-returns its figure. Times are in seconds, frequencies in hertz, levels in decibels below full scale.
+returns its figure. Times are in seconds, frequencies in hertz, levels in decibels.
 """
 
 from .corpus import clips_per_speaker, counts, durations

@@ -4,8 +4,6 @@ import numpy as np
 
 from .sound import axes
 
-STYLES = ("-", "--", ":", "-.")
-
 
 def training_curves(runs, figure=None):
     """Loss and accuracy over the epochs, on training and validation clips; a ring marks the epoch that was kept.
