@@ -246,7 +246,7 @@ def _build(corpus, rate, folder, progress):
 
 
 def decode(root, paths, rate, native=False, block=64):
-    """Decode many files ahead of their use, in other threads.
+    """Decode many files, in other threads and ahead of their use where that is faster.
 
     Parameters
     ----------
@@ -264,10 +264,12 @@ def decode(root, paths, rate, native=False, block=64):
     tuple of (str, numpy.ndarray, list of str, str or None)
         Path, int16 samples, what was adapted, and the problem if there is one; in the order of `paths`.
     """
-    # Threads suffice: libsndfile and soxr work outside Python's lock. But plain WAV files are nearly all Python, and
-    # two threads that wait for one lock are slower than one.
-    plain = native and all(path.lower().endswith(".wav") for path in paths[:block])
-    threads = 1 if plain else os.cpu_count() or 1
+    # Plain WAV files are nearly all Python: a thread would only wait for the lock that its user holds, and slow down
+    # torch's threads besides. For all else threads suffice: libsndfile and soxr work outside that lock.
+    if native and all(path.lower().endswith(".wav") for path in paths[:block]):
+        yield from ((path, *_decode(root / path, rate)) for path in paths)
+        return
+    threads = os.cpu_count() or 1
     blocks = iter([paths[start : start + block] for start in range(0, len(paths), block)])
     with ThreadPoolExecutor(threads) as pool:
 
