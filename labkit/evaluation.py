@@ -14,11 +14,11 @@ from .training import predict
 
 
 class Classifier(nn.Module):
-    """A model with the normalisation of its features in front."""
+    """A model with the normalisation of its features in front, if there are `statistics`: their mean and spread."""
 
-    def __init__(self, shape, normalise, network):
+    def __init__(self, network, statistics=None):
         super().__init__()
-        self.front = Normalise(*shape) if normalise else nn.Identity()
+        self.front = Normalise(*statistics) if statistics else nn.Identity()
         self.network = network
 
     def forward(self, x, lengths):
@@ -27,14 +27,14 @@ class Classifier(nn.Module):
 
 def evaluate(run, part, corpus=None):
     """(predictions per clip, scores) of a run on one part of its own corpus or of another."""
+    if corpus is None and run.corpus is None:
+        raise LabError(
+            f"Run {run.id} was read without its corpus. Call labkit.train(run.experiment, ...) to have both."
+        )
     if corpus is None:
         corpus = run.corpus
     elif corpus.labels != run.labels:  # else this target, or none, was applied before
         corpus = run.experiment.target.apply(corpus)
-    if corpus is None:
-        raise LabError(
-            f"Run {run.id} was read without its corpus. Call labkit.train(run.experiment, ...) to have both."
-        )
     if unknown := set(corpus.labels) - set(run.labels):
         corpus = corpus.only(labels=[label for label in run.labels if label in corpus.labels])
         warnings.warn(

@@ -95,6 +95,39 @@ def atomic_folder(path):
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+@contextmanager
+def alone(lock, waiting=None, refusal=None):
+    """Hold a lock between processes; the system frees it when a process ends, however it ends.
+
+    Parameters
+    ----------
+    lock : Path
+    waiting : str, optional
+        Printed if another process holds it, before we wait.
+    refusal : str, optional
+        Instead of waiting, raise LabError with these words.
+    """
+    from filelock import FileLock, Timeout
+
+    held = FileLock(lock)
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            held.acquire(timeout=0)
+        except Timeout:
+            if refusal:
+                raise LabError(refusal) from None
+            if waiting:
+                print(waiting, flush=True)
+            held.acquire()
+    except OSError as error:
+        raise cannot_write(lock, error) from error
+    try:
+        yield
+    finally:
+        held.release()
+
+
 def cannot_write(path, error):
     """The LabError for an OSError while writing `path`."""
     return LabError(

@@ -49,11 +49,8 @@ class Lab:
 
     def train(self, experiment, corpus=None, watch=None):
         """The run of an experiment on the chapter's corpus: loaded, resumed or trained (see `labkit.train`)."""
-        bar = plots.TrainingBar(str(experiment))
-        try:
-            return runs.train(experiment, corpus or self.data, self.results, self.device, watch or bar)
-        finally:
-            bar.close()
+        watch = watch or plots.TrainingBar(str(experiment))
+        return runs.train(experiment, corpus or self.data, self.results, self.device, watch)
 
     def show(self, what, name, caption, alt=None, synthetic=None):
         """Show a figure or a table with its caption, and keep it in `figures`.

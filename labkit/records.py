@@ -27,13 +27,22 @@ def read_runs(folder):
     for path in sorted(Path(folder).rglob("run.json")):
         try:
             run = Run(path.parent, read_record(path.parent))
-            run.experiment, run.validation["accuracy"], [run.tested and run.test()], run.tests_elsewhere()
+            _read_whole(run)
             runs.append(run)
         except (LabError, KeyError) as error:  # one damaged record, or of a model this session lacks, spoils no table
             warnings.warn(
                 f"The record {path.parent.name} cannot be read and is left out: {error}", LabWarning, stacklevel=2
             )
     return runs
+
+
+def _read_whole(run):
+    """Read all that tables show of a run, so that what is wrong with it is found here."""
+    run.experiment  # noqa: B018 (its model may be unknown in this session)
+    run.validation["accuracy"]
+    run.tests_elsewhere()
+    if run.tested:
+        run.test()
 
 
 def table(runs, part="validation"):
@@ -163,24 +172,24 @@ def elsewhere(runs):
     """
     rows = []
     for same in groups(runs):
-        for name in dict.fromkeys(name for run in same for name in run.tests_elsewhere()):
-            part = f"test-{name}"
-            tested = [run for run in same if name in run.tests_elsewhere()]
-            figures = [run.tests_elsewhere()[name] for run in tested]
-            tables = [run.predictions(part) for run in tested]
+        tests = [(run, run.tests_elsewhere()) for run in same]
+        for name in dict.fromkeys(name for _, found in tests for name in found):
+            tested = [run for run, found in tests if name in found]
+            figures = next(found[name] for _, found in tests if name in found)  # what all seeds share
+            tables = [run.predictions(f"test-{name}") for run in tested]
             interval = _interval(tables)
             rows.append(
                 {
                     "trained on": _named(same[0].record["corpus"]),
-                    "tested on": _named(figures[0]["corpus"]),
+                    "tested on": _named(figures["corpus"]),
                     "model": configuration(same[0].experiment),
                     "seeds": len(tested),
-                    "clips": figures[0]["clips"],
+                    "clips": figures["clips"],
                     "speakers": interval["speakers"],
                     "accuracy": interval["mean"],
                     "low": interval["low"],
                     "high": interval["high"],
-                    "chance": figures[0]["chance"],
+                    "chance": figures["chance"],
                     "commonest": tables[0].label.value_counts(normalize=True).iloc[0],
                 }
             )

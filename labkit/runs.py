@@ -25,7 +25,7 @@ from .machine import device_name
 from .models import count_parameters
 from .sources import source
 from .splits import split
-from .training import fit
+from .training import Watch, fit
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +60,11 @@ class Run:
     def id(self):
         return self.record["id"]
 
-    @property
+    def __getstate__(self):
+        """What travels between processes: the weights stay in their file."""
+        return {key: value for key, value in self.__dict__.items() if key != "network"}
+
+    @cached_property
     def experiment(self):
         return Experiment.from_dict(self.record["experiment"])
 
@@ -141,13 +145,9 @@ class Run:
                 "folder: labkit.train(run.experiment, corpus, results=...)."
             )
         tensors, _ = read_tensors(weights, f"Delete the folder {self.folder} and train again.")
-        shape = (
-            tuple(tensors[f"front.{name}"] for name in ("mean", "spread"))
-            if self.experiment.feature.normalise
-            else None
-        )
-        network = self.experiment.model.build(self.experiment.feature.shape, len(self.labels))
-        network = Classifier(shape, self.experiment.feature.normalise, network)
+        feature = self.experiment.feature
+        statistics = (tensors["front.mean"], tensors["front.spread"]) if feature.normalise else None
+        network = Classifier(self.experiment.model.build(feature.shape, len(self.labels)), statistics)
         network.load_state_dict(tensors)
         return network.to(self.device).eval()
 
@@ -231,12 +231,16 @@ def _train(experiment, corpus, run_id, folder, device, watch, memory):
         torch.manual_seed(experiment.seed)
         network = experiment.model.build(experiment.feature.shape, len(corpus.labels))
     parameters = count_parameters(network)
-    normalise = experiment.feature.normalise
-    network = Classifier(train_part.statistics() if normalise else None, normalise, network).to(device)
+    network = Classifier(network, train_part.statistics() if experiment.feature.normalise else None).to(device)
     checkpoint = folder / "checkpoint.safetensors"
-    fitted = fit(
-        network, train_part, validation_part, experiment.recipe, len(corpus.labels), experiment.seed, checkpoint, watch
-    )
+    watch = watch or Watch()
+    try:
+        fitted = fit(
+            *(network, train_part, validation_part, experiment.recipe, len(corpus.labels), experiment.seed),
+            *(checkpoint, watch),
+        )
+    finally:
+        watch.close()
     if fitted.stopped:
         return None
     speakers = sorted(corpus.part("train").speaker.unique())

@@ -6,7 +6,6 @@ from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 
-from .corpora import find
 from .errors import LabError, choose
 from .experiment import Experiment
 from .files import read_json
@@ -57,9 +56,7 @@ class Grid:
             )
         if not isinstance(seeds, list) or not seeds:
             raise LabError(f"The seeds of a grid are a list, as in [0, 1, 2], not {seeds!r}. Write one.")
-        grid = cls(
-            Experiment.from_dict(values.get("base", {})), values.get("axes", {}), tuple(values.get("seeds", (0,)))
-        )
+        grid = cls(Experiment.from_dict(values.get("base", {})), axes, tuple(seeds))
         grid.experiments()  # an impossible member shows here, before any is trained
         return grid
 
@@ -185,8 +182,3 @@ def best(runs):
     same = groups(runs)
     complete = [group for group in same if len(group) == max(map(len, same))]  # a lucky seed alone may not win
     return max(complete, key=lambda group: sum(run.validation[figure] for run in group) / len(group))
-
-
-def open_corpus(experiment, data="auto", scale="lab"):
-    """The corpus an experiment names, opened whole."""
-    return find(experiment.corpus.name, data, scale)

@@ -113,6 +113,9 @@ class Watch:
     def epoch(self, history):
         """Called after each epoch, with the history so far (a list of dicts)."""
 
+    def close(self):
+        """Called when the training is over, however it ended."""
+
 
 @dataclass(frozen=True)
 class Fitted:

@@ -279,3 +279,13 @@ def test_bench_features_compares_equal_things(made, own_folders, capsys):
     assert main(["bench", "features", "--data", str(made), "--clips", "16", "--rounds", "1"]) == 0
     assert capsys.readouterr().out.count("times librosa") == 8
     assert main(["bench", "nonsense"]) == 2
+
+
+def test_a_run_travels_between_processes_without_its_weights(corpus, tmp_path):
+    from labkit.sweep import workers
+
+    experiment = Experiment(model=Model("rnn", hidden=4), recipe=Recipe(epochs=1))
+    with workers(1) as executor:
+        (there,), _ = sweep([experiment], corpus, tmp_path, report=str, executor=executor)
+    assert "network" not in there.__dict__
+    assert there.test()["clips"] == 18  # they are read from their file when they are wanted

@@ -15,7 +15,7 @@ import pytest
 import soundfile
 import tiny
 import torch
-from tiny import SPEAKERS, TEST, program, quietly, until
+from tiny import SPEAKERS, TEST, Interrupt, program, quietly, until
 
 from labkit import evaluation, runs
 from labkit.corpora import speech_commands
@@ -190,19 +190,6 @@ def test_training_leaves_the_students_random_numbers_alone(corpus, results):
 
 
 # Interrupted
-
-
-class Interrupt(Watch):
-    def __init__(self, after, how="stop"):
-        super().__init__()
-        self.after, self.how = after, how
-
-    def epoch(self, history):
-        if len(history) == self.after:
-            if self.how == "stop":
-                self.stop = True
-            else:
-                raise KeyboardInterrupt
 
 
 class Count(Watch):

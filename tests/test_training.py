@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tiny import program, quietly
+from tiny import Interrupt, program, quietly
 from torch import nn
 
 from labkit.audio import open_store
@@ -202,21 +202,6 @@ def test_of_equal_accuracies_the_lower_loss_wins_and_then_the_earlier_epoch(part
 
 
 # Interruptions
-
-
-class Interrupt(Watch):
-    """Ends a training after an epoch: asks it to stop, or raises."""
-
-    def __init__(self, after, how):
-        super().__init__()
-        self.after, self.how = after, how
-
-    def epoch(self, history):
-        if len(history) == self.after:
-            if self.how == "stop":
-                self.stop = True
-            else:
-                raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize("optimiser", OPTIMISERS)

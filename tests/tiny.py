@@ -20,6 +20,7 @@ import soundfile
 
 from labkit.corpora.base import Corpus
 from labkit.errors import LabWarning
+from labkit.training import Watch
 
 RATE = 16_000
 WORDS = {"fall": (2400, 600), "hold": (1200, 1200), "rise": (600, 2400)}  # Hz at the start and at the end
@@ -93,6 +94,21 @@ def table_corpus(speakers=30, clips=4, labels=("no", "yes"), seed=0, split=None,
     if split is not None:
         table["split"] = table.speaker.map(split)
     return Corpus("table", Path("nowhere"), RATE, tuple(labels), "none", False, table)
+
+
+class Interrupt(Watch):
+    """Ends a training after an epoch: asks it to stop, or raises."""
+
+    def __init__(self, after, how="stop"):
+        super().__init__()
+        self.after, self.how = after, how
+
+    def epoch(self, history):
+        if len(history) == self.after:
+            if self.how == "stop":
+                self.stop = True
+            else:
+                raise KeyboardInterrupt
 
 
 def quietly(call, *arguments, **options):

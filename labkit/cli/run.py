@@ -27,15 +27,16 @@ def add_arguments(parser):
 
 def main(args):
     from ..audio import open_store
+    from ..corpora import find
     from ..machine import settle
     from ..plots import TrainingBar
     from ..records import elsewhere, elsewhere_in_words, in_words, summary
-    from ..sweep import Grid, best, open_corpus, sweep, workers
+    from ..sweep import Grid, best, sweep, workers
 
     grid = Grid.read(args.settings)
     experiments = grid.experiments()
     device = settle(args.device)
-    corpus = open_corpus(grid.base, args.data, args.scale)
+    corpus = find(grid.base.corpus.name, args.data, args.scale)
     print(corpus)
     for note in corpus.skipped:
         print(f"note: {note}")
@@ -53,7 +54,7 @@ def main(args):
     for run in {"chosen": chosen, "all": runs, "none": []}[args.test]:
         run.test()
     for data in args.also:
-        other = open_corpus(grid.base, data, args.scale)
+        other = find(grid.base.corpus.name, data, args.scale)
         for run in chosen:
             run.test(other)
     print("\nValidation chose:")

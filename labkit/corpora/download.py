@@ -7,13 +7,12 @@ step: a corpus folder that exists is complete.
 import hashlib
 import os
 import shutil
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from ..errors import LabError, choose
-from ..files import atomic_folder, cannot_write, need_disk, read_json, write_json
+from ..files import alone, atomic_folder, need_disk, read_json, write_json
 from . import data_folder
 from .archives import BadArchive, Limits, unpack
 from .fetch import NetworkError, bar, fetch, size_of
@@ -173,9 +172,8 @@ def download(name, data=None, *, keep_archive=False, network=None):
     if not entry.url:
         raise LabError(entry.by_hand.format(page=entry.page, folder=folder))
     store = data / ".downloads"
-    with _alone(
-        store / f"{name}.lock", f"Another process is downloading {name}. Wait for it, or stop it and run again."
-    ):
+    taken = f"Another process is downloading {name}. Wait for it, or stop it and run again."
+    with alone(store / f"{name}.lock", refusal=taken):
         if not present(name, data):  # the other process may just have finished
             _clear_place(entry, folder)
             archive = store / entry.archive
@@ -189,25 +187,6 @@ def download(name, data=None, *, keep_archive=False, network=None):
             if not keep_archive:
                 archive.unlink()
     return folder
-
-
-@contextmanager
-def _alone(lock, message=None):
-    """A lock between processes; with a message, whoever finds it taken is sent away instead of waiting."""
-    from filelock import FileLock, Timeout
-
-    held = FileLock(lock, timeout=0 if message else -1)
-    try:
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        held.acquire()
-    except Timeout as error:
-        raise LabError(message) from error
-    except OSError as error:
-        raise cannot_write(lock, error) from error
-    try:
-        yield
-    finally:
-        held.release()
 
 
 def _clear_place(entry, folder):
@@ -297,7 +276,7 @@ def _checksums(data):
 
 def _record(entry, archive, checksum, data):
     """Remember the checksum of a download that was unpacked without complaint."""
-    with _alone(data / ".downloads" / "checksums.lock"):
+    with alone(data / ".downloads" / "checksums.lock"):
         known = _checksums(data)
         if entry.url not in known:
             known[entry.url] = {"sha256": checksum, "bytes": size_of(archive), "date": date.today().isoformat()}

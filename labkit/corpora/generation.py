@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ..errors import LabError
-from ..files import atomic_folder, cannot_write, need_disk
+from ..files import alone, atomic_folder, cannot_write, need_disk
 from . import espeak
 from .acoustics import Conditions, Session, stream
 
@@ -51,7 +51,8 @@ def new_corpus(folder, settings, need):
         return
     version = espeak.version()
     need_disk(folder, need, f"The synthetic corpus {folder.name}")
-    with _alone(folder):
+    waiting = f"Another program is making {folder}; waiting until it is done."
+    with alone(folder.parent / f".{folder.name}.lock", waiting=waiting):
         if _is_made(folder, stamp):
             yield None
             return
@@ -60,27 +61,6 @@ def new_corpus(folder, settings, need):
         with atomic_folder(folder) as draft:
             yield draft
             write_lines(draft / MARKER, _MARKER.format(espeak=version, generator=GENERATOR, stamp=stamp))
-
-
-@contextmanager
-def _alone(folder):
-    """Hold the lock of `folder`; the system frees it when a process ends, however it ends."""
-    from filelock import FileLock, Timeout
-
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder.parent / f".{folder.name}.lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            print(f"Another program is making {folder}; waiting until it is done.", flush=True)
-            lock.acquire()
-    except OSError as error:
-        raise cannot_write(folder, error) from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _is_made(folder, stamp):
