@@ -225,7 +225,8 @@ def _train(experiment, corpus, run_id, folder, device, watch, memory):
         for part in PARTS:
             need_clips(corpus, part)
     train_part, validation_part = (
-        source(corpus, part, experiment.feature, device, memory, store) for part in PARTS[:2]
+        source(corpus, part, experiment.feature, device, memory, store, augmentation)
+        for part, augmentation in (("train", experiment.recipe.augmentation), ("validation", None))
     )
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(experiment.seed)

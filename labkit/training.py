@@ -3,11 +3,12 @@
 import contextlib
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import nn
 
+from .augment import Augmentation
 from .checkpoints import load_checkpoint, save_checkpoint
 from .errors import LabError, check_types, choose
 from .files import digest
@@ -25,9 +26,13 @@ class Recipe:
     optimiser : {"adamw", "adam", "sgd", "rmsprop"}
     weight_decay, momentum : float
         Momentum is SGD's.
-    schedule : {"one_cycle", "constant", "cosine"}
-        How the rate moves, batch by batch.
-    loss : {"cross_entropy"}
+    schedule : {"one_cycle", "constant", "cosine", "plateau"}
+        How the rate moves. "plateau" halves it when the training loss has not fallen for three epochs.
+    schedule_step : {"batch", "epoch"}
+        When it moves on. "epoch" is a mistake to study: a schedule made for all batches, moved on once an epoch, so
+        that it hardly begins.
+    loss : {"cross_entropy", "softmax_cross_entropy"}
+        The second is a mistake to study: softmax applied twice, so that the loss cannot come near zero.
     label_smoothing : float
     class_weights : bool
         Weigh classes so that each counts the same, however many clips it has.
@@ -35,6 +40,8 @@ class Recipe:
         Largest allowed norm of the gradient; None leaves it as it is.
     select : {"accuracy", "balanced_accuracy"}
         Validation figure that chooses the epoch whose weights are kept.
+    augmentation : Augmentation
+        How training clips are varied.
     precision : {"float32", "bf16"}
         bf16 computes forward passes in 16 bits. A gain on GPUs and on CPUs with bf16 units, a loss elsewhere: measure.
     """
@@ -46,17 +53,24 @@ class Recipe:
     weight_decay: float = 0.01
     momentum: float = 0.9
     schedule: str = "one_cycle"
+    schedule_step: str = "batch"
     loss: str = "cross_entropy"
     label_smoothing: float = 0.0
     class_weights: bool = False
     clip_norm: float | None = 5.0
     select: str = "accuracy"
+    augmentation: Augmentation = Augmentation()
     precision: str = "float32"
 
     def __post_init__(self):
+        if isinstance(self.augmentation, dict):  # as JSON has it
+            for setting in self.augmentation:
+                choose(setting, dict.fromkeys(part.name for part in fields(Augmentation)), "setting of augmentation")
+            object.__setattr__(self, "augmentation", Augmentation(**self.augmentation))
         check_types(self)
         choose(self.optimiser, OPTIMISERS, "optimiser")
         choose(self.schedule, SCHEDULES, "schedule")
+        choose(self.schedule_step, dict.fromkeys(("batch", "epoch")), "step of the schedule")
         choose(self.loss, LOSSES, "loss")
         choose(self.select, dict.fromkeys(("accuracy", "balanced_accuracy")), "figure to select by")
         choose(self.precision, dict.fromkeys(("float32", "bf16")), "precision")
@@ -90,15 +104,39 @@ def one_cycle(done):
     return 1e-5 + (1 - 1e-5) * (1 + math.cos(math.pi * (done - 0.3) / 0.7)) / 2
 
 
-# Each gives the factor on the rate, from the share of all batches done. Pure functions: resuming needs no state.
+def plateau(history, patience=2):
+    """Halved each time that the training loss has not fallen by 0.01% for more than `patience` epochs."""
+    factor, best, bad = 1.0, math.inf, 0
+    for row in history:
+        better = row["train_loss"] < best * (1 - 1e-4)
+        best, bad = (row["train_loss"], 0) if better else (best, bad + 1)
+        if bad > patience:
+            factor, bad = factor / 2, 0
+    return factor
+
+
+# Each gives the factor on the rate, from the share of all batches done and the history so far. Pure functions: resuming
+# needs no state.
 SCHEDULES = {
-    "one_cycle": one_cycle,
-    "constant": lambda done: 1.0,
-    "cosine": lambda done: (1 + math.cos(math.pi * done)) / 2,
+    "one_cycle": lambda done, history: one_cycle(done),
+    "constant": lambda done, history: 1.0,
+    "cosine": lambda done, history: (1 + math.cos(math.pi * done)) / 2,
+    "plateau": lambda done, history: plateau(history),
 }
-LOSSES = {
-    "cross_entropy": lambda recipe, weights: nn.CrossEntropyLoss(weights, label_smoothing=recipe.label_smoothing),
-}
+
+
+def cross_entropy(recipe, weights):
+    """Softmax and negative log-likelihood in one."""
+    return nn.CrossEntropyLoss(weights, label_smoothing=recipe.label_smoothing)
+
+
+def softmax_cross_entropy(recipe, weights):
+    """Softmax first, then a loss that applies it again: never below ln(e + classes - 1) - 1 (1.817 for 15)."""
+    loss = cross_entropy(recipe, weights)
+    return lambda outputs, targets: loss(outputs.softmax(1), targets)
+
+
+LOSSES = {"cross_entropy": cross_entropy, "softmax_cross_entropy": softmax_cross_entropy}
 
 
 @dataclass
@@ -164,10 +202,12 @@ def fit(network, train, validation, recipe, classes, seed=0, checkpoint=None, wa
         started = time.perf_counter()
         losses, right = [], torch.zeros((), dtype=torch.int64, device=device)
         network.train()
+        train.begin(seed, epoch)
         with _seeded(seed, epoch, device):
             batches = train.batches(recipe.batch, epoch_seed(seed, epoch))
             for number, index in enumerate(batches):
-                rate = recipe.rate * SCHEDULES[recipe.schedule](((epoch - 1) * len(batches) + number) / total)
+                moves = (epoch - 1) * len(batches) + number if recipe.schedule_step == "batch" else epoch - 1
+                rate = recipe.rate * SCHEDULES[recipe.schedule](moves / total, history)
                 for group in optimiser.param_groups:
                     group["lr"] = rate
                 x, lengths, targets = train[index]
@@ -222,12 +262,12 @@ def predict(network, source, recipe=None, loss_of=None, batch=512):
         Scores of shape (clips, classes), float32, on the device, and the mean loss if `loss_of` is given.
     """
     network.eval()
-    outputs = []
+    outputs, batches = [], source.batches(batch)
     with _precision(source.device, recipe or Recipe()):
-        for index in source.batches(batch):
+        for index in batches:
             x, lengths, _ = source[index]
             outputs.append(network(x, lengths).float())
-    outputs = torch.cat(outputs)
+    outputs = torch.cat(outputs)[torch.cat(list(batches)).argsort().to(source.device)]  # in the order of the clips
     return outputs, None if loss_of is None else loss_of(outputs, source.targets).item()
 
 

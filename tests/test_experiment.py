@@ -9,6 +9,7 @@ import pytest
 from tiny import table_corpus
 
 import labkit
+from labkit.augment import Augmentation
 from labkit.errors import LabError
 from labkit.experiment import SCHEMA, Choice, Experiment, Target
 from labkit.features import MFCC, LogMel, Raw
@@ -68,13 +69,14 @@ def test_defaults_are_pinned():
     }
     feature = {"sample_rate": 16_000, "seconds": 1.0, "padding": "masked", "offset": 0.0, "normalise": True}
     spectral = feature | {"window_ms": 40.0, "hop_ms": 20.0, "n_fft": None, "n_mels": 40, "f_min": 0.0, "f_max": None}
-    spectral |= {"mel_scale": "htk", "mel_norm": None, "log": "db", "floor": 1e-10, "top_db": None}
+    spectral |= {"mel_scale": "htk", "mel_norm": None, "log": "db", "floor": 1e-10, "top_db": None, "mel_rate": None}
     assert asdict(Raw()) == feature | {"normalise": False} and asdict(LogMel()) == spectral
     assert asdict(MFCC()) == spectral | {"n_mfcc": 13, "deltas": 2, "delta_width": 7}
     assert asdict(Recipe()) == {
         **{"epochs": 20, "batch": 64, "rate": 3e-3, "optimiser": "adamw", "weight_decay": 0.01, "momentum": 0.9},
-        **{"schedule": "one_cycle", "loss": "cross_entropy", "label_smoothing": 0.0, "class_weights": False},
-        **{"clip_norm": 5.0, "select": "accuracy", "precision": "float32"},
+        **{"schedule": "one_cycle", "schedule_step": "batch", "loss": "cross_entropy", "label_smoothing": 0.0},
+        **{"class_weights": False, "clip_norm": 5.0, "select": "accuracy", "precision": "float32"},
+        "augmentation": asdict(Augmentation()),
     }
     recurrent = {"hidden": 128, "layers": 1, "bidirectional": False, "readout": "mean", "dropout": 0.0}
     assert hyperparameters("rnn") == hyperparameters("gru") == hyperparameters("lstm") == recurrent
@@ -107,6 +109,17 @@ def test_equal_experiments_have_equal_ids_however_numbers_were_written():
     assert Experiment(recipe=Recipe(epochs=np.int64(5), rate=np.float64(0.1))).id("f") == Experiment(
         recipe=Recipe(epochs=5, rate=0.1)
     ).id("f")
+
+
+def test_an_augmentation_is_written_and_read_with_the_recipe():
+    recipe = Recipe(augmentation=Augmentation(shift=0.1, gain=6, time_masks=2))
+    experiment = Experiment(recipe=recipe)
+    written = {"shift": 0.1, "gain": 6.0, "time_masks": 2}
+    assert experiment.to_dict() == {"recipe": {"augmentation": written}} and through_json(experiment) == experiment
+    assert Experiment(recipe=Recipe(augmentation=Augmentation())).to_dict() == {}
+    assert Experiment().change(recipe={"augmentation": written}) == experiment
+    with pytest.raises(LabError, match="setting of augmentation.*shift"):
+        Recipe(augmentation={"shiftt": 1})
 
 
 def test_lists_are_as_good_as_tuples():

@@ -25,6 +25,7 @@ ROOMS = (  # a module imports from its own room and the ones before it
     {"splits"},
     {"audio"},
     {"features"},
+    {"augment"},
     {"models"},
     {"checkpoints", "sources"},
     {"training", "metrics"},

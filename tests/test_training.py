@@ -18,10 +18,11 @@ from torch import nn
 from labkit.audio import open_store
 from labkit.checkpoints import load_checkpoint, read_tensors, save_checkpoint, write_tensors
 from labkit.errors import LabError
-from labkit.features import FEATURES, MFCC, LogMel, Raw
+from labkit.features import FEATURES, MFCC, LogMel, MelFrames, Raw
 from labkit.models import Model
 from labkit.sources import Source, source
 from labkit.training import (
+    LOSSES,
     OPTIMISERS,
     SCHEDULES,
     Recipe,
@@ -402,7 +403,20 @@ def test_a_disk_that_fills_costs_no_more_than_the_epoch(tmp_path):
 # Features in memory or not
 
 
-@pytest.mark.parametrize("feature", [FEATURE, Raw(seconds=0.5), LogMel(seconds=0.5, n_mels=12)], ids=list(FEATURES))
+KINDS = {
+    "mfcc": FEATURE,
+    "raw": Raw(seconds=0.5),
+    "log_mel": LogMel(seconds=0.5, n_mels=12),
+    "mel_frames": MelFrames(seconds=0.5, n_mels=12),
+}
+KINDS |= {f"{name} of any length": replace(feature, seconds=None) for name, feature in KINDS.items()}
+
+
+def test_each_feature_is_tried():
+    assert {type(feature) for feature in KINDS.values()} == set(FEATURES.values())
+
+
+@pytest.mark.parametrize("feature", KINDS.values(), ids=list(KINDS))
 def test_resident_and_streamed_features_are_the_same(feature, corpus):
     resident = source(corpus, "train", feature, CPU)
     streamed = source(corpus, "train", feature, CPU, memory=0)
@@ -428,7 +442,11 @@ def test_memory_decides_what_is_resident(corpus):
     needed = 36 * 14 * 8 * 4
     assert source(corpus, "train", FEATURE, CPU, memory=needed).resident is not None
     assert source(corpus, "train", FEATURE, CPU, memory=needed - 1).resident is None
-    assert source(corpus, "train", replace(FEATURE, seconds=None), CPU).resident is None
+    free = replace(FEATURE, seconds=None)
+    frames = sum(free.steps(source(corpus, "train", free, CPU).samples))
+    assert frames < 36 * 14, "kept without padding"
+    assert source(corpus, "train", free, CPU, memory=frames * 8 * 4).resident is not None
+    assert source(corpus, "train", free, CPU, memory=frames * 8 * 4 - 1).resident is None
 
 
 def test_clips_of_any_length_train(corpus):
@@ -438,6 +456,33 @@ def test_clips_of_any_length_train(corpus):
     assert len(frames) > 1
     history, _, _ = trained(parts, Recipe(epochs=12, batch=12, rate=0.02), network(feature=feature))
     assert history[-1]["train_loss"] < 0.5 * history[0]["train_loss"]
+
+
+def test_clips_of_like_length_share_a_batch(corpus):
+    part = source(corpus, "train", replace(FEATURE, seconds=None), CPU)
+    fixed = source(corpus, "train", FEATURE, CPU)
+
+    def padding(batches):
+        lengths = [part.samples[batch.numpy()] for batch in batches]
+        return sum(len(some) * some.max() - some.sum() for some in lengths)
+
+    batches = part.batches(6, seed=1)
+    assert sorted(torch.cat(batches).tolist()) == list(range(36))
+    assert [batch.tolist() for batch in batches] == [batch.tolist() for batch in part.batches(6, seed=1)]
+    assert [batch.tolist() for batch in batches] != [batch.tolist() for batch in part.batches(6, seed=2)]
+    least = padding(torch.from_numpy(np.argsort(part.samples)).split(6))  # all 36 clips are one pool here
+    assert padding(batches) == least < padding(fixed.batches(6, seed=1))
+    longest = [part.samples[batch.numpy()].max() for batch in batches]
+    assert longest != sorted(longest), "short clips first would be another lesson"
+
+
+def test_predictions_come_in_the_order_of_the_clips(corpus):
+    part = source(corpus, "train", replace(FEATURE, seconds=None), CPU)
+    net = network(feature=part.feature).eval()
+    scores, _ = predict(net, part, batch=5)
+    for number in (0, 7, 35):
+        x, lengths, _ = part[torch.tensor([number])]
+        torch.testing.assert_close(scores[number], net(x, lengths)[0], rtol=1e-4, atol=1e-5)
 
 
 def test_statistics_are_of_the_valid_frames(corpus):
@@ -479,14 +524,14 @@ def test_predicting_neither_trains_nor_depends_on_the_batch(parts):
 
 def test_schedules_have_their_shape():
     share = np.linspace(0, 1, 1001)
-    one = np.array([SCHEDULES["one_cycle"](done) for done in share])
+    one = np.array([SCHEDULES["one_cycle"](done, []) for done in share])
     assert one[0] == pytest.approx(0.04) and one.argmax() == 300 and one.max() == pytest.approx(1)
     assert (np.diff(one[:301]) > 0).all() and (np.diff(one[300:]) < 0).all() and 0 < one[-1] < 1e-4
-    cosine = np.array([SCHEDULES["cosine"](done) for done in share])
+    cosine = np.array([SCHEDULES["cosine"](done, []) for done in share])
     assert cosine[0] == 1 and cosine[500] == pytest.approx(0.5) and cosine[-1] == pytest.approx(0)
-    assert (np.diff(cosine) <= 0).all() and {SCHEDULES["constant"](done) for done in share} == {1.0}
+    assert (np.diff(cosine) <= 0).all() and {SCHEDULES["constant"](done, []) for done in share} == {1.0}
     for schedule in SCHEDULES.values():
-        assert all(0 <= schedule(done) <= 1 for done in share)
+        assert all(0 <= schedule(done, []) <= 1 for done in share)
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
@@ -501,8 +546,34 @@ def test_the_rate_moves_batch_by_batch_through_all_epochs(schedule, parts, monke
     monkeypatch.setitem(OPTIMISERS, "sgd", lambda weights, recipe: Spy(weights, recipe.rate))
     recipe = Recipe(epochs=4, batch=16, optimiser="sgd", schedule=schedule, rate=0.1)
     history, _, _ = trained(parts, recipe)
-    assert rates == [{0.1 * SCHEDULES[schedule](number / 12)} for number in range(12)]
-    assert [row["rate"] for row in history] == [0.1 * SCHEDULES[schedule](number / 12) for number in (2, 5, 8, 11)]
+    assert rates == [{0.1 * SCHEDULES[schedule](number / 12, [])} for number in range(12)]
+    assert [row["rate"] for row in history] == [0.1 * SCHEDULES[schedule](number / 12, []) for number in (2, 5, 8, 11)]
+
+
+def test_a_schedule_made_for_batches_may_be_moved_on_once_an_epoch(parts):
+    history, _, _ = trained(parts, Recipe(epochs=4, batch=16, schedule_step="epoch", rate=0.1))
+    assert [row["rate"] for row in history] == [0.1 * SCHEDULES["one_cycle"](epoch / 12, []) for epoch in range(4)]
+
+
+def test_the_plateau_schedule_is_torchs():
+    """ReduceLROnPlateau with factor 0.5 and patience 2, fed the training loss."""
+    losses = [3, 2, 2.1, 2.2, 2.0, 2.0, 1.9, 1.9, 1.9, 1.9, 1.8999, 1.9, 1.5, 2, 2, 2, 2, 2, 2, 2]
+    optimiser = torch.optim.SGD([nn.Parameter(torch.zeros(1))], 1.0)
+    theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(optimiser, factor=0.5, patience=2)
+    for number in range(len(losses)):
+        history = [{"train_loss": loss} for loss in losses[:number]]
+        assert SCHEDULES["plateau"](0.5, history) == optimiser.param_groups[0]["lr"]
+        theirs.step(losses[number])
+    assert optimiser.param_groups[0]["lr"] < 0.2
+
+
+def test_softmax_before_the_loss_has_a_floor(parts):
+    right = 50 * torch.eye(15)
+    twice = LOSSES["softmax_cross_entropy"](Recipe(), None)(right, torch.arange(15))
+    once = LOSSES["cross_entropy"](Recipe(), None)(right, torch.arange(15))
+    assert twice.item() == pytest.approx(math.log(math.e + 14) - 1) and once.item() == pytest.approx(0, abs=1e-6)
+    history, _, _ = trained(parts, Recipe(epochs=2, batch=16, loss="softmax_cross_entropy"))
+    assert history[-1]["train_loss"] > math.log(math.e + 2) - 1
 
 
 def test_class_weights_make_rare_classes_count_the_same():

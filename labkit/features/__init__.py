@@ -1,0 +1,28 @@
+"""From waveforms to what a model sees: MFCC with deltas, log-mel pictures, raw samples.
+
+Every feature works on whole batches, on any device, and each clip's result depends on that clip alone: neither on its
+neighbours nor on the zeros that fill a batch.
+
+The defaults are torchaudio's (HTK mel scale, filters of equal height, periodic Hann window). librosa's differ: Slaney
+scale and filters of equal area; `mel_scale="slaney", mel_norm="slaney"` gives those.
+"""
+
+from .base import Feature, Normalise, Raw
+from .extract import SpectralExtractor, delta, mel_filters
+from .spectral import MFCC, LogMel, MelFrames, Spectral
+
+FEATURES = {"mfcc": MFCC, "log_mel": LogMel, "mel_frames": MelFrames, "raw": Raw}
+
+__all__ = [
+    "FEATURES",
+    "MFCC",
+    "Feature",
+    "LogMel",
+    "MelFrames",
+    "Normalise",
+    "Raw",
+    "Spectral",
+    "SpectralExtractor",
+    "delta",
+    "mel_filters",
+]
