@@ -2,23 +2,20 @@
 
 import base64
 import io
-import threading
 
 import matplotlib.figure
 import pytest
 from PIL import Image
-from tiny import SPEAKERS, until
+from tiny import SPEAKERS
 
 import labkit
-from labkit import runs
 from labkit.errors import LabError
 from labkit.experiment import Experiment
 from labkit.features import MFCC, LogMel
 from labkit.models import Model
 from labkit.plots import STAMP
 from labkit.training import Recipe
-from labkit.widgets import ExplorerPanel, TrainerPanel
-from labkit.widgets.trainer import as_code
+from labkit.widgets import ConfusionsPanel, ExplorerPanel, GatesPanel, RecorderPanel, TrainerPanel
 
 pytest_plugins = ["tiny"]
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -33,28 +30,6 @@ SMALL = Experiment(
 def lab(made, own_folders, monkeypatch):
     monkeypatch.setenv("LABKIT_FIGURES", str(made.parent / "figures"))
     return labkit.start("panels", data=made, device="cpu")
-
-
-@pytest.fixture
-def trainer(lab):
-    return TrainerPanel(lab, SMALL)
-
-
-class Gate:
-    """Lets a training go on batch by batch: the first batch of `epoch` waits until the gate is opened."""
-
-    def __init__(self, monkeypatch, epoch):
-        self.reached, self.open = threading.Event(), threading.Event()
-        watch = labkit.widgets.trainer.PanelWatch
-        batch = watch.batch
-
-        def waiting(this, number, done, total):
-            if number == epoch:
-                self.reached.set()
-                assert self.open.wait(60)
-            batch(this, number, done, total)
-
-        monkeypatch.setattr(watch, "batch", waiting)
 
 
 def size(png):
@@ -121,12 +96,12 @@ def test_an_unknown_word_or_speaker_is_named(lab):
         ExplorerPanel(lab, word="rise", speaker="Ana")
 
 
-def test_a_panel_shows_its_widget_and_a_picture_for_pages_without_a_kernel(lab):
-    for panel in (ExplorerPanel(lab), TrainerPanel(lab, SMALL)):
+def test_a_panel_shows_its_widget_and_a_picture_for_pages_without_a_kernel(lab, trained):
+    for panel in (ExplorerPanel(lab), TrainerPanel(lab, SMALL), ConfusionsPanel(lab, trained), RecorderPanel(lab)):
         data, metadata = panel._repr_mimebundle_()
         assert WIDGET in data and panel.said in data["text/plain"]
         width, height = size(base64.b64decode(data["image/png"]))
-        assert width > 700 and height > 250
+        assert width > 450 and height > 140
         assert len(metadata["image/png"]["alt"]) > 20
 
 
@@ -141,130 +116,171 @@ def test_panels_on_synthetic_speech_are_stamped(made, own_folders, tmp_path):
     assert STAMP not in texts(ExplorerPanel(labkit.start("panels", data=made, device="cpu")).figure)
 
 
-def test_training_by_button_gives_a_run_a_curve_and_a_line_in_the_list(trainer):
-    assert "press Train" in texts(trainer.figure)
-    trainer.train.click()
-    run = trainer.wait(60)
-    assert trainer.error is None and len(run.history) == 2 and trainer.runs == [run]
-    assert "validation accuracy" in trainer.said and "Trained" in trainer.said
-    assert trainer.bar.value == trainer.bar.max
-    loss, accuracy = trainer.figure.axes
-    assert len(loss.lines[1].get_xdata()) == 2 and "2 epochs" in trainer.alt
-    assert trainer.table().loc[1, ["model", "width", "epochs"]].tolist() == ["gru", 8, 2]
+@pytest.fixture(scope="module")
+def trained(made, tmp_path_factory):
+    """A run on the tiny corpus, tested; a short training, so that it makes mistakes."""
+    from labkit import runs
+    from labkit.corpora.speech_commands import load
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LABKIT_CACHE", str(tmp_path_factory.mktemp("cache")))
+        run = runs.train(SMALL.change(recipe={"epochs": 1}), load(made), tmp_path_factory.mktemp("runs"))
+        run.test()
+    return run
 
 
-def test_the_same_settings_are_loaded_and_others_are_trained(trainer):
-    trainer.train.click()
-    first = trainer.wait(60)
-    trainer.train.click()
-    again = trainer.wait(60)
-    assert again.id == first.id and len(trainer.runs) == 1 and "loaded" in trainer.said
-    trainer.controls["model"].value = "lstm"
-    trainer.controls["width"].value = 4
-    trainer.controls["rate"].value = 0.02
-    trainer.controls["epochs"].value = 1
-    trainer.train.click()
-    other = trainer.wait(60)
-    assert other.experiment == SMALL.change(model=Model("lstm", hidden=4), recipe={"rate": 0.02, "epochs": 1})
-    assert trainer.table().model.tolist() == ["gru", "lstm"]
+def test_the_explorer_shows_other_corpora_of_the_data_folder(lab, folder, tmp_path, monkeypatch):
+    import shutil
+
+    data = tmp_path / "data"
+    shutil.copytree(folder / "hold", data / "recordings" / "hold")
+    for path in sorted((data / "recordings" / "hold").glob("*.wav")):
+        path.rename(path.with_name(f"ana_{path.name}"))
+    (data / "speech_commands").mkdir()  # empty: it cannot be read
+    monkeypatch.setenv("LABKIT_DATA", str(data))
+    panel = ExplorerPanel(lab, word="hold")
+    assert panel.controls["corpus"].options == ("tiny", "speech_commands", "recordings")
+    panel.controls["corpus"].value = "recordings"
+    assert panel.clip.speaker == "ana" and panel.clip.label == "hold" and "'hold' by speaker ana" in panel.said
+    panel.controls["corpus"].value = "speech_commands"
+    assert "speech_commands" in panel.said and panel.controls["corpus"].value == "recordings"
+    panel.controls["corpus"].value = "tiny"
+    assert panel.controls["word"].options == lab.data.labels and panel.clip.speaker in SPEAKERS
 
 
-def test_stop_keeps_what_was_learnt_and_train_goes_on(trainer, monkeypatch, lab):
-    whole = runs.train(SMALL.change(seed=3), lab.data, lab.results.parent / "whole", "cpu").history
-    trainer.base = SMALL.change(seed=3)
-    gate = Gate(monkeypatch, epoch=2)
-    trainer.train.click()
-    until(gate.reached.is_set)
-    trainer.stop.click()
-    gate.open.set()
-    assert trainer.wait(60) is None and trainer.runs == []
-    assert "Stopped after epoch 1 of 2" in trainer.said
-    assert len(trainer.figure.axes[0].lines[1].get_xdata()) == 1, "the curve of the first epoch should stay"
-    trainer.train.click()
-    run = trainer.wait(60)
-    assert trainer.error is None
-    same = ["train_loss", "validation_loss", "validation_accuracy"]
-    assert run.history[same].to_dict() == whole[same].to_dict(), "the numbers should be those without a stop"
+def test_a_click_on_a_cell_shows_and_plays_its_clips(lab, trained):
+    import soundfile
+
+    panel = ConfusionsPanel(lab, trained)
+    table = trained.confusion("validation")
+    assert panel.matrix.labels == list(trained.labels) and panel.matrix.counts == table.to_numpy().tolist()
+    said, heard = divmod(int(table.to_numpy().argmax()), len(table))
+    panel.matrix.chosen = [said, heard]
+    clips = panel.clips
+    assert len(clips) == table.iloc[said, heard] and clips.confidence.is_monotonic_decreasing
+    assert set(clips.label) == {table.index[said]} and set(clips.predicted) == {table.columns[heard]}
+    assert panel.controls["said"].value == table.index[said] and panel.controls["heard"].value == table.columns[heard]
+    shown = panel.shown
+    for clip, sound in zip(shown.itertuples(), panel._sounds, strict=False):
+        samples, rate = soundfile.read(io.BytesIO(sound.value))
+        assert abs(samples - soundfile.read(trained.corpus.root / clip.path)[0]).max() < 1e-3
+    assert len(panel.figure.axes[1].images) + sum(len(ax.images) for ax in panel.figure.axes) >= len(shown)
+    assert f"clips 1 to {len(shown)} of {len(clips)}" in panel.said
 
 
-def test_stop_before_the_first_batch_is_over(trainer, monkeypatch):
-    gate = Gate(monkeypatch, epoch=1)
-    trainer.train.click()
-    until(gate.reached.is_set)
-    trainer.stop.click()
-    gate.open.set()
-    trainer.wait(60)
-    assert "before the first epoch" in trainer.said and trainer.error is None
-    trainer.train.click()
-    assert trainer.wait(60) is not None
+def test_the_confusions_start_at_the_worst_mistake_and_know_empty_cells(lab, trained):
+    panel = ConfusionsPanel(lab, trained)
+    table = trained.confusion("validation").to_numpy()
+    said, heard = panel.matrix.chosen
+    wrong = [table[i, j] for i in range(3) for j in range(3) if i != j]
+    assert said != heard and table[said, heard] == max(wrong) > 0
+    empty = next([i, j] for i in range(3) for j in range(3) if table[i, j] == 0)
+    panel.matrix.chosen = empty
+    assert panel.clips.empty and "No clip of" in panel.said and "Click another" in panel.said
+    panel.matrix.chosen = [7, 0]
+    assert panel.clips.empty, "a cell that does not exist is left alone"
 
 
-def test_train_pressed_twice_trains_once(trainer, monkeypatch):
-    gate = Gate(monkeypatch, epoch=1)
-    trainer.train.click()
-    until(gate.reached.is_set)
-    thread = trainer._thread
-    trainer.train.click()
-    assert "under way already" in trainer.said and trainer._thread is thread
-    gate.open.set()
-    trainer.wait(60)
-    assert len(trainer.runs) == 1
+def test_cells_are_chosen_by_name_too_and_long_ones_are_turned_over(lab, trained):
+    panel = ConfusionsPanel(lab, trained)
+    table = trained.confusion("validation").to_numpy()
+    said, heard = divmod(int(table.argmax()), len(table))
+    panel.controls["said"].value, panel.controls["heard"].value = trained.labels[said], trained.labels[heard]
+    assert panel.matrix.chosen == [said, heard] and len(panel.clips) > 4 and panel.controls["earlier"].disabled
+    first = list(panel.shown.path)
+    panel.controls["later"].click()
+    assert not set(first) & set(panel.shown.path) and not panel.controls["earlier"].disabled
+    panel.controls["later"].click()
+    panel.controls["earlier"].click()
+    panel.controls["earlier"].click()
+    assert list(panel.shown.path) == first
 
 
-def test_stop_without_training_says_so(trainer):
-    trainer.stop.click()
-    assert "Nothing is being trained" in trainer.said
+def test_confusions_never_test_a_run_by_looking(lab, made, tmp_path, trained):
+    from labkit import runs
+    from labkit.corpora.speech_commands import load
+
+    run = runs.train(SMALL.change(recipe={"epochs": 1}), load(made), tmp_path / "untested")
+    assert ConfusionsPanel(lab, run).controls["part"].options == ("validation",) and not run.tested
+    with pytest.raises(LabError, match="'test'"):
+        ConfusionsPanel(lab, run, part="test")
+    panel = ConfusionsPanel(lab, trained)
+    panel.controls["part"].value = "test"
+    assert panel.matrix.counts == trained.confusion("test").to_numpy().tolist() and "test part" in panel.matrix.caption
 
 
-@pytest.mark.parametrize(
-    "name, value, words",
-    [("width", 0, "width is 0"), ("epochs", -1, "epochs is -1"), ("rate", 0.0, "rate"), ("rate", float("nan"), "rate")],
-)
-def test_wrong_values_are_a_message_and_nothing_is_trained(trainer, name, value, words):
-    trainer.controls[name].value = value
-    assert words in trainer.said
-    trainer.train.click()
-    assert words in trainer.said and trainer._thread is None
-    with pytest.raises(LabError):
-        trainer.code  # noqa: B018
+def test_confusions_of_a_record_without_recordings_say_what_to_do(lab, trained):
+    (record,) = labkit.read_runs(trained.folder)
+    with pytest.raises(LabError, match="Pass what lab.train"):
+        ConfusionsPanel(lab, record)
 
 
-def test_a_training_that_fails_is_a_message(trainer, monkeypatch):
-    def fail(*_, **__):
-        raise MemoryError("no room")
-
-    monkeypatch.setattr(runs, "train", fail)
-    trainer.train.click()
-    assert trainer.wait(60) is None
-    assert "MemoryError: no room" in trainer.said and "Train again" in trainer.said
-
-
-def test_a_loss_that_explodes_is_explained_in_the_panel(trainer):
-    trainer.base = SMALL.change(recipe={"optimiser": "sgd", "clip_norm": None, "schedule": "constant"})
-    trainer.controls["rate"].value = 1e38
-    trainer.train.click()
-    assert trainer.wait(60) is None
-    assert "Lower the rate" in trainer.said and isinstance(trainer.error, LabError)
+def test_all_names_of_controls_and_pictures_are_texts_a_screen_reader_can_say(lab, trained, cells):
+    panels = ExplorerPanel(lab), TrainerPanel(lab, SMALL), ConfusionsPanel(lab, trained), RecorderPanel(lab)
+    for panel in (*panels, GatesPanel(lab, cells)):
+        assert f'alt="{panel.alt.replace(chr(39), "&#x27;")}"' in panel._picture.value
+        assert 'role="status"' in panel._message.value
+        for name, control in panel.controls.items():
+            assert control.description, name
 
 
-def test_the_code_makes_the_same_experiment(trainer):
-    trainer.controls["model"].value = "rnn"
-    trainer.controls["width"].value = 16
-    for experiment in (trainer.experiment, Experiment(), SMALL.change(corpus={"labels": ("rise", "hold")}, seed=2)):
-        words = {"labkit": labkit, "lab": Recorder()}
-        exec(as_code(experiment), words)
-        assert words["experiment"] == experiment and words["run"] == experiment
-    assert trainer._code.value == trainer.code == as_code(trainer.experiment)
+@pytest.fixture(scope="module")
+def cells(made, tmp_path_factory):
+    """Two runs with LSTM cells on the tiny corpus."""
+    from labkit import runs
+    from labkit.corpora.speech_commands import load
+
+    results, corpus = tmp_path_factory.mktemp("cells"), load(made)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LABKIT_CACHE", str(tmp_path_factory.mktemp("cache")))
+        return [runs.train(SMALL.change(model={"name": name}), corpus, results) for name in ("lstm", "coupled")]
 
 
-def test_a_trainer_may_learn_a_few_words_only(lab):
-    panel = TrainerPanel(lab, SMALL, words=["rise", "hold"])
-    panel.train.click()
-    run = panel.wait(60)
-    assert run.labels == ("rise", "hold") and "labels=('rise', 'hold')" in panel.code
-    assert run.validation["chance"] == 0.5 and "50.0%" in panel._listed.value
+def test_the_gates_are_those_of_the_cell_and_the_word_that_are_chosen(lab, cells):
+    import torch
+
+    panel = GatesPanel(lab, cells, word="rise", speaker=SPEAKERS[2])
+    assert set(panel.quantities) == {"i", "f", "g", "o", "c", "h"} and "'rise' by speaker" in panel.said
+    for name in "ifo":
+        assert 0 <= panel.quantities[name].min() and panel.quantities[name].max() <= 1
+    before = panel.figure
+    panel.controls["run"].value = "coupled"
+    assert set(panel.quantities) == {"f", "o", "c", "h"} and panel.figure is not before
+    panel.controls["word"].value = "hold"
+    assert panel.clip.label == "hold" and panel.clip.speaker == SPEAKERS[2], "another word should keep the speaker"
+    run = cells[0]
+    panel.controls["run"].value = "lstm"
+    x, frames = run.experiment.feature.build()(*_clip(run, panel.clip))
+    h, _ = run.network.network.forwards[0](run.network.front(x))
+    assert torch.allclose(panel.quantities["h"], h[0].detach(), atol=1e-5), "what torch's own LSTM says"
 
 
-class Recorder:
-    def train(self, experiment):
-        return experiment
+def _clip(run, clip):
+    import soundfile
+    import torch
+
+    samples, _ = soundfile.read(run.corpus.root / clip.path, dtype="float32")
+    return torch.from_numpy(samples)[None], torch.tensor([len(samples)])
+
+
+def test_one_unit_or_the_mean_of_all_is_drawn_as_a_line(lab, cells):
+    import numpy as np
+
+    panel = GatesPanel(lab, {"my cell": cells[1]})
+    assert panel.controls["unit"].max == 8
+
+    def line():
+        over = [ax for ax in panel.figure.axes if len(ax.lines) == 2 and len(ax.lines[1].get_ydata()) > 2]
+        return over[0].lines[1].get_ydata()  # black on white, on the first gate
+
+    forget = panel.quantities["f"].numpy()
+    assert np.allclose(line(), forget.mean(1))
+    panel.controls["unit"].value = 3
+    assert np.allclose(line(), forget[:, 2])
+
+
+def test_a_network_without_gates_is_refused_with_a_way_on(lab, trained):
+    with pytest.raises(LabError, match="'gru' has no LSTM cell .* Train 'lstm'"):
+        GatesPanel(lab, trained)
+    with pytest.raises(LabError, match="no run to look into"):
+        GatesPanel(lab, [])

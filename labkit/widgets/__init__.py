@@ -5,8 +5,12 @@ state, `panel.said` its message. A test or a script drives it without a browser:
 `panel.controls["word"].value`, or calls `panel.train.click()`.
 """
 
+from .confusions import ConfusionsPanel
 from .explorer import ExplorerPanel
+from .gates import GatesPanel
+from .own import with_you
 from .panel import Panel
+from .recorder import RecorderPanel
 from .trainer import TrainerPanel
 
-__all__ = ["ExplorerPanel", "Panel", "TrainerPanel"]
+__all__ = ["ConfusionsPanel", "ExplorerPanel", "GatesPanel", "Panel", "RecorderPanel", "TrainerPanel", "with_you"]

@@ -1,88 +1,134 @@
-"""Train a model by button, watch it learn, and copy the settings as code."""
+"""Train a model by button, watch it learn, compare the runs, and copy the settings as code."""
 
 import threading
 import time
-from dataclasses import fields, is_dataclass
+from dataclasses import replace
 
-from .. import plots
 from ..errors import LabError
 from ..experiment import Experiment
-from ..models import MODELS, Model, hyperparameters
+from ..features import FEATURES
+from ..models import MODELS, Model, count_parameters, hyperparameters
 from ..splits import LEAKY
-from ..training import Watch
-from .panel import NARROW, Panel, empty_figure
+from . import settings, unfinished, worker
+from .code import as_code
+from .comparison import compared, drawn_curves, listed
+from .panel import NARROW, WIDE, Panel, column, picture, row
 
-WIDTHS = (1, 2048)
-EPOCHS = (1, 1000)
 PAUSE = 0.5  # seconds between two pictures of a training: drawing must not slow it down
+SECTIONS = ("model", "feature", "recipe", "augmentation")
+ABOVE = ("recipe.epochs", "recipe.rate")  # settings that are always in sight
+READY = "Press Train."
 
 
 class TrainerPanel(Panel):
-    """Model, width, rate and epochs; Train and Stop; a live curve, and a list of the finished runs.
+    """All settings of an experiment; Train, Stop and Resume; a live curve; the runs, in a table and in a chart.
 
-    Training goes on in a thread, so other cells can be run meanwhile. Stop keeps the epochs that were finished, and
-    Train with the same settings goes on after them.
+    A process of its own trains, so other cells can be run meanwhile and change no number. Stop keeps the epochs that
+    were finished. Resume goes on with the latest training that was interrupted, in this panel or before the kernel was
+    restarted.
 
     Parameters
     ----------
     lab : Lab
     experiment : Experiment, optional
-        What the controls change; all else stays as in here.
+        What the panel starts from; what has no control (corpus, target, split) stays as in here.
     words : iterable of str, optional
         Learn these words only.
+    guess : float, optional
+        What validation accuracy you expect, a share between 0 and 1. Without it the panel asks before it trains.
 
     Attributes
     ----------
-    train, stop : ipywidgets.Button
+    controls : dict of str to ipywidgets.Widget
+        "model", "feature", "seed", "guess" (percent), and each setting by its path: "model.hidden", "recipe.rate".
+    train, stop, resume : ipywidgets.Button
     run : Run or None
         The last finished run.
     runs : list of Run
         All runs finished in this panel.
+    chart : matplotlib.figure.Figure or None
+        The runs compared.
     code : str
         The present settings as Python, ready to be copied into a cell.
     """
 
-    def __init__(self, lab, experiment=None, words=None):
+    def __init__(self, lab, experiment=None, words=None, guess=None):
         import ipywidgets
 
         super().__init__(lab)
         self.base = experiment or Experiment()
         if words is not None:
             self.base = self.base.change(corpus={"labels": tuple(words)})
-        recipe, model = self.base.recipe, self.base.model
+        self.run, self.runs, self.error, self.chart = None, [], None, None
+        self._history, self._trained = [], None  # of the run under way, and its experiment
+        self._thread, self._watch, self._under_way = None, None, False
+        look = {"style": NARROW, "layout": ipywidgets.Layout(width=WIDE)}
+        feature = next(name for name, kind in FEATURES.items() if kind is type(self.base.feature))
         self.controls = {
-            "model": ipywidgets.Dropdown(options=sorted(MODELS), value=model.name, description="model", style=NARROW),
-            "width": ipywidgets.IntText(model.full.get("hidden", 128), description="width", style=NARROW),
-            "rate": ipywidgets.FloatText(recipe.rate, step=0.001, description="rate", style=NARROW),
-            "epochs": ipywidgets.IntText(recipe.epochs, description="epochs", style=NARROW),
+            "model": ipywidgets.Dropdown(
+                options=sorted(MODELS), value=self.base.model.name, description="model", **look
+            ),
+            "feature": ipywidgets.Dropdown(options=sorted(FEATURES), value=feature, description="feature", **look),
+            "seed": ipywidgets.IntText(self.base.seed, description="seed", **look),
+            "guess": ipywidgets.Text(
+                "" if guess is None else f"{100 * guess:g}",
+                placeholder="0 to 100",
+                description="guess, %",
+                continuous_update=False,
+                **look,
+            ),
         }
         self.train = ipywidgets.Button(description="Train", button_style="primary", icon="play")
         self.stop = ipywidgets.Button(description="Stop", icon="stop")
+        self.resume = ipywidgets.Button(description="Resume", icon="step-forward", disabled=True)
         self.bar = ipywidgets.FloatProgress(value=0, min=0, max=1, layout=ipywidgets.Layout(width="20em"))
-        self._listed = ipywidgets.HTML()
-        wide = ipywidgets.Layout(width="100%", height="11em")
-        self._code = ipywidgets.Textarea(disabled=True, layout=wide)
-        self.run, self.runs, self.error = None, [], None
-        self._history, self._trained = [], None  # of the run under way, and its experiment
-        self._thread, self._watch = None, None
+        self._section = ipywidgets.ToggleButtons(options=SECTIONS, tooltips=[f"settings of the {s}" for s in SECTIONS])
+        self._settings = ipywidgets.HBox(layout=ipywidgets.Layout(flex_flow="row wrap", width="100%"))
+        self._above = ipywidgets.HBox(layout=ipywidgets.Layout(flex_flow="row wrap", width="100%"))
+        self._listed, self._chart = ipywidgets.HTML(), ipywidgets.HTML()
+        self._code = ipywidgets.Textarea(
+            continuous_update=False, description="as code", style=NARROW, layout=ipywidgets.Layout(width="99%")
+        )
         self.train.on_click(self._start)
         self.stop.on_click(self._halt)
-        for control in self.controls.values():
-            control.observe(self._changed, "value")
+        self.resume.on_click(self._go_on)
+        self._section.observe(self._turn, "value")
+        self.controls["model"].observe(self._new_model, "value")
+        self.controls["feature"].observe(self._new_feature, "value")
+        self._add("model", self.base.model.full, hyperparameters(self.base.model.name))
+        parts = {"feature": self.base.feature, "recipe": self.base.recipe}
+        for section, part in {**parts, "augmentation": self.base.recipe.augmentation}.items():
+            self._add(section, vars(part), vars(type(part)()), settings.kinds_of(part))
+        for name in ("seed", "guess"):
+            self.controls[name].observe(self._changed, "value")
         self._changed()
         self.redraw()
+        self._look_for_interrupted(tell=True)
 
     @property
     def experiment(self):
         """The experiment that the controls describe; LabError if they do not fit together."""
-        values = {name: control.value for name, control in self.controls.items()}
-        _within("width", values["width"], WIDTHS)
-        _within("epochs", values["epochs"], EPOCHS)
-        options = dict(self.base.model.options) if values["model"] == self.base.model.name else {}
-        if self._has_width(values["model"]):
-            options["hidden"] = values["width"]
-        recipe = {"rate": values["rate"], "epochs": values["epochs"]}
-        return self.base.change(model=Model(values["model"], **options), recipe=recipe)
+        recipe = replace(self.base.recipe, augmentation=type(self.base.recipe.augmentation)(**self._of("augmentation")))
+        return self.base.change(
+            model=Model(self.controls["model"].value, **self._of("model")),
+            feature=FEATURES[self.controls["feature"].value](**self._of("feature")),
+            recipe=replace(recipe, **self._of("recipe")),
+            seed=self.controls["seed"].value,
+        )
+
+    @property
+    def guess(self):
+        """The accuracy that the student expects, between 0 and 1; None as long as there is none."""
+        text = self.controls["guess"].value.strip().rstrip("%").replace(",", ".")
+        try:
+            value = float(text or "nan") / 100
+        except ValueError:
+            value = -1.0
+        if value != value:
+            return None
+        if not 0 <= value <= 1:
+            raise LabError(f"The guess is {self.controls['guess'].value!r}. Write a number from 0 to 100 (percent).")
+        return value
 
     @property
     def code(self):
@@ -91,7 +137,7 @@ class TrainerPanel(Panel):
     @property
     def busy(self):
         """Whether a training is under way."""
-        return self._thread is not None and self._thread.is_alive()
+        return self._under_way
 
     def wait(self, timeout=None):
         """Wait until the training under way is over (at most `timeout` seconds); return the last finished run."""
@@ -99,56 +145,97 @@ class TrainerPanel(Panel):
             self._thread.join(timeout)
         return self.run
 
+    def table(self):
+        """The finished runs as a DataFrame, the latest last."""
+        return compared(self.runs)[0]
+
     def draw(self):
-        figure = empty_figure(8.5, 3.2)
         done = self.run is not None and self.run.experiment == self._trained
-        plots.training_curves(self.run if done else self._history, figure=figure)
-        loss, accuracy = figure.axes
+        others = [run for run in self.runs if run.experiment != self._trained]
         classes = len(self.base.corpus.labels or self.lab.data.labels)
-        accuracy.axhline(100 / classes, color="0.3", linestyle=":", linewidth=1.2)
-        place = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "ha": "right", "size": 10}
-        accuracy.annotate("chance", (1, 100 / classes), (-2, 3), **place)
-        for run in self.runs[-5:]:
-            if run.experiment != self._trained:
-                history = run.history
-                accuracy.plot(history.epoch, 100 * history.validation_accuracy, color="0.7", linewidth=1, zorder=1)
-        accuracy.set(ylim=(0, 102))
+        epochs = self.controls["recipe.epochs"].value
+        figure = drawn_curves(self.run if done else self._history, others, 1 / classes, self.guess, epochs)
         if not self._history:
-            for ax in (loss, accuracy):
-                ax.set(xlim=(0.5, self.controls["epochs"].value + 0.5), ylim=(0, 1 if ax is loss else 102))
-            loss.annotate("press Train", (0.5, 0.5), xycoords="axes fraction", ha="center", color="0.4")
             return figure, "Training curves, still empty: nothing was trained yet"
         last = self._history[-1]
-        accurate = 100 * last["validation_accuracy"]
+        loss, accuracy = last["validation_loss"], 100 * last["validation_accuracy"]
         return figure, (
-            f"Training curves of {self._trained.model.name} over {len(self._history)} epochs. At the end the "
-            f"validation loss is {last['validation_loss']:.2f}, the validation accuracy {accurate:.1f}%"
+            f"Training curves of {self._trained.model.name} over {len(self._history)} epochs. "
+            f"At the end the validation loss is {loss:.2f}, the validation accuracy {accuracy:.1f}%"
         )
 
     @property
     def view(self):
-        from ipywidgets import HBox, VBox
+        first = row(*[self.controls[name] for name in ("model", "feature", "seed")])
+        buttons = row(self.train, self.stop, self.resume, self.bar)
+        above = [first, self._above, self._section, self._settings, row(self.controls["guess"]), buttons]
+        return column(*above, self._message, self._picture, self._listed, self._chart, self._code)
 
-        model, width, rate, epochs = self.controls.values()
-        buttons = HBox([self.train, self.stop, self.bar])
-        rows = [HBox([model, width]), HBox([rate, epochs]), buttons, self._message, self._picture, self._listed]
-        return VBox([*rows, self._code])
+    def _of(self, section):
+        """The values of the controls of one section, by name."""
+        prefix = f"{section}."
+        mine = {name: control for name, control in self.controls.items() if name.startswith(prefix)}
+        return {name.removeprefix(prefix): settings.read(control) for name, control in mine.items()}
 
-    def _has_width(self, model):
-        return "hidden" in hyperparameters(model)
+    def _add(self, section, values, defaults, kinds=None):
+        """Inputs for one section instead of those it had; a setting that means the same in both keeps its value."""
+        before = {name: self.controls.pop(name) for name in list(self.controls) if name.startswith(f"{section}.")}
+        for setting, control in settings.inputs(values, kinds).items():
+            control.default = defaults[setting]
+            name = f"{section}.{setting}"
+            old = before.get(name)
+            if old is not None and old.kind == control.kind and old.default == control.default:
+                control = old
+            else:
+                control.observe(self._changed, "value")
+            self.controls[name] = control
+        self._above.children = [self.controls[name] for name in ABOVE if name in self.controls]
+        self._turn()
+
+    def _turn(self, change=None):
+        """Show the section that is chosen."""
+        mine = [name for name in self.controls if name.startswith(f"{self._section.value}.") and name not in ABOVE]
+        self._settings.children = [self.controls[name] for name in mine]
+
+    def _new_model(self, change=None):
+        defaults = hyperparameters(self.controls["model"].value)
+        self._add("model", defaults, defaults)
+        self._changed()
+
+    def _new_feature(self, change=None):
+        feature = FEATURES[self.controls["feature"].value]()
+        self._add("feature", vars(feature), vars(feature), settings.kinds_of(feature))
+        self._changed()
 
     def _changed(self, change=None):
         """A control moved: show the new settings as code, or what is wrong with them."""
-        self.controls["width"].disabled = not self._has_width(self.controls["model"].value)
         try:
-            self._code.value = self.code
+            experiment = self.experiment
+            size = self._parameters(experiment)
+            self._code.value = as_code(experiment)
+            self._code.rows = self._code.value.count("\n") + 2
+            self.guess  # noqa: B018 (says what is wrong with it)
         except LabError as error:
             self._code.value = ""
             if not self.busy:
                 self.say(str(error), wrong=True)
             return
         if not self.busy:
-            self.say("Press Train.")
+            self.say(f"{experiment.model.name}{size}. {READY}")
+
+    def _parameters(self, experiment):
+        """How large the network is, in words; LabError if it cannot be built so."""
+        import torch
+
+        classes = len(experiment.corpus.labels or self.lab.data.labels)
+        try:
+            with torch.random.fork_rng([]), torch.device("meta"):  # shapes without numbers: takes no memory
+                network = experiment.model.build(experiment.feature.shape, classes)
+        except LabError:
+            raise
+        except Exception:  # a model may do what shapes alone cannot; then training tells
+            return ""
+        return f" with {count_parameters(network):,} parameters"
 
     def _start(self, button=None):
         if self.busy:
@@ -156,6 +243,13 @@ class TrainerPanel(Panel):
             return
         try:
             experiment = self.experiment
+            self._parameters(experiment)
+            if self.guess is None and not self.runs:
+                raise LabError(
+                    "First write your guess: how many percent of the validation clips will it get right? "
+                    "It is drawn beside the result. Then press Train."
+                )
+            unfinished.begin(experiment, self.lab.data, self.lab.results)
         except LabError as error:
             self.say(str(error), wrong=True)
             return
@@ -164,7 +258,9 @@ class TrainerPanel(Panel):
         self._trained, self.error = experiment, None
         self._watch = PanelWatch(self)
         self.bar.value, self.bar.max, self.bar.bar_style = 0, experiment.recipe.epochs, ""
+        self.controls["guess"].disabled = self.resume.disabled = True
         self.say(f"Training {experiment.model.name} ...")
+        self._under_way = True
         self._thread = threading.Thread(target=self._work, args=(experiment, self._watch), name="trainer", daemon=True)
         self._thread.start()
 
@@ -173,32 +269,71 @@ class TrainerPanel(Panel):
             self.say("Nothing is being trained.", wrong=True)
             return
         self.say("Stopping after this batch ...")
-        self._watch.stop = True
+        self._watch.halt()
+
+    def _go_on(self, button=None):
+        """Put the controls where they were when the latest training was interrupted, and train."""
+        if self.busy:
+            self.say("A training is under way already. Press Stop first, or wait.", wrong=True)
+            return
+        found = unfinished.latest(self.base, self.lab.data, self.lab.results)
+        if found is None:
+            self.resume.disabled = True
+            self.say("No training was interrupted. Press Train.", wrong=True)
+            return
+        self._show(found[0])
+        self._start()
+
+    def _show(self, experiment):
+        """Set all controls to the settings of an experiment."""
+        feature = next(name for name, kind in FEATURES.items() if kind is type(experiment.feature))
+        self.controls["model"].value, self.controls["feature"].value = experiment.model.name, feature
+        self.controls["seed"].value = experiment.seed
+        parts = {"feature": experiment.feature, "recipe": experiment.recipe}
+        values = {"model": experiment.model.full, **{name: vars(part) for name, part in parts.items()}}
+        values["augmentation"] = vars(experiment.recipe.augmentation)
+        for section, named in values.items():
+            for name, value in named.items():
+                if (control := self.controls.get(f"{section}.{name}")) is not None:
+                    settings.write(control, value)
+
+    def _look_for_interrupted(self, tell=False):
+        found = unfinished.latest(self.base, self.lab.data, self.lab.results)
+        self.resume.disabled = found is None
+        if found is not None and tell:
+            experiment, epochs = found
+            self.say(
+                f"A training of {experiment.model} was interrupted after {epochs} of {experiment.recipe.epochs} epochs "
+                "(stopped, or the kernel was restarted). What was finished is kept: press Resume to go on."
+            )
 
     def _work(self, experiment, watch):
         """What the thread does. Whatever happens ends as a message: nobody sees a thread's errors."""
+        lab = self.lab
         try:
-            run = self.lab.train(experiment, watch=watch)
+            run = worker.train(experiment, lab.data, lab.results, lab.device, watch)
+            unfinished.end(experiment, lab.data, lab.results)
+            words = self._finish(run, experiment, watch)
         except LabError as error:
-            self.error = error
-            self.say(str(error), wrong=True)
+            self.error, words = error, str(error)
         except Exception as error:
-            self.error = error
-            self.say(f"{type(error).__name__}: {error}. Change a setting and press Train again.", wrong=True)
-        else:
-            self._finish(run, experiment, watch)
+            self.error, words = error, f"{type(error).__name__}: {error}. Change a setting and press Train again."
         if self.error is not None:
             self.bar.bar_style = "danger"
-        self.redraw()
+        try:
+            self._look_for_interrupted()
+            self.redraw()
+        finally:
+            self._under_way = False
+            self.say(words, wrong=self.error is not None)  # last: who reads it may press a button
 
     def _finish(self, run, experiment, watch):
+        """Show a run that is complete, or that was stopped; returns what to say of it."""
         if run is None:
             done = len(self._history)
-            epochs = experiment.recipe.epochs
-            kept = f"after epoch {done} of {epochs}" if done else "before the first epoch was over"
+            kept = f"after epoch {done} of {experiment.recipe.epochs}" if done else "before the first epoch was over"
             self.bar.bar_style = "warning"
-            self.say(f"Stopped {kept}. The epochs that were finished are kept: Train with the same settings goes on.")
-            return
+            return f"Stopped {kept}. The epochs that were finished are kept: press Resume to go on."
         self._history = run.history.to_dict("records")
         self.run = run
         if run.id not in [other.id for other in self.runs]:
@@ -206,90 +341,41 @@ class TrainerPanel(Panel):
         self.bar.value, self.bar.bar_style = self.bar.max, "success"
         figures = run.validation
         heard = "that it was trained on" if run.record["protocol"] in LEAKY else "it never heard"
-        self.say(
+        guessed = "" if self.guess is None else f"; your guess was {100 * self.guess:.0f}%"
+        table, self.chart = compared(self.runs, self.guess)
+        self._listed.value = listed(table, run)
+        self._chart.value = picture(self.render(self.chart), "The runs of the table above, each accuracy as a dot")
+        return (
             f"{'Trained' if watch.seen else 'This run was there already, so it was loaded'}: validation accuracy "
             f"{100 * figures['accuracy']:.1f}% on {figures['clips']:,} clips of speakers {heard} "
-            f"(chance {100 * figures['chance']:.1f}%), weights of epoch {run.record['best_epoch']}."
+            f"(chance {100 * figures['chance']:.1f}%{guessed}), weights of epoch {run.record['best_epoch']}."
+            + "".join(f" {note}" for note in watch.notes)
         )
-        self._listed.value = plots.as_html(self.table())
-
-    def table(self):
-        """The finished runs as a DataFrame, the latest last."""
-        import pandas as pd
-
-        rows = []
-        for run in self.runs:
-            experiment = run.experiment
-            rows.append(
-                {
-                    "model": experiment.model.name,
-                    "width": experiment.model.full.get("hidden", "–"),
-                    "rate": experiment.recipe.rate,
-                    "epochs": experiment.recipe.epochs,
-                    "parameters": run.record["parameters"],
-                    "validation_accuracy": run.validation["accuracy"],
-                    "chance": run.validation["chance"],
-                    "s_per_epoch": run.record["seconds_per_epoch"],
-                    "corpus": run.record["corpus"]["name"],
-                }
-            )
-        return pd.DataFrame(rows, index=range(1, len(rows) + 1))
 
 
-class PanelWatch(Watch):
+class PanelWatch(worker.Listener):
     """Tells a panel how its training goes, and stops it when asked."""
 
     def __init__(self, panel):
         super().__init__()
-        self.panel, self.seen, self.drawn = panel, False, 0.0
+        self.panel, self.seen, self.drawn, self.notes = panel, False, 0.0, []
 
     def batch(self, epoch, done, total):
         self.seen = True
-        if done == total or done % max(1, total // 10) == 0:
-            self.panel.bar.value = epoch - 1 + done / total
+        self.panel.bar.value = epoch - 1 + done / total
 
     def epoch(self, history):
         self.panel._history = list(history)
         last = history[-1]
         if not self.stop:
-            self.panel.say(f"Epoch {last['epoch']}: validation accuracy {100 * last['validation_accuracy']:.1f}%")
+            self.panel.say(
+                f"Epoch {last['epoch']}: training loss {last['train_loss']:.2f}, "
+                f"validation accuracy {100 * last['validation_accuracy']:.1f}%"
+            )
         if time.monotonic() - self.drawn > PAUSE:
             self.panel.redraw()
             self.drawn = time.monotonic()
 
-
-def as_code(experiment):
-    """An experiment as Python that makes it again and trains it.
-
-    >>> print(as_code(Experiment().change(model={"name": "lstm", "hidden": 64}, recipe={"epochs": 5})))
-    experiment = labkit.Experiment(
-        model=labkit.Model('lstm', hidden=64),
-        recipe=labkit.Recipe(epochs=5),
-    )
-    run = lab.train(experiment)
-    """
-    plain = Experiment()
-    lines = []
-    for part in fields(experiment):
-        value = getattr(experiment, part.name)
-        if value != getattr(plain, part.name):
-            lines.append(f"    {part.name}={_written(value)},")
-    body = "\n".join(["experiment = labkit.Experiment(", *lines, ")"]) if lines else "experiment = labkit.Experiment()"
-    return f"{body}\nrun = lab.train(experiment)"
-
-
-def _written(value):
-    """A setting as Python, defaults left out."""
-    if isinstance(value, Model):
-        return f"labkit.{value!r}"
-    if is_dataclass(value):
-        changed = [part for part in fields(value) if getattr(value, part.name) != part.default]
-        inner = ", ".join(f"{part.name}={_written(getattr(value, part.name))}" for part in changed)
-        return f"labkit.{type(value).__name__}({inner})"
-    return repr(value)
-
-
-def _within(name, value, bounds):
-    low, high = bounds
-    if not low <= value <= high:
-        raise LabError(f"The {name} is {value:,}; it must lie between {low} and {high:,}. Change it.")
+    def note(self, text):
+        self.notes.append(text)
+        self.panel.say(text)

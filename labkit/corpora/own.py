@@ -1,0 +1,163 @@
+"""Recordings of oneself: kept one by one in a folder of the student's own, and used as a corpus."""
+
+import os
+import re
+import unicodedata
+import warnings
+
+import numpy as np
+
+from ..errors import LabError, LabWarning
+from ..files import atomic_file
+from .folder import load
+
+FOLDER = "recordings"  # below the data folder, where the corpus "folder" is looked for
+FULL_SCALE = 0.999
+IN_A_ROW = 3  # samples at full scale: a loud voice touches it once, a clipped one stays there
+QUIET_DB = -45.0  # a peak below this is a microphone that hears nothing
+FORBIDDEN = re.compile(r'[\\/:*?"<>|\x00-\x1f]')  # what some file system refuses in a name
+
+
+def own_folder():
+    """Where recordings of oneself are kept: `recordings` in the data folder."""
+    from . import data_folder
+
+    return data_folder() / FOLDER
+
+
+def keep(samples, rate, word, speaker):
+    """Write one recording into the folder: 16 bits, `word/speaker_number.wav`.
+
+    Parameters
+    ----------
+    samples : numpy.ndarray
+        Shape (samples,), between -1 and 1.
+    rate : int
+        Hz.
+    word, speaker : str
+        What is said, and by whom.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    LabError
+        If the recording is of no use, or a name cannot be one.
+    """
+    import soundfile
+
+    check(samples)
+    word, speaker = _name(word, "word"), _name(speaker, "speaker")
+    if "_" in speaker:
+        raise LabError(f"The speaker {speaker!r} has a `_`, which ends a speaker's name in a file name. Leave it out.")
+    if word.lower() == speaker.lower():
+        raise LabError(f"The speaker is called {speaker!r}, like the word. Write who speaks.")
+    folder = own_folder() / word
+    if (folder.parent / "clips.csv").exists():
+        raise LabError(
+            f"{folder.parent} is described by a table (clips.csv), which does not list new files. Move the table away, "
+            "or set LABKIT_DATA to another folder."
+        )
+    taken = [int(found[1]) for path in folder.glob("*.wav") if (found := re.search(r"_(\d+)$", path.stem))]
+    path = folder / f"{speaker}_{max(taken, default=0) + 1:03}.wav"
+    with atomic_file(path) as temporary:
+        soundfile.write(temporary, samples, rate, format="WAV", subtype="PCM_16")
+    return path
+
+
+def check(samples):
+    """Raise LabError if a recording is empty, silent or clipped; else return its loudest moment in dB."""
+    if not len(samples):
+        raise LabError("The recording is empty. Record again, and speak while the level moves.")
+    top = np.abs(samples).max()
+    if not np.isfinite(top):
+        raise LabError("The recording holds values that are not numbers. Export it again as 16-bit PCM.")
+    level = 20 * np.log10(max(top, 1e-6))
+    if level < QUIET_DB:
+        raise LabError(
+            f"Nothing was heard: the loudest moment is {level:.0f} dB. Choose the right microphone in the browser's "
+            "settings, or speak louder, and record again."
+        )
+    full = np.abs(samples) >= FULL_SCALE
+    if len(full) >= IN_A_ROW and np.convolve(full, np.ones(IN_A_ROW), "valid").max() >= IN_A_ROW:
+        raise LabError(
+            f"The recording is clipped: {int(full.sum()):,} samples are at the limit, so the shape of the loudest "
+            "sounds is lost. Move away from the microphone or lower its level, and record again."
+        )
+    return float(level)
+
+
+def around_word(samples, rate, seconds=1.0):
+    """The part of so many seconds that holds the most energy, as the makers of Speech Commands cut theirs.
+
+    Parameters
+    ----------
+    samples : numpy.ndarray
+        Shape (samples,).
+    rate : int
+        Hz.
+    seconds : float
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (seconds * rate,), or all of a shorter recording.
+
+    Examples
+    --------
+    >>> word = np.concatenate([np.zeros(900), np.ones(100), np.zeros(1000)])
+    >>> part = around_word(word, rate=1000, seconds=1.0)
+    >>> len(part), int(part.sum()), int(part.argmax())
+    (1000, 100, 450)
+    """
+    length = round(seconds * rate)
+    if len(samples) <= length:
+        return samples
+    energy = np.cumsum(np.concatenate([[0.0], np.square(samples, dtype=np.float64)]))
+    total = energy[length:] - energy[:-length]  # of the part that starts at each sample
+    best = np.flatnonzero(total >= total.max() * (1 - 1e-6))
+    start = (best[0] + best[-1]) // 2  # in the middle of those that hold the whole word
+    return samples[start : start + length]
+
+
+def yours(labels=None):
+    """Your own recordings as a corpus to be tested on, or None where there are none.
+
+    All of its clips are in the test part: a network that was trained on others has never heard you. Where the data are
+    asked to be synthetic (LABKIT_DATA=synthetic) there are none: what is published from there shows no person.
+
+    Parameters
+    ----------
+    labels : iterable of str, optional
+        The words that count, others being left out.
+
+    Returns
+    -------
+    Corpus or None
+    """
+    folder = own_folder()
+    if os.environ.get("LABKIT_DATA") == "synthetic" or not folder.is_dir():
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LabWarning)  # of few speakers: nobody is trained on them
+        try:
+            corpus = load(folder)
+        except LabError:  # an empty folder, or none of the recordings can be read
+            return None
+    known = [label for label in (labels or corpus.labels) if label in corpus.labels]
+    if not known:
+        return None
+    corpus = corpus.only(labels=known)
+    return corpus.with_clips(corpus.clips.assign(split="test"), protocol="all_test")
+
+
+def _name(text, what):
+    """A word or a speaker as a part of a file name."""
+    name = unicodedata.normalize("NFC", str(text)).strip()
+    if not name:
+        raise LabError(f"There is no {what}. Write one, and keep the recording again.")
+    if FORBIDDEN.search(name) or name[0] in "._" or name[-1] == "." or len(name.encode()) > 80:
+        raise LabError(f"{name!r} cannot be the {what}: it names a file. Use letters, digits, spaces or hyphens.")
+    return name
