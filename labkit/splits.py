@@ -25,9 +25,13 @@ class Split:
     speaker : str
         For "leave_one_speaker_out": who is tested; the next speaker in order validates.
     validation, test : float
-        Shares of speakers (or of clips, for the leaky one) for "by_speaker" and "by_clip_leaky".
+        Shares of speakers (or of clips, for the leaky one) for "by_speaker", "stratified" and "by_clip_leaky".
     seed : int
         Of the hash that assigns speakers or clips.
+    most_clips : int, optional
+        Keep at most so many clips of a speaker, chosen by a hash of their path; None keeps all.
+    fewest_speakers : int
+        Set aside labels that fewer people say. "stratified" sets aside those that are not in all three parts, too.
     """
 
     protocol: str = "official"
@@ -37,9 +41,16 @@ class Split:
     validation: float = 0.1
     test: float = 0.1
     seed: int = 0
+    most_clips: int | None = None
+    fewest_speakers: int = 0
 
     def __post_init__(self):
         check_types(self)
+        if (self.most_clips is not None and self.most_clips < 1) or self.fewest_speakers < 0:
+            raise LabError(
+                f"most_clips={self.most_clips}, fewest_speakers={self.fewest_speakers}: the first is at least 1 or "
+                "None, the second not below zero. Change these."
+            )
 
 
 def official(corpus, settings):
@@ -75,6 +86,25 @@ def leave_one_speaker_out(corpus, settings):
     return corpus.clips.speaker.map(lambda name: {settings.speaker: "test", following: "validation"}.get(name, "train"))
 
 
+def stratified(corpus, settings):
+    """Whole speakers, so that each label has about the same share of its speakers in each part.
+
+    A speaker counts for the label of most of their clips. Of the speakers of a label, in the order of a hash, the first
+    are tested, the next validate, at least one each; the rest, at least one, train. A label of fewer than three
+    speakers cannot be in all parts and is set aside.
+    """
+    label = corpus.clips.groupby("speaker").label.agg(lambda labels: labels.mode()[0])
+    parts = {}
+    for _, names in label.groupby(label):
+        names = sorted(names.index, key=lambda name: _hash(settings.seed, name))
+        held = [max(1, round(share * len(names))) for share in (settings.test, settings.validation)]
+        while sum(held) >= len(names):
+            held[held.index(max(held))] -= 1
+        for place, name in enumerate(names):
+            parts[name] = "test" if place < held[0] else "validation" if place < sum(held) else "train"
+    return corpus.clips.speaker.map(parts)
+
+
 def by_clip_leaky(corpus, settings):
     """Clips at random, whoever speaks: for audits only, since the same voice is trained on and tested."""
     clips = corpus.clips.path  # each for itself, as if it were a speaker
@@ -86,6 +116,7 @@ PROTOCOLS = {
     "by_speaker": by_speaker,
     "folds": folds,
     "leave_one_speaker_out": leave_one_speaker_out,
+    "stratified": stratified,
     "by_clip_leaky": by_clip_leaky,
 }
 LEAKY = ("by_clip_leaky",)
@@ -97,7 +128,8 @@ def split(corpus: Corpus, settings: Split) -> Corpus:
     Returns
     -------
     Corpus
-        With its `split` column replaced and `protocol` set.
+        With its `split` column replaced and `protocol` set. Clips beyond `most_clips`, and labels with too few
+        speakers, are left out; `skipped` says how many.
 
     Raises
     ------
@@ -106,7 +138,10 @@ def split(corpus: Corpus, settings: Split) -> Corpus:
     """
     protocol = choose(settings.protocol, PROTOCOLS, "split protocol")
     name = corpus.protocol if settings.protocol == "official" else settings.protocol
+    corpus = _enough_speakers(_capped(corpus, settings), settings)
     result = corpus.with_clips(corpus.clips.assign(split=protocol(corpus, settings)), protocol=name)
+    if settings.protocol == "stratified":
+        result = _in_all_parts(result)
     sizes = {part: len(result.part(part)) for part in PARTS}
     if not all(sizes.values()):
         raise LabError(
@@ -119,6 +154,47 @@ def split(corpus: Corpus, settings: Split) -> Corpus:
             "Use the protocol 'by_speaker', or 'by_clip_leaky' if the leak is what you study."
         )
     return result
+
+
+def _capped(corpus, settings):
+    """At most `most_clips` of a speaker."""
+    if settings.most_clips is None:
+        return corpus
+    clips = corpus.clips
+    rank = clips.path.map(lambda path: _hash(settings.seed, path)).groupby(clips.speaker).rank()
+    out = rank > settings.most_clips
+    note = (
+        f"{out.sum():,} clips of {clips.speaker[out].nunique():,} speakers are left out: the split takes at most "
+        f"{settings.most_clips} of each."
+    )
+    return corpus.with_clips(clips[~out], skipped=(*corpus.skipped, *[note][: int(out.any())]))
+
+
+def _enough_speakers(corpus, settings):
+    """Without the labels that too few people say."""
+    people = corpus.clips.groupby("label").speaker.nunique()
+    few = [label for label in corpus.labels if people.get(label, 0) < settings.fewest_speakers]
+    listed = ", ".join(f"{label} ({people.get(label, 0)})" for label in few)
+    return _set_aside(corpus, few, f"fewer than {settings.fewest_speakers} speakers: {listed}")
+
+
+def _in_all_parts(corpus):
+    """Without the labels that are not in every part: those of one or two speakers."""
+    parts = corpus.clips.groupby("label").split.nunique()
+    few = [label for label in corpus.labels if parts.get(label, 0) < len(PARTS)]
+    return _set_aside(corpus, few, f"too few speakers for three parts: {', '.join(few)}")
+
+
+def _set_aside(corpus, labels, why):
+    """Without some labels, saying so."""
+    if not labels:
+        return corpus
+    kept = tuple(label for label in corpus.labels if label not in labels)
+    if not kept:
+        raise LabError(f"No label of {corpus.name} is left: all have {why}. Take wider classes, or more data.")
+    clips = corpus.clips[corpus.clips.label.isin(kept)]
+    note = f"{len(labels)} labels are set aside, with {len(corpus) - len(clips):,} clips ({why})."
+    return corpus.with_clips(clips, labels=kept, skipped=(*corpus.skipped, note))
 
 
 def shared_speakers(corpus):

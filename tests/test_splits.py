@@ -1,8 +1,12 @@
 """Nobody is in two parts, unless the split says that it leaks."""
 
+from pathlib import Path
+
+import pandas as pd
 import pytest
 from tiny import table_corpus
 
+from labkit.corpora.base import Corpus
 from labkit.errors import LabError
 from labkit.splits import LEAKY, PROTOCOLS, Split, shared_speakers, split
 
@@ -133,3 +137,81 @@ def test_parts_are_pinned_so_that_no_change_of_hash_moves_people():
     assert tested("by_speaker") == tested("by_speaker", "yes") == "s001 s004 s009 s010"
     assert tested("folds") == "s003 s004 s008"
     assert tested("by_clip_leaky") == "s002 s008 s010" and tested("by_clip_leaky", "yes") == "s004 s007 s008 s010"
+
+
+# Labels and speakers that are uneven, as volunteers are
+
+
+def people(**given):
+    """A corpus as a table: label = number of clips of each of its speakers."""
+    rows = [
+        {"path": f"{label}{number}_{clip}.wav", "label": label, "speaker": f"{label}{number}", "seconds": 1.0}
+        for label, counts in given.items()
+        for number, count in enumerate(counts)
+        for clip in range(count)
+    ]
+    table = pd.DataFrame(rows).assign(split="train", bytes=1)
+    return Corpus("people", Path("nowhere"), 16_000, tuple(given), "none", False, table)
+
+
+def test_a_stratified_split_has_each_label_in_each_part():
+    corpus = people(a=[5] * 20, b=[1] * 10, c=[9] * 3)
+    result = split(corpus, Split("stratified", validation=0.2, test=0.3))
+    counts = result.clips.groupby(["label", "split"]).speaker.nunique().unstack()
+    assert counts.to_dict("index") == {
+        "a": {"test": 6, "train": 10, "validation": 4},
+        "b": {"test": 3, "train": 5, "validation": 2},
+        "c": {"test": 1, "train": 1, "validation": 1},
+    }
+    assert shared_speakers(result) == [] and result.skipped == () and len(result) == len(corpus)
+    other = split(corpus, Split("stratified", validation=0.2, test=0.3, seed=1))
+    assert speakers(other, "test") != speakers(result, "test")
+
+
+def test_labels_of_one_or_two_people_are_set_aside_and_counted():
+    result = split(people(a=[5] * 6, b=[4, 4], c=[3], d=[1] * 3), Split("stratified"))
+    assert result.labels == ("a", "d") and set(result.clips.label) == {"a", "d"}
+    assert result.skipped == ("2 labels are set aside, with 11 clips (too few speakers for three parts: b, c).",)
+    with pytest.raises(LabError, match="No label of people is left.*Take wider classes, or more data"):
+        split(people(a=[5, 5], b=[1]), Split("stratified"))
+
+
+def test_any_split_can_ask_for_so_many_speakers():
+    corpus = people(a=[5] * 30, b=[4] * 4, c=[9])
+    result = split(corpus, Split("by_clip_leaky", validation=0.3, test=0.3, fewest_speakers=5))
+    assert result.labels == ("a",) and "2 labels are set aside, with 25 clips" in result.skipped[0]
+    assert "fewer than 5 speakers: b (4), c (1)" in result.skipped[0]
+
+
+def test_a_cap_takes_clips_from_the_talkative_only():
+    corpus = people(a=[3, 100, 2, 7], b=[50, 1, 1])
+    result = split(corpus, Split("stratified", most_clips=4))
+    assert result.clips.groupby("speaker").size().to_dict() == {
+        **{"a0": 3, "a1": 4, "a2": 2, "a3": 4},
+        **{"b0": 4, "b1": 1, "b2": 1},
+    }
+    assert result.skipped == ("145 clips of 3 speakers are left out: the split takes at most 4 of each.",)
+    fewer = split(corpus, Split("stratified", most_clips=2))
+    assert set(fewer.clips.path) < set(result.clips.path), "fewer are some of the same"
+    assert split(corpus, Split("stratified", most_clips=100)).skipped == ()
+
+
+def test_a_speaker_of_two_labels_stays_in_one_part():
+    corpus = people(a=[5] * 6, b=[5] * 6)
+    clips = corpus.clips.copy()
+    clips.loc[clips.speaker == "b0", "speaker"] = "a0"
+    result = split(corpus.with_clips(clips), Split("stratified"))
+    assert result.clips[result.clips.speaker == "a0"].split.nunique() == 1 and shared_speakers(result) == []
+
+
+@pytest.mark.parametrize("wrong", [{"most_clips": 0}, {"fewest_speakers": -1}])
+def test_numbers_that_cannot_be_are_named(wrong):
+    with pytest.raises(LabError, match="most_clips=.*Change these"):
+        Split("stratified", **wrong)
+
+
+def test_new_settings_leave_old_splits_as_they_were():
+    from labkit.experiment import Experiment
+
+    assert Experiment(split=Split("by_speaker")).to_dict() == {"split": {"protocol": "by_speaker"}}
+    assert split(table_corpus(), Split("by_speaker", validation=0.3, test=0.3)).skipped == ()

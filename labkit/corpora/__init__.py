@@ -29,13 +29,16 @@ class Entry:
     download : str
         Name for `python -m labkit download`, empty if it cannot be downloaded.
     synthetic : str
-        Function of `corpora.synthetic` that makes a stand-in, empty if there is none.
+        Function that makes a stand-in, empty if there is none.
+    maker : str
+        Module of this package that has that function.
     """
 
     module: str
     folders: tuple
     download: str = ""
     synthetic: str = ""
+    maker: str = "synthetic"
 
     @property
     def load(self) -> Callable:
@@ -48,6 +51,13 @@ CORPORA = {
         ("speech_commands_v0.02", "SpeechCommands/speech_commands_v0.02", "speech_commands"),
         download="speech_commands",
         synthetic="speech_commands",
+    ),
+    "common_voice": Entry(
+        "common_voice",
+        ("common_voice_es", "common_voice"),
+        download="common_voice_es",
+        synthetic="common_voice",
+        maker="synthetic_accents",
     ),
     "folder": Entry("folder", ("recordings",)),
 }
@@ -108,10 +118,9 @@ def _is_data_folder(folder, entry):
 
 
 def _synthesise(entry, scale):
-    from . import synthetic
-
+    make = getattr(import_module(f".{entry.maker}", __name__), entry.synthetic)
     folder = data_folder() / f"synthetic_{entry.synthetic}{'' if scale == 'lab' else f'_{scale}'}"
-    return getattr(synthetic, entry.synthetic)(folder, scale)  # which leaves a complete one as it is
+    return make(folder, scale)  # which leaves a complete one as it is
 
 
 def make_synthetic(scale="lab"):

@@ -26,7 +26,7 @@ ENGLISH = (
     "en-029",
 )
 _ALIASES = {"en-gb": "en"}  # espeak-ng 1.52 lists en-gb but opens it as "en" only
-_SYNCHRONOUS, _DO_NOT_EXIT = 2, 0x8000
+_SYNCHRONOUS, _DO_NOT_EXIT, _TELL_PHONEMES = 2, 0x8000, 1
 _UTF8, _PHONEMES = 1, 0x100
 _RATE, _PITCH, _RANGE = 1, 3, 4
 
@@ -86,6 +86,8 @@ def _library():
         library.espeak_SetVoiceByName.argtypes = [text]
         library.espeak_SetParameter.argtypes = [integer, integer, integer]
         library.espeak_ng_SetRandSeed.argtypes = [ctypes.c_long]
+        library.espeak_TextToPhonemes.restype = text
+        library.espeak_TextToPhonemes.argtypes = [ctypes.POINTER(text), integer, integer]
         # text, its size, first position, kind of position, last position (0: the end), flags, and two we do not need
         unsigned = ctypes.c_uint
         library.espeak_Synth.argtypes = [
@@ -106,30 +108,60 @@ def variants():
     return tuple(sorted(path.name for path in (_places()[1] / "espeak-ng-data" / "voices" / "!v").iterdir()))
 
 
+def gender(variant):
+    """What espeak-ng says of a voice variant: "female", "male" or ""."""
+    lines = (_places()[1] / "espeak-ng-data" / "voices" / "!v" / variant).read_text(errors="replace").splitlines()
+    words = next((line.lower().split() for line in lines if line.lower().startswith("gender ")), ["", ""])
+    return words[1] if len(words) > 1 else ""
+
+
+class _Event(ctypes.Structure):
+    """espeak_EVENT of espeak-ng's speak_lib.h; type 0 ends a list of them, type 7 begins a phoneme."""
+
+    _fields_ = [
+        *((name, ctypes.c_int) for name in ("type", "identifier", "position", "length", "milliseconds", "sample")),
+        ("data", ctypes.c_void_p),
+        ("name", ctypes.c_char * 8),
+    ]
+
+
 class Engine:
     """espeak-ng within this process; open one, say everything, and let the process end.
+
+    Parameters
+    ----------
+    timed : bool
+        Note when each phoneme begins.
 
     Attributes
     ----------
     rate : int
         Sample rate of what it says, in Hz.
+    times : list of (str, int)
+        If `timed`: each phoneme of what was said last, and where it begins, in milliseconds; "" is silence or the end.
     """
 
-    def __init__(self):
+    def __init__(self, timed=False):
         self._library = _library()
-        self._blocks = []
+        self._blocks, self.times, self._timed = [], [], timed
         # espeak-ng keeps at most 160 bytes of path and, on Windows, only some letters: so it gets "." from inside.
         os.chdir(_places()[1])
-        self.rate = self._library.espeak_Initialize(_SYNCHRONOUS, 0, b".", _DO_NOT_EXIT)
+        options = _DO_NOT_EXIT | (_TELL_PHONEMES if timed else 0)
+        self.rate = self._library.espeak_Initialize(_SYNCHRONOUS, 0, b".", options)
         if self.rate <= 0:
             raise missing(f"espeak-ng refuses to start (status {self.rate})")
         signature = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
         self._callback = signature(self._receive)  # kept, or it would be collected while C still calls it
         self._library.espeak_SetSynthCallback(ctypes.cast(self._callback, ctypes.c_void_p))
 
-    def _receive(self, samples, count, _events):
+    def _receive(self, samples, count, events):
         if samples and count > 0:
             self._blocks.append(ctypes.string_at(samples, 2 * count))
+        place = events if self._timed else None
+        while place and (event := _Event.from_address(place)).type:
+            if event.type == 7:
+                self.times.append((event.name.decode(errors="replace"), event.milliseconds))
+            place += ctypes.sizeof(_Event)
         return 0
 
     def use(self, voice):
@@ -146,7 +178,14 @@ class Engine:
         for parameter, value in ((_RATE, voice.rate), (_PITCH, voice.pitch), (_RANGE, voice.range)):
             self._library.espeak_SetParameter(parameter, int(value), 0)
 
-    def say(self, text, seed=1, phonemes=False):
+    def phonemes(self, text):
+        """What would be said, in espeak-ng's letters for sounds; of several clauses, with spaces between them."""
+        rest, clauses = ctypes.c_char_p(text.encode()), []
+        while rest.value:
+            clauses.append(self._library.espeak_TextToPhonemes(ctypes.byref(rest), _UTF8, 0).decode())
+        return " ".join(clause for clause in clauses if clause)
+
+    def say(self, text, seed=1, phonemes=False, ending=""):
         """Speak.
 
         Parameters
@@ -156,14 +195,16 @@ class Engine:
         seed : int
             Of breath and flutter, 1 to 2**31 - 1.
         phonemes : bool
+        ending : str
+            Such as "?": changes the melody.
 
         Returns
         -------
         bytes
             Samples, int16, at `rate`.
         """
-        self._blocks = []
-        encoded = (f"[[{text}]]" if phonemes else text).encode() + b"\0"
+        self._blocks, self.times = [], []
+        encoded = (f"[[{text}]]{ending}" if phonemes else text + ending).encode() + b"\0"
         self._library.espeak_ng_SetRandSeed(seed)
         flags = _UTF8 | (_PHONEMES if phonemes else 0)
         if self._library.espeak_Synth(encoded, len(encoded), 0, 1, 0, flags, None, None) != 0:
@@ -239,8 +280,13 @@ def serve(work):
 
 
 def _say(job):
-    engine = Engine()
+    engine = Engine(job.get("timed", False))
     engine.use(Voice(**job["voice"]))
+    if "texts" in job:
+        return json.dumps([engine.phonemes(text) for text in job["texts"]]).encode()
+    if job.get("timed"):
+        samples = engine.say(job["text"], job["seed"], job["phonemes"])
+        return json.dumps({"rate": engine.rate, "times": engine.times}).encode() + b"\n" + samples
     return engine.rate.to_bytes(4, "little") + engine.say(job["text"], job["seed"], job["phonemes"])
 
 

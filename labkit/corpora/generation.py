@@ -81,7 +81,9 @@ def _is_made(folder, stamp):
     )
 
 
-def speak(folder, jobs, conditions, *, rate=16_000, seconds=1.0, workers=None, progress=True):
+def speak(
+    folder, jobs, conditions, *, rate=16_000, seconds=1.0, margins=None, phonemes=False, workers=None, progress=True
+):
     """Let every speaker say their clips, each speaker in a process of their own.
 
     Parameters
@@ -96,6 +98,10 @@ def speak(folder, jobs, conditions, *, rate=16_000, seconds=1.0, workers=None, p
         Sample rate of the clips, in Hz.
     seconds : float
         Longest clip, and the length of most.
+    margins : tuple of (float, float), optional
+        Fewest and most seconds before and after the speech; clips are then as long as they need to be.
+    phonemes : bool
+        Whether texts are written in espeak-ng's letters for sounds.
     workers : int, optional
         Processes at a time; by default one per core.
     progress : bool
@@ -105,6 +111,7 @@ def speak(folder, jobs, conditions, *, rate=16_000, seconds=1.0, workers=None, p
 
     running = []
     shared = {"folder": str(Path(folder).resolve()), "rate": rate, "seconds": seconds, "conditions": asdict(conditions)}
+    shared |= {"margins": margins, "phonemes": phonemes}
     hidden = not progress or os.environ.get("LABKIT_BARS") == "off"
 
     def run(person, clips):
@@ -150,33 +157,40 @@ def _record(job):
             pitch=int(np.clip(rng.normal(person.voice.pitch, conditions.pitch_step), 0, 99)),
             rate=int(np.clip(person.voice.rate * np.exp(rng.normal(0, conditions.rate_step)), 80, 400)),
         )
-        text += conditions.endings[rng.integers(len(conditions.endings))]
-        speech = _fitting(engine, voice, text, int(rng.integers(1, 2**31 - 1)), rate, 0.97 * longest)
-        samples = longest
-        if rng.random() < conditions.short:
-            samples = round(max(rng.uniform(0.6, 1.0) * longest, min(len(speech) + 0.03 * longest, longest)))
-        start = int((samples - len(speech)) * rng.beta(*conditions.onset))
+        ending = conditions.endings[rng.integers(len(conditions.endings))]
+        said = {"text": text, "ending": ending, "phonemes": job["phonemes"], "seed": int(rng.integers(1, 2**31 - 1))}
+        speech = _fitting(engine, voice, said, rate, 0.97 * longest)
+        if job["margins"]:
+            before, after = (int(rng.uniform(*job["margins"]) * rate) for _ in range(2))
+            samples = min(before + len(speech) + after, longest)
+            samples += -samples % 160  # an FFT of a prime length takes long
+            start = min(before, samples - len(speech))
+        else:
+            samples = longest
+            if rng.random() < conditions.short:
+                samples = round(max(rng.uniform(0.6, 1.0) * longest, min(len(speech) + 0.03 * longest, longest)))
+            start = int((samples - len(speech)) * rng.beta(*conditions.onset))
         write_wav(Path(job["folder"]) / path, session.record(speech, samples, start, conditions, rng), rate)
     return b""
 
 
-def _fitting(engine, voice, text, seed, rate, longest):
+def _fitting(engine, voice, said, rate, longest):
     """Speech without silence around it, said faster where it would be longer than `longest`: float64 (samples,)."""
     import numpy as np
     import soxr
 
     for _ in range(6):
         engine.adjust(voice)
-        raw = np.frombuffer(engine.say(text, seed), "<i2").astype(np.float64) / 32768
+        raw = np.frombuffer(engine.say(**said), "<i2").astype(np.float64) / 32768
         speech = soxr.resample(raw, engine.rate, rate)
         loud = np.flatnonzero(np.abs(speech) > 0.003)
         if not len(loud):
-            raise LabError(f"The voice {voice} says nothing for {text!r}. Leave it out.")
+            raise LabError(f"The voice {voice} says nothing for {said['text']!r}. Leave it out.")
         speech = speech[loud[0] : loud[-1] + 1]
         if len(speech) <= longest:
             return speech
         voice = replace(voice, rate=min(400, 1 + int(voice.rate * 1.03 * len(speech) / longest)))
-    raise LabError(f"{text!r} is too long for {longest / rate:.2f} s. Choose a shorter text.")
+    raise LabError(f"{said['text']!r} is too long for {longest / rate:.2f} s. Choose a shorter text.")
 
 
 def write_wav(path, samples, rate):

@@ -94,6 +94,8 @@ def _header(path, size):
     if info.format == "WAV" and (promised := _promised_bytes(path)) is not None and promised > size:
         whole = seconds * promised / max(size - 44, 1)
         problem = f"truncated: promises {whole:.2f} s, holds {seconds:.2f} s"
+    if str(path).lower().endswith(".mp3") and not problem and _cut_off(path.read_bytes()):
+        problem = f"truncated: its last frame is cut off after {seconds:.2f} s"
     return round(seconds, 4), info.samplerate, info.channels, problem
 
 
@@ -108,6 +110,29 @@ def _promised_bytes(path):
             return None if size in (0, 0xFFFFFFFF) else place + 8 + size  # a stream writes 0 or all ones
         place += 8 + size + size % 2
     return None
+
+
+# Kilobits a second by the number in a frame's header, for MPEG 1 and for MPEG 2 and 2.5, layer III (ISO/IEC 11172-3).
+_KILOBITS = (
+    (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+    (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+)
+_RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
+
+
+def _cut_off(data):
+    """Whether an MP3 file ends within a frame, as one does that was not copied whole; False where nobody can tell."""
+    place = 0
+    if data[:3] == b"ID3" and len(data) > 10:  # a tag, with its size in 7 bits a byte
+        place = 10 + sum(byte << shift for byte, shift in zip(data[6:10], (21, 14, 7, 0), strict=True))
+    while place + 4 <= len(data):
+        first, second, third = data[place : place + 3]
+        version, layer, bits, rate = second >> 3 & 3, second >> 1 & 3, third >> 4, third >> 2 & 3
+        if first != 255 or second < 224 or layer != 1 or version == 1 or bits in (0, 15) or rate == 3:
+            return False  # another tag, or something this walk does not know
+        kilobits = _KILOBITS[version != 3][bits]
+        place += (144000 if version == 3 else 72000) * kilobits // _RATES[version][rate] + (third >> 1 & 1)
+    return place > len(data)
 
 
 def usable(table, corpus):

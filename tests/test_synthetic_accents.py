@@ -1,0 +1,243 @@
+"""Synthetic accents: each made by its rules and by nothing else, the same bytes each time, no half-made corpus."""
+
+import dataclasses
+import re
+import wave
+
+import numpy as np
+import pytest
+import tiny
+from kill import fingerprint
+
+from labkit import corpora
+from labkit.corpora import common_voice, espeak, synthetic_accents
+from labkit.corpora.accents import classes
+from labkit.corpora.acoustics import NOISES, Session, stream
+from labkit.corpora.pronunciation import ACCENTS, listen, pronounce, rules, sentences, spoken
+from labkit.corpora.synthetic_accents import SIZES, AccentSize, speakers
+from labkit.errors import LabError
+
+pytest_plugins = ["tiny"]
+TINY = AccentSize(voices={"train": 1, "dev": 1, "test": 1}, sentences=1, talkative=(("andino", 1, 2),))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    place = tmp_path_factory.mktemp("data") / "synthetic_common_voice"
+    return synthetic_accents.common_voice(place, TINY, workers=2, progress=False)
+
+
+@pytest.fixture(scope="module")
+def lab_people():
+    return speakers(SIZES["lab"])
+
+
+# The rules
+
+
+def test_each_rule_names_its_source_and_a_known_place():
+    assert {rule.accent for rule in rules()} == set(ACCENTS) and len(ACCENTS) >= 5
+    for rule in rules():
+        assert re.search(r"\d{4}", rule.source) and rule.what and 0 < rule.chance <= 1
+        assert rule.pattern
+
+
+SPOKEN = {  # what espeak-ng says of a few words, and what each accent makes of it
+    "l^'uBja": {"castellano": "J^'uBja", "andaluz": "J^'uBja", "rioplatense": "S'uBja", "andino": "l^'uBja"},
+    "Tap'atos": {"castellano": "Tap'atos", "andaluz": "Tap'ato", "caribeno": "sap'ato", "rioplatense": "sap'atos"},
+    "J^'a": {"castellano": "J^'a", "rioplatense": "S'a", "andino": "J^'a"},
+    "los k'ampos 'altos": {"caribeno": "loh k'ampoh 'alto", "rioplatense": "loh k'ampos 'altos"},
+    "'este m'ismo": {"andaluz": "'ehte m'ihmo", "castellano": "'este m'ismo"},
+    "s'olo": {"andaluz": "T'olo", "caribeno": "s'olo"},
+    "x'ente": {"castellano": "X'ente", "andaluz": "h'ente", "caribeno": "h'ente", "rioplatense": "x'ente"},
+    "berD'ad": {"castellano": "berD'aT", "andaluz": "berD'a", "rioplatense": "berD'ad"},
+    "kans'aDo": {"caribeno": "kans'ao", "andaluz": "kanT'aDo", "castellano": "kans'aDo"},
+    "k'arne": {"caribeno": "k'alne", "andino": "k'arne"},
+    "'amaB**a": {"caribeno": "'amaB**a"},
+    "p'eR2o": {"andino": "p'eZo", "castellano": "p'eR2o"},
+    "p'an": {"caribeno": "p'aN", "andino": "p'an"},
+    "mutS'atSo": {"andaluz": "muS'aSo", "castellano": "mutS'atSo"},
+    "pas'eos d'es": {"andino": "pas'e@s d'es"},
+}
+
+
+@pytest.mark.parametrize("sounds", SPOKEN)
+def test_accents_change_sounds_as_their_rules_say(sounds):
+    assert {accent: pronounce(sounds, accent) for accent in SPOKEN[sounds]} == SPOKEN[sounds]
+
+
+def test_no_two_accents_say_all_sentences_alike():
+    sounds = spoken(sentences())
+    said = {accent: [pronounce(text, accent) for text in sounds] for accent in ACCENTS}
+    for one in ACCENTS:
+        for other in set(ACCENTS) - {one}:
+            unlike = np.mean([a != b for a, b in zip(said[one], said[other], strict=True)])
+            assert unlike > 0.9, f"{one} and {other} differ in {unlike:.0%} of the sentences"
+
+
+def test_a_rule_is_followed_as_often_as_it_says():
+    rng = stream("test")
+    said = [pronounce("'este", "rioplatense", rng) for _ in range(2000)]
+    assert abs(np.mean([text == "'ehte" for text in said]) - 0.95) < 0.02
+    said = [pronounce("'este", "rioplatense", rng, strength=0.5) for _ in range(2000)]
+    assert abs(np.mean([text == "'ehte" for text in said]) - 0.475) < 0.04
+
+
+def test_each_sound_that_a_rule_says_is_one_that_espeak_knows():
+    silent = len(listen("aa")[0])
+    for sound in {rule.say for rule in rules() if rule.say}:
+        assert len(listen(f"a{sound}a")[0]) > 1.05 * silent, sound
+
+
+def test_listening_tells_when_each_sound_begins():
+    samples, rate, times = listen("k'asa")
+    assert [sound for sound, _ in times if sound][:4] == ["k", "'a", "s", "a"]
+    begins = [second for _, second in times]
+    assert begins == sorted(begins) and begins[-1] <= len(samples) / rate + 0.1
+
+
+def test_an_unknown_accent_gets_a_suggestion():
+    with pytest.raises(LabError, match="no accent called 'andaluza'. Did you mean 'andaluz'"):
+        pronounce("a", "andaluza")
+
+
+# The people: nothing but the sounds may tell the accent
+
+
+def test_at_least_sixty_speakers_and_no_voice_in_two_parts(lab_people):
+    assert len(lab_people) >= 60 and len({person.name for person in lab_people}) == len(lab_people)
+    parts = {}
+    for person in lab_people:
+        parts.setdefault(person.voice.variant, set()).add(person.part)
+    assert all(len(found) == 1 for found in parts.values())
+    assert not {"Gene", "Gene2"} <= set(parts) and not {"iven", "iven3"} <= set(parts), "near copies"
+
+
+def test_each_voice_speaks_in_every_accent(lab_people):
+    spoken = {}
+    for person, accent in lab_people.items():
+        spoken.setdefault(person.voice.variant, []).append(accent)
+    assert all(sorted(found) == sorted(ACCENTS) for found in spoken.values())
+
+
+def cues(person, conditions):
+    """What a clip tells besides its sounds: the voice's settings, the room, the microphone, the noise, the level."""
+    session = Session(conditions, stream(conditions.seed, "session", person.name), 16_000)
+    voice = person.voice
+    own = [voice.pitch, voice.rate, voice.range, espeak.gender(voice.variant) == "female", len(session.impulse)]
+    heard = [session.tilt, session.low_cut, session.high_cut, session.snr, session.level, NOISES.index(session.noise)]
+    return [*own, *heard, np.sum(session.impulse[1:] ** 2)]
+
+
+def test_cues_other_than_the_sounds_do_not_tell_the_accent(lab_people):
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
+    x = np.array([cues(person, SIZES["lab"].conditions) for person in lab_people])
+    x = StandardScaler().fit_transform(x)
+    y, training = np.array(list(lab_people.values())), np.array([person.part == "train" for person in lab_people])
+    for model in (LogisticRegression(max_iter=1000), RandomForestClassifier(300, random_state=0)):
+        model.fit(x[training], y[training])
+        assert model.score(x[training], y[training]) > 0.25, "there is something to learn by heart"
+        right = model.score(x[~training], y[~training])
+        assert right < 1 / len(ACCENTS) + 0.12, f"{model}: {right:.0%} of the speakers never heard"
+
+
+def test_sentences_do_not_tell_the_accent(lab_people):
+    from sklearn.linear_model import LogisticRegression
+
+    jobs, lines = synthetic_accents._jobs(SIZES["lab"], lab_people)
+    places = {text: place for place, text in enumerate(sentences())}
+    said = np.eye(len(places))[[places[line[2]] for _, line in lines]]
+    accent = np.array([own for person, own in lab_people.items() for _ in jobs[person]])
+    training = np.array([part == "train" for part, _ in lines])
+    model = LogisticRegression(max_iter=1000, class_weight="balanced").fit(said[training], accent[training])
+    assert model.score(said[~training], accent[~training]) < 1 / len(ACCENTS) + 0.08
+
+
+def test_too_many_voices_are_refused():
+    for voices in ({"train": 100, "dev": 1, "test": 1}, {"train": 5, "dev": 0, "test": 1}):
+        with pytest.raises(LabError, match="each part needs one"):
+            speakers(dataclasses.replace(TINY, voices=voices))
+
+
+# The corpus
+
+
+def test_it_is_read_as_common_voice_is(folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("LABKIT_CACHE", str(tmp_path))
+    corpus = common_voice.load(folder)
+    assert corpus.synthetic and corpus.skipped == () and corpus.labels == tuple(sorted(ACCENTS))
+    assert corpus.protocol == "official" and corpus.sample_rate == 16_000 and len(corpus) == 16
+    assert dict(corpus.clips.split.value_counts()) == {"train": 6, "validation": 5, "test": 5}
+    assert (corpus.clips.area == corpus.clips.label).all() and (corpus.clips.fifteen != "").all()
+    assert set(corpus.clips.sentence) <= set(sentences()) and corpus.clips.seconds.between(1.2, 6.0).all()
+    assert corpus.clips.seconds.nunique() > 10, "clips are as long as they need to be"
+    assert set(corpus.clips.accent) <= set(classes("es").texts)
+
+
+def test_two_runs_give_the_same_bytes(folder, tmp_path):
+    again = synthetic_accents.common_voice(tmp_path / "again", TINY, workers=1, progress=False)
+    assert fingerprint(again) == fingerprint(folder)
+    assert synthetic_accents.common_voice(folder, TINY) == folder, "a complete one is left as it is"
+
+
+def test_other_rules_make_another_corpus(folder, monkeypatch):
+    changed = tuple(dataclasses.replace(rule, chance=0.5) for rule in rules())
+    monkeypatch.setattr(synthetic_accents, "rules", lambda: changed)
+    with pytest.raises(LabError, match="was made with other settings"):
+        synthetic_accents.common_voice(folder, TINY)
+
+
+def test_an_accent_is_in_its_sounds(folder):
+    """The same voice says the same sentence in two accents: the clips differ, and one accent twice is the same."""
+    text = spoken(["Ella ya llamó a los vecinos."])[0]
+    heard = {accent: listen(pronounce(text, accent))[0] for accent in ACCENTS}
+    assert len({sound.tobytes() for sound in heard.values()}) == len(ACCENTS)
+    assert np.array_equal(heard["andino"], listen(pronounce(text, "andino"))[0])
+
+
+def test_clips_are_sound_at_16_khz(folder):
+    for path in sorted(folder.glob("clips/*.wav"))[:5]:
+        with wave.open(str(path)) as file:
+            assert file.getframerate() == 16_000 and file.getnchannels() == 1
+            assert np.abs(np.frombuffer(file.readframes(-1), "<i2")).max() > 500
+
+
+def test_a_generation_that_fails_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(synthetic_accents, "pronounce", lambda *given: "V V")  # sounds that espeak-ng does not know
+    with pytest.raises(LabError, match="says nothing"):
+        synthetic_accents.common_voice(tmp_path / "corpus", TINY, progress=False)
+    assert [path.name for path in tmp_path.iterdir() if not path.name.endswith(".lock")] == []
+
+
+@pytest.mark.skipif(not hasattr(__import__("os"), "killpg"), reason="this system has no SIGKILL")
+def test_a_generation_that_is_killed_leaves_nothing_that_looks_finished(tmp_path):
+    import os
+    import signal
+    import time
+
+    source = (
+        "import sys, os\nos.setsid()\nfrom labkit.corpora.synthetic_accents import AccentSize, common_voice\n"
+        "size = AccentSize(voices={'train': 2, 'dev': 1, 'test': 1}, sentences=6, talkative=())\n"
+        "common_voice(sys.argv[1], size, workers=2, progress=False)"
+    )
+    process = tiny.program(source, tmp_path / "corpus", wait=False)
+    tiny.until(lambda: any(tmp_path.glob(".corpus.*.partial/clips/*.wav")))
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    time.sleep(0.1)
+    assert not (tmp_path / "corpus").exists()
+
+
+def test_the_registry_knows_that_there_is_a_stand_in(tmp_path, monkeypatch):
+    monkeypatch.setenv("LABKIT_DATA", str(tmp_path))
+    monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setitem(synthetic_accents.SIZES, "lab", TINY)
+    monkeypatch.setenv("LABKIT_BARS", "off")
+    corpus = corpora.find("common_voice", "auto")
+    assert corpus.synthetic and corpus.name == "synthetic_common_voice"
+    assert corpora.found() == ["common_voice (synthetic_common_voice)"]
+    with pytest.raises(LabError, match="common_voice_es is not in .*download common_voice_es"):
+        corpora.find("common_voice", "real")
