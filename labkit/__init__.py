@@ -37,8 +37,12 @@ _ROOMS = {
     "open_store": "audio",
     "LabError": "errors",
     "LabWarning": "errors",
+    "ConfusionsPanel": "widgets",
     "ExplorerPanel": "widgets",
+    "GatesPanel": "widgets",
+    "RecorderPanel": "widgets",
     "TrainerPanel": "widgets",
+    "with_you": "widgets",
 }
 __all__ = sorted(_ROOMS)  # noqa: PLE0604
 

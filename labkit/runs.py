@@ -194,13 +194,11 @@ def train(experiment, corpus, results, device="cpu", watch=None, memory=1_000_00
         None if `watch` stopped it; what was learnt is kept, and the next call goes on from there.
     """
     device = torch.device(device)
-    corpus = experiment.target.apply(experiment.corpus.apply(corpus))
-    run_id = experiment.id(corpus.fingerprint)
-    folder = Path(results) / corpus.name / f"{experiment.model.name}-{run_id}"
+    corpus, run_id, folder = place(experiment, corpus, results)
     corpus = split(corpus, experiment.split)
     if (folder / "run.json").exists():
         return Run(folder, read_record(folder), corpus, device)
-    lock = FileLock(Path(results) / ".locks" / f"{run_id}.lock")
+    lock = lock_of(run_id, results)
     try:
         Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
@@ -217,7 +215,21 @@ def train(experiment, corpus, results, device="cpu", watch=None, memory=1_000_00
         lock.release()
 
 
+def place(experiment, corpus, results):
+    """What an experiment makes of a corpus before the split, the id of its run, and the folder where that is kept."""
+    corpus = experiment.target.apply(experiment.corpus.apply(corpus))
+    run_id = experiment.id(corpus.fingerprint)
+    return corpus, run_id, Path(results) / corpus.name / f"{experiment.model.name}-{run_id}"
+
+
+def lock_of(run_id, results):
+    """The lock that is held while a run is trained."""
+    return FileLock(Path(results) / ".locks" / f"{run_id}.lock")
+
+
 def _train(experiment, corpus, run_id, folder, device, watch, memory):
+    for stale in folder.glob(".*.partial"):  # of a killed training; we hold the lock, so nobody writes there
+        stale.unlink(missing_ok=True)
     store = open_store(corpus, experiment.feature.sample_rate)
     if store.problems:
         corpus = corpus.without(store.problems)

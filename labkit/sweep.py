@@ -2,14 +2,16 @@
 
 import itertools
 import os
+import threading
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
 
 from .errors import LabError, choose
 from .experiment import Experiment
-from .files import read_json
-from .records import groups
+from .files import home, read_json
+from .records import groups, read_runs
 from .runs import train
 
 
@@ -22,7 +24,8 @@ class Grid:
     base : Experiment
     axes : dict
         From a part of the experiment ("model", "feature", "recipe" ...) or a single setting ("recipe.rate") to the
-        values it takes. A value of a part is a dict of settings.
+        values it takes. A value of a part is a dict of settings. The axis "experiment" changes several parts together:
+        its values are dicts from a part to such a dict.
     seeds : tuple of int
 
     Examples
@@ -67,11 +70,46 @@ class Grid:
             member = self.base
             for key, value in zip(self.axes, values, strict=True):
                 part, _, setting = key.partition(".")
-                if part == "seed" or part == "corpus" and setting in ("", "name"):
+                changes = value if key == "experiment" else {part: {setting: value} if setting else value}
+                if not isinstance(changes, dict):
+                    raise LabError(f"A value of the axis 'experiment' is settings by part, not {value!r}. Write it so.")
+                if "seed" in changes or key == "corpus" or "name" in changes.get("corpus", {}):
                     raise LabError(f"{key!r} cannot be an axis: seeds have their own list, and a grid has one corpus.")
-                member = member.change(**{part: {setting: value} if setting else value})
+                member = member.change(**changes)
             members += [member.change(seed=seed) for seed in self.seeds]
         return list(dict.fromkeys(members))
+
+
+def committed(name, corpus):
+    """The runs of a grid of the lab that were made before and are kept with it.
+
+    Parameters
+    ----------
+    name : str
+        Of the grid: `results/NAME.json`.
+    corpus : str
+        Of the corpus they were trained on: they lie in `results/records/CORPUS`.
+
+    Returns
+    -------
+    list of Run
+        In the grid's order, read without their corpus and weights; members without a record are left out.
+    """
+    results = home() / "results"
+    experiments = Grid.read(results / f"{name}.json").experiments()
+    folders = [
+        folder
+        for model in {experiment.model.name for experiment in experiments}
+        for folder in sorted((results / "records" / corpus).glob(f"{model}-*"))
+    ]
+    runs = {run.experiment: run for folder in folders for run in read_runs(folder)}
+    found = [runs[experiment] for experiment in experiments if experiment in runs]
+    if not found:
+        raise LabError(
+            f"There are no records of {name!r} on {corpus} in {results / 'records'}. They come with the lab: fetch it "
+            "whole with `git clone`."
+        )
+    return found
 
 
 def sweep(experiments, corpus, results, device="cpu", watch=None, report=print, executor=None):
@@ -133,9 +171,16 @@ def workers(number):
 
 def _start_worker(threads):
     os.environ["LABKIT_THREADS"] = str(threads)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     from .machine import settle
 
     settle("cpu")
+
+
+def _end_with_parent():
+    """End this worker when the process that started it is gone: a killed one could not tell it to."""
+    wait([parent_process().sentinel])
+    os._exit(1)
 
 
 def _outcome(function, *arguments):

@@ -2,6 +2,8 @@
 
     python tests/kill.py generation --times 20      making a synthetic corpus
     python tests/kill.py store --times 20           packing its waveforms
+    python tests/kill.py sweep --times 20           training a grid of experiments
+    python tests/kill.py workers --times 20         the same in two worker processes
 
 Works where processes can be killed with SIGKILL (Linux, macOS). Even rounds kill the program with all its children;
 odd rounds kill the program alone, as a kernel dies that was out of memory, and its children end by themselves.
@@ -49,14 +51,39 @@ corpus = load(made)
 print("ready", flush=True)
 open_store(corpus, 8_000, progress=False)
 """
+SWEEP = """
+import json, os, sys
+from pathlib import Path
+scratch = Path(sys.argv[1]).parent
+os.environ |= {"LABKIT_CACHE": str(scratch / "cache"), "LABKIT_THREADS": "1", "LABKIT_BARS": "off"}
+import tiny
+from labkit.audio import open_store
+from labkit.cli import main
+from labkit.corpora.speech_commands import load
+if not (scratch / "tiny").exists():
+    tiny.make(scratch / "new" / "tiny").rename(scratch / "tiny")
+    open_store(load(scratch / "tiny"), 16_000)
+grid = {"base": tiny.quick().to_dict(), "axes": {"recipe.epochs": [8], "recipe.rate": [0.01, 0.003]}, "seeds": [0, 1]}
+settings = scratch / f"grid{os.getpid()}.json"
+settings.write_text(json.dumps(grid))
+print("ready", flush=True)
+where = ["--data", str(scratch / "tiny"), "--results", sys.argv[1], "--device", "cpu"]
+sys.exit(main(["sweep", str(settings), *where, "--test", "all", "--workers", WORKERS]))
+"""
+MEMBERS = 4
 JOBS = {"generation": GENERATE, "store": PACK}
+JOBS |= {"sweep": SWEEP.replace("WORKERS", '"1"'), "workers": SWEEP.replace("WORKERS", '"2"')}
+FLEETING = ("seconds_per_epoch", "date", "command")
+SWEEPS = ("sweep", "workers")
 
 
 def start(folder, size=None, job="generation"):
     """Begin a job in a process (and process group) of its own; returns once it is at work."""
     command = [sys.executable, "-c", JOBS[job], str(folder), json.dumps(size or SMALL)]
-    process = subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE, text=True)
-    if job == "store":
+    path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])  # the job imports tiny
+    environment = os.environ | {"PYTHONPATH": path}
+    process = subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE, text=True, env=environment)
+    if job != "generation":
         process.stdout.readline()  # "ready": what comes before is not what is tested
     return process
 
@@ -71,11 +98,14 @@ def finish(folder, size=None, job="generation"):
 
 def drafts(folder):
     """What a killed job may leave, and the next one removes."""
-    return [path for path in [*folder.parent.glob(f".{folder.name}.*.partial"), *folder.glob("stores/.*.partial")]]
+    half = ("stores/.*.partial", "*/*/.*.partial", "*/*/checkpoint.safetensors")
+    return [*folder.parent.glob(f".{folder.name}.*.partial"), *(path for some in half for path in folder.glob(some))]
 
 
 def looks_finished(folder, job):
     """Whether what a job makes is there, as far as labkit can tell."""
+    if job in SWEEPS:
+        return len(list(folder.glob("*/*/test.json"))) == MEMBERS
     return folder.exists() if job == "generation" else any(path.is_dir() for path in folder.glob("stores/[!.]*"))
 
 
@@ -85,9 +115,17 @@ def fingerprint(folder):
     for path in sorted(path for path in Path(folder).rglob("*") if path.is_file()):
         name = path.relative_to(folder).as_posix()
         if not path.name.endswith(".lock") and ".partial" not in name and not name.startswith("headers-"):
-            content = path.read_bytes()
+            content = _lasting(path.read_bytes()) if path.name == "run.json" else path.read_bytes()
             whole.update(f"{name} {len(content)}\n".encode() + content)
     return whole.hexdigest()[:16]
+
+
+def _lasting(record):
+    """A run's record without what two equal trainings may differ in: when, how fast, and by which command."""
+    record = {key: value for key, value in json.loads(record).items() if key not in FLEETING}
+    for epoch in record["history"]:
+        del epoch["seconds"]
+    return json.dumps(record).encode()
 
 
 def survive_kills(folder, times, seed=0, report=lambda line: None, job="generation"):

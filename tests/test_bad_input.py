@@ -209,7 +209,7 @@ def settings(tmp_path):
 
 
 def test_the_command_line_shows_no_stack(settings, tmp_path):
-    code, text = said("run", settings, "--data", tmp_path / "missing", "--results", tmp_path / "results")
+    code, text = said("sweep", settings, "--data", tmp_path / "missing", "--results", tmp_path / "results")
     assert code != 0 and "Traceback" not in text and "missing is not a folder" in text and "labkit check" in text
 
 
@@ -223,13 +223,13 @@ def test_the_command_line_shows_no_stack(settings, tmp_path):
 )
 def test_names_misspelt_are_told_on_the_command_line(change, message, settings, made, tmp_path, capsys):
     settings.write_text(json.dumps({"base": QUICK.to_dict() | change, "seeds": [0]}))
-    code = quietly(main, ["run", str(settings), "--data", str(made), "--results", str(tmp_path), "--device", "cpu"])
+    code = quietly(main, ["sweep", str(settings), "--data", str(made), "--results", str(tmp_path), "--device", "cpu"])
     shown = capsys.readouterr()
     assert code != 0 and re.search(message, shown.out + shown.err) and "Traceback" not in shown.out + shown.err
 
 
 def test_half_a_record_and_a_pickle_for_a_checkpoint_lose_nothing(settings, made, tmp_path, capsys):
-    arguments = ["run", str(settings), "--data", str(made), "--results", str(tmp_path / "results"), "--device", "cpu"]
+    arguments = ["sweep", str(settings), "--data", str(made), "--results", str(tmp_path / "results"), "--device", "cpu"]
     assert main(arguments) == 0
     (record,) = (tmp_path / "results").rglob("run.json")
     validation = json.loads(record.read_text())["validation"]

@@ -1,4 +1,4 @@
-"""The commands run, results, stores and bench, and the rooms behind them: sweep and records."""
+"""The commands sweep, results, stores and bench, and the rooms behind them: sweep and records."""
 
 import contextlib
 import json
@@ -32,7 +32,7 @@ def settings(tmp_path, own_folders):
 
 
 def run(settings, made, *more):
-    return main(["run", str(settings), "--data", str(made), "--device", "cpu", *map(str, more)])
+    return main(["sweep", str(settings), "--data", str(made), "--device", "cpu", *map(str, more)])
 
 
 def test_run_trains_all_and_tests_only_what_validation_chose(settings, made, tmp_path, capsys):
@@ -247,7 +247,7 @@ def test_nothing_is_tested_while_members_fail(settings, made, tmp_path, capsys):
 
 def test_results_without_any_name_the_next_step(tmp_path, capsys):
     assert main(["results", str(tmp_path)]) == 2
-    assert "labkit run" in capsys.readouterr().err
+    assert "labkit sweep" in capsys.readouterr().err
 
 
 def test_a_synthetic_corpus_is_stamped_in_every_table(settings, made, tmp_path):

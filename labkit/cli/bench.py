@@ -14,11 +14,12 @@ def add_arguments(parser):
     )
     parser.add_argument("--clips", type=int, default=2048, help="clips to measure on")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, mps; not all benchmarks use it")
 
 
 def main(args):
     choose(args.name, BENCHES, "benchmark")
     from ..machine import settle
 
-    settle("cpu")
+    settle(args.device)
     return import_module(f"..bench.{args.name}", __package__).main(args)

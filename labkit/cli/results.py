@@ -23,7 +23,7 @@ def main(args):
     runs = read_runs(folder)
     if not runs:
         raise LabError(
-            f"There are no run records below {folder}. `python -m labkit run results/recurrent.json` makes some."
+            f"There are no run records below {folder}. `python -m labkit sweep recurrent` makes some."
         )
     result = table(runs, args.part) if args.runs else summary(runs)
     if args.csv:

@@ -52,6 +52,8 @@ class Model:
 
     def __init__(self, name, **options):
         defaults = hyperparameters(name)
+        # JSON and students write lists; a frozen value holds tuples.
+        options = {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
         for option in options:
             choose(option, defaults, f"hyperparameter of the model {name!r}")
             default = defaults[option]
@@ -125,4 +127,4 @@ def count_parameters(network: nn.Module):
     return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
 
 
-from . import rnn  # noqa: E402, F401  (registers its models)
+from . import accents, bc_resnet, cell_layers, mel_cnn, raw_cnn, resultados, rnn, word_cnn  # noqa: E402, F401  (registers its models)

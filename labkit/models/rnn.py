@@ -23,12 +23,18 @@ def max_frames(outputs, lengths):
     return outputs.masked_fill(~valid(outputs, lengths), -torch.inf).amax(1)  # (batch, hidden)
 
 
+def both_ends(outputs, lengths):
+    """Forward half at the last valid frame, backward half at the first: each direction has then read the whole clip."""
+    half = outputs.shape[-1] // 2
+    return torch.cat([last_frame(outputs[..., :half], lengths), outputs[:, 0, half:]], dim=-1)  # (batch, hidden)
+
+
 def valid(outputs, lengths):
     """Which frames hold the clip, shape (batch, frames, 1)."""
     return (torch.arange(outputs.shape[1], device=outputs.device) < lengths[:, None])[..., None]
 
 
-READOUTS = {"last": last_frame, "mean": mean_frames, "max": max_frames}
+READOUTS = {"last": last_frame, "mean": mean_frames, "max": max_frames, "ends": both_ends}
 
 
 class Recurrent(nn.Module):
@@ -44,8 +50,8 @@ class Recurrent(nn.Module):
         Width of each direction.
     layers : int
     bidirectional : bool
-    readout : {"mean", "last", "max"}
-        How the outputs over time become one vector.
+    readout : {"mean", "last", "max", "ends"}
+        How the outputs over time become one vector; "ends" is for bidirectional layers.
     dropout : float
         Between layers (with one layer there is no between) and before the linear layer.
     """
@@ -60,6 +66,8 @@ class Recurrent(nn.Module):
                 "numbers above zero, dropout is at least 0 and below 1. Change these."
             )
         self.readout = choose(readout, READOUTS, "readout")
+        if readout == "ends" and not bidirectional:
+            raise LabError("One direction ends at the last frame only. Use readout='last', or bidirectional=True.")
         wide = hidden * (1 + bidirectional)
         sizes = [shape[1]] + [wide] * (layers - 1)
         self.forwards = nn.ModuleList(cell(size, hidden, batch_first=True) for size in sizes)

@@ -4,31 +4,51 @@ A drawing of one thing takes `ax` and returns it (without one it makes its own f
 returns its figure. Times are in seconds, frequencies in hertz, levels in decibels.
 """
 
+from .accents import crosstab, differing, largest_cell, said_in
+from .cells import cell_diagram, cell_sheet, over_time
 from .corpus import clips_per_speaker, counts, durations
+from .networks import activations, diagram, effects, filters, importance, rate_range
 from .results import accuracies, confusion, ranking, training_curves
 from .show import STAMP, TrainingBar, as_html, banner, formatted, render, set_style, show, stamp
 from .sound import deltas, image, levels, log_mel, mel, mel_ticks, mfcc, spectrogram, waveform
+from .sweeps import gradients, heatmaps, over_windows
 
 __all__ = [
     "STAMP",
     "TrainingBar",
     "accuracies",
+    "activations",
     "as_html",
     "banner",
+    "cell_diagram",
+    "cell_sheet",
     "clips_per_speaker",
     "confusion",
     "counts",
+    "crosstab",
     "deltas",
+    "diagram",
+    "differing",
     "durations",
+    "effects",
+    "filters",
     "formatted",
+    "gradients",
+    "heatmaps",
     "image",
+    "importance",
+    "largest_cell",
     "levels",
     "log_mel",
     "mel",
     "mel_ticks",
     "mfcc",
+    "over_time",
+    "over_windows",
     "ranking",
+    "rate_range",
     "render",
+    "said_in",
     "set_style",
     "show",
     "spectrogram",

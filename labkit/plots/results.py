@@ -102,11 +102,12 @@ def confusion(table, figure=None):
         fmt="d",
         annot_kws={"size": 10},
         linewidths=0.5 if written else 0,
-        cbar_kws={"label": "percent of the true word's clips", "shrink": 0.8},
+        cbar_kws={"label": "percent of the true class's clips", "shrink": 0.8},
     )
     ax.set(xlabel="predicted", ylabel="true")
     positions = np.arange(classes) + 0.5
-    ax.set_xticks(positions, table.columns, rotation=90 if classes > 5 else 0)
+    long = max(len(str(name)) for name in table.columns) > 8
+    ax.set_xticks(positions, table.columns, rotation=90 if classes > 5 or long else 0)
     ax.set_yticks(positions, table.index, rotation=0)
     ax.tick_params(length=0)
     return figure

@@ -1,0 +1,242 @@
+"""`python -m labkit sweep`: grids by name, one table, and what may go wrong in the middle."""
+
+import errno
+import json
+import os
+import signal
+import sys
+from dataclasses import replace
+
+import pytest
+import tiny
+import torch
+from tiny import program, until
+
+from labkit import files
+from labkit.audit import audit
+from labkit.cli import main
+from labkit.cli.sweep import as_text, grid_file
+from labkit.errors import LabError
+from labkit.files import home, read_json
+from labkit.models import Model
+from labkit.records import read_runs, summary
+from labkit.runs import Run, train
+from labkit.sweep import Grid, sweep
+
+pytest_plugins = ["tiny"]
+pytestmark = pytest.mark.usefixtures("own_folders")
+BASE = {"model": {"name": "rnn", "hidden": 4}, "recipe": {"epochs": 2, "batch": 8}}
+
+
+@pytest.fixture
+def grids(tmp_path):
+    """Two grids with one member in common, as files."""
+    found = {}
+    for name, rates in (("fast", [0.01, 0.02]), ("slow", [0.001, 0.01])):
+        found[name] = tmp_path / f"{name}.json"
+        found[name].write_text(json.dumps({"base": BASE, "axes": {"recipe.rate": rates}, "seeds": [0, 1]}))
+    return found
+
+
+def command(made, tmp_path, *words):
+    where = ["--data", str(made), "--results", str(tmp_path / "out"), "--device", "cpu"]
+    return main(["sweep", *map(str, words), *where])
+
+
+# Names
+
+
+def test_a_grid_of_the_lab_is_called_by_its_name():
+    assert grid_file("windows") == home() / "results" / "windows.json"
+    assert len(Grid.read(grid_file("windows")).experiments()) == 3 * 2 * 4 * 3
+    with pytest.raises(LabError, match="no grid called 'window'. Did you mean 'windows'"):
+        grid_file("window")
+
+
+def test_each_grid_of_the_lab_can_be_read():
+    paths = sorted((home() / "results").glob("*.json"))
+    assert len(paths) >= 5 and all(Grid.read(path).experiments() for path in paths)
+
+
+def test_the_older_name_of_the_command_still_works(grids, made, tmp_path):
+    where = ["--data", str(made), "--results", str(tmp_path / "out"), "--device", "cpu"]
+    assert main(["run", str(grids["fast"]), *where]) == 0 and len(read_runs(tmp_path / "out")) == 4
+
+
+# Several grids, one table
+
+
+def test_several_grids_share_members_and_one_table(grids, made, tmp_path, capsys):
+    assert command(made, tmp_path, grids["fast"], grids["slow"]) == 0
+    said = capsys.readouterr().out
+    assert len(read_runs(tmp_path / "out")) == 6, "the member in common is trained once"
+    assert "6/6" in said and "Validation chose in fast:" in said and "Validation chose in slow:" in said
+    table = said.split("\n\n")[1]
+    assert len(table.splitlines()) == 1 + 3 and table.split()[:3] == ["model", "seeds", "parameters"]
+    assert table == as_text(summary([run for run in read_runs_in_order(said, tmp_path)]))
+
+
+def read_runs_in_order(said, tmp_path):
+    """The records in the order of the sweep, as its lines name them."""
+    runs = {run.id: run for run in read_runs(tmp_path / "out")}
+    return [runs[line.split("Run ")[1].split(":")[0]] for line in said.splitlines() if "/6 Run" in line]
+
+
+def test_where_members_are_unlike_tasks_nothing_is_chosen_and_all_can_be_tested(grids, made, tmp_path, capsys):
+    splits = [{"protocol": "official"}, {"protocol": "by_clip_leaky", "validation": 0.3, "test": 0.3}]
+    grids["slow"].write_text(json.dumps({"base": BASE, "axes": {"split": splits}, "seeds": [0]}))
+    assert command(made, tmp_path, grids["slow"], "--test", "all") == 0
+    said = capsys.readouterr().out
+    assert "Nothing is chosen in slow: These runs differ" in said and "Validation chose" not in said
+    assert [run.tested for run in read_runs(tmp_path / "out")] == [True, True] and "by_clip_leaky" in said
+
+
+def test_grids_of_different_corpora_are_swept_one_by_one(grids, made, tmp_path, capsys):
+    other = json.loads(grids["slow"].read_text())
+    grids["slow"].write_text(json.dumps(other | {"base": BASE | {"corpus": {"name": "folder"}}}))
+    assert command(made, tmp_path, *grids.values()) == 2
+    assert "different corpora (folder, speech_commands)" in capsys.readouterr().err
+
+
+# What an audit keeps
+
+
+def test_an_audit_is_kept_beside_the_record_of_what_was_tested(grids, made, tmp_path, monkeypatch):
+    assert command(made, tmp_path, grids["fast"], "--audit") == 0
+    for run in read_runs(tmp_path / "out"):
+        assert (run.folder / "audit.json").exists() == run.tested
+        if run.tested:
+            figures, trained = read_json(run.folder / "audit.json"), run.predictions("train")
+            assert set(trained.speaker) == set(run.record["training_speakers"])
+            assert figures["train"]["accuracy"] == (trained.label == trained.predicted).mean()
+            assert set(run.predictions("training_mode").path) == set(run.predictions("test").path)
+    monkeypatch.setattr("labkit.audit.predict", lambda *_: pytest.fail("computed again"))
+    assert command(made, tmp_path, grids["fast"], "--audit") == 0
+
+
+def test_training_mode_is_what_a_network_does_without_eval(corpus, tmp_path):
+    for dropout, same in ((0.0, True), (0.9, False)):  # no dropout, no normalisation: no difference
+        run = train(tiny.quick().change(model={"dropout": dropout}), corpus, tmp_path)
+        audit(run)
+        assert (list(run.predictions("training_mode").predicted) == list(run.predictions("test").predicted)) == same
+
+
+def test_an_audit_moves_no_running_statistics_and_counts_batches_as_the_study_did(corpus, tmp_path):
+    run = train(replace(tiny.quick(), model=Model("r1_gru", hidden=4)), corpus, tmp_path)
+    before = {name: value.clone() for name, value in run.network.state_dict().items()}
+    figures = audit(run, batch=12)["training_mode"]
+    assert all(before[name].equal(value) for name, value in run.network.state_dict().items())
+    assert not run.network.training and figures["batch"] == 12 and figures["clips"] == 18
+    table = run.predictions("training_mode")
+    order = torch.randperm(18, generator=torch.Generator().manual_seed(0))  # as Source.batches draws it
+    right = torch.tensor((table.label == table.predicted).to_numpy(dtype=float))[order]
+    assert figures["mean_of_batches"] == pytest.approx((right[:12].mean() + right[12:].mean()).item() / 2)
+
+
+def test_an_audit_needs_the_corpus(corpus, tmp_path):
+    run = train(tiny.quick(), corpus, tmp_path)
+    with pytest.raises(LabError, match="without its corpus. Call labkit.train"):
+        audit(Run(run.folder, run.record))
+
+
+# In the middle of a sweep
+
+
+def lasting(folder):
+    """All records below a folder, without what two equal trainings may differ in."""
+    found = {}
+    for run in read_runs(folder):
+        record = {
+            key: value for key, value in run.record.items() if key not in ("date", "command", "seconds_per_epoch")
+        }
+        history = [{key: value for key, value in row.items() if key != "seconds"} for row in record["history"]]
+        found[run.id] = record | {"history": history}
+    return found
+
+
+def test_a_disk_that_fills_up_in_mid_sweep_loses_nothing(corpus, tmp_path, monkeypatch):
+    experiments = Grid.from_dict({"base": BASE, "axes": {"recipe.rate": [0.01, 0.001]}, "seeds": [0, 1]}).experiments()
+    sweep(experiments, corpus, tmp_path / "undisturbed", report=str)
+    rename, lines = os.replace, []
+
+    def full(source, target):  # from the second epoch of the second member on, until the second has failed
+        if "1/4" in "".join(lines) and "2/4" not in "".join(lines) and history():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        rename(source, target)
+
+    def history():
+        return list((tmp_path / "out").glob("*/*/checkpoint.safetensors"))
+
+    monkeypatch.setattr(files.os, "replace", full)
+    runs, failed = sweep(experiments, corpus, tmp_path / "out", report=lines.append)
+    assert [experiment for experiment, _ in failed] == [experiments[1]] and len(runs) == 3
+    assert "No space left on device" in lines[1] and "Free some disk space" in lines[1]
+    assert len(history()) == 1, "its first epoch is kept"
+    assert list((tmp_path / "out").rglob("*.partial")) == []
+    monkeypatch.setattr(files.os, "replace", rename)
+    runs, failed = sweep(experiments, corpus, tmp_path / "out", report=str)
+    assert len(runs) == 4 and not failed and history() == []
+    assert lasting(tmp_path / "out") == lasting(tmp_path / "undisturbed")
+
+
+TWO = """
+import json, sys
+from labkit import runs
+from labkit.cli import main
+trained = []
+fit = runs.fit
+runs.fit = lambda *given, **more: trained.append(1) or fit(*given, **more)
+code = main(["sweep", sys.argv[1], "--data", sys.argv[2], "--results", sys.argv[3], "--device", "cpu", "--test", "all"])
+print("trained", len(trained))
+sys.exit(code)
+"""
+
+
+def test_two_sweeps_at_once_share_the_work_and_lose_nothing(grids, made, tmp_path):
+    both = [program(TWO, grids["fast"], made, tmp_path / "out", wait=False) for _ in range(2)]
+    texts = []
+    for process in both:
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+        texts.append(out)
+    trained = [int(text.split("trained ")[1]) for text in texts]
+    assert sum(trained) == 4, "each member is trained by one of them"
+    assert all("All 4 records" in text for text in texts) and list((tmp_path / "out").rglob("*.partial")) == []
+    assert len(read_runs(tmp_path / "out")) == 4 and all(run.tested for run in read_runs(tmp_path / "out"))
+
+
+PARENT = """
+import sys, time
+from labkit.sweep import workers
+if __name__ == "__main__":
+    with workers(2) as executor:
+        list(executor.map(abs, range(4)))
+        print(*executor._processes, flush=True)
+        time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX")
+def test_workers_end_with_the_process_that_started_them():
+    process = program(PARENT, wait=False)
+    numbers = [int(number) for number in process.stdout.readline().split()]
+    assert numbers and all(alive(number) for number in numbers)
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=60)
+    until(lambda: not any(alive(number) for number in numbers))
+
+
+def alive(number):
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    status = f"/proc/{number}/stat"  # one that nobody has asked after is a zombie, not alive
+    return not (os.path.exists(status) and open(status).read().rsplit(")", 1)[1].split()[0] == "Z")
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="SIGKILL is POSIX")
+def test_a_sweep_killed_three_times_gives_the_records_of_an_undisturbed_one(tmp_path):
+    from kill import survive_kills
+
+    survive_kills(tmp_path, times=3, seed=2, job="sweep")
