@@ -14,7 +14,7 @@ import in_jupyter
 import numpy as np
 import soundfile
 import tiny
-from conftest import QUIET, ROOT, find_browser
+from around import QUIET, ROOT, find_browser
 from in_jupyter import cell, theme
 from PIL import Image
 

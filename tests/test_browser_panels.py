@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 import tiny
-from conftest import QUIET, find_browser, find_real_audio, want
+from around import QUIET, find_browser, find_real_audio, want
 from in_jupyter import cell, theme
 from PIL import Image
 

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -56,6 +58,33 @@ def test_the_numbers_quoted_are_those_of_the_records():
     quoted = lines_between(README, "records") + lines_between(data, "synthetic records")
     assert len(quoted) >= 8
     assert [line for line in quoted if line not in said] == []
+
+
+FIGURE = re.compile(r"\d+\.\d \[\d+\.\d, \d+\.\d\]")
+
+
+@pytest.mark.parametrize(("name", "corpora"), [("networks", 2), ("windows", 1)])
+def test_the_tables_are_those_of_the_records(name, corpora):
+    """Each figure is one of the model that its row names, on the corpus of its column."""
+    from labkit.records import read_runs, summary
+
+    (block,) = re.findall(rf"<!-- {name} table -->\n(.*?)<!-- end of {name} table -->", README, re.DOTALL)
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in block.strip().splitlines()[2:]]
+    models = {re.search(r"`(\w+)`", " ".join(row)).group(1) for row in rows}
+    records = ROOT / "results" / "records"
+    runs = [run for model in models for folder in records.glob(f"*/{model}-*") for run in read_runs(folder)]
+    known = {}
+    for row in summary([run for run in runs if run.tested]).to_dict("records"):
+        figure = f"{100 * row['test']:.1f} [{100 * row['test_low']:.1f}, {100 * row['test_high']:.1f}]"
+        known.setdefault((row["model"].split()[0], row["corpus"]), set()).add(figure)
+    shown = 0
+    for row in rows:
+        model = re.search(r"`(\w+)`", " ".join(row)).group(1)
+        for number, cell in enumerate(row[-corpora:] if corpora > 1 else row[2:]):
+            corpus = ("speech_commands_4words", "speech_commands_35words")[number if corpora > 1 else 0]
+            assert cell == "not yet" or cell in known[model, corpus], (row, corpus)
+            shown += bool(FIGURE.fullmatch(cell))
+    assert shown >= 15
 
 
 def test_the_number_of_notebook_00_is_the_one_stored_in_it():

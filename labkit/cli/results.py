@@ -22,9 +22,7 @@ def main(args):
     folder = args.folder or home() / "results"
     runs = read_runs(folder)
     if not runs:
-        raise LabError(
-            f"There are no run records below {folder}. `python -m labkit sweep recurrent` makes some."
-        )
+        raise LabError(f"There are no run records below {folder}. `python -m labkit sweep recurrent` makes some.")
     result = table(runs, args.part) if args.runs else summary(runs)
     if args.csv:
         with atomic_file(args.csv) as temporary:
