@@ -1,0 +1,110 @@
+"""A network of today for one spoken word: broadcast residual blocks (BC-ResNet, Kim et al., arXiv 2106.04140).
+
+The idea: a block looks at neighbouring bands of the picture, averages over all bands, looks at neighbouring frames of
+what is left (one row instead of twenty), and adds this row back to every band: it is *broadcast*. Most of the work is
+done on one row, so a small network sees a whole word.
+
+Two things differ from the paper, both because the lab's machines are laptops: the first convolution also steps over
+every second frame, and plain batch norm stands where the paper normalises five groups of bands apart.
+"""
+
+import torch
+from torch import nn
+
+from ..errors import LabError
+from . import register
+
+# Per stage: width as a share of `hidden`, blocks, step over bands, distance between the frames that a block looks at.
+STAGES = ((1 / 2, 2, 1, 1), (3 / 4, 2, 2, 2), (1, 4, 2, 4), (5 / 4, 4, 1, 8))
+FIRST, LAST = 5, 5  # side of the first kernel; frames under the last
+
+
+def convolution(before, after, kernel, **options):
+    """A convolution and its batch norm, which makes a bias of its own pointless."""
+    layer = nn.Conv2d(before, after, kernel, bias=False, **options)
+    nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")  # torch's own choice fades over so many layers
+    return nn.Sequential(layer, nn.BatchNorm2d(after))
+
+
+class Broadcast(nn.Module):
+    """One broadcast residual block.
+
+    Parameters
+    ----------
+    before, after : int
+        Channels. If they differ there is no shortcut, and a 1x1 convolution changes them first.
+    step : int
+        Step over bands.
+    distance : int
+        Between the frames that the row's convolution looks at.
+    dropout : float
+    """
+
+    def __init__(self, before, after, step, distance, dropout):
+        super().__init__()
+        self.widen = nn.Sequential(convolution(before, after, 1), nn.ReLU()) if before != after else None
+        self.bands = convolution(after, after, (3, 1), stride=(step, 1), padding=(1, 0), groups=after)
+        self.frames = convolution(after, after, (1, 3), padding=(0, distance), dilation=(1, distance), groups=after)
+        self.mix = nn.Conv2d(after, after, 1, bias=False)
+        self.dropout = nn.Dropout2d(dropout)
+
+    def forward(self, x, inside):
+        # x: (batch, channels, bands, frames); inside: (batch, 1, 1, frames), 1 in the clip and 0 beyond
+        shortcut, x = (x, x) if self.widen is None else (0, self.widen(x))
+        x = self.bands(x)
+        row = x.mean(2, keepdim=True) * inside  # (batch, channels, 1, frames)
+        row = self.dropout(self.mix(nn.functional.silu(self.frames(row))))
+        return (shortcut + x + row).relu()  # the row is added to each band
+
+
+@register("bc_resnet")
+class BCResNet(nn.Module):
+    """Twelve broadcast blocks in four stages, a mean over the clip, one linear layer.
+
+    Parameters
+    ----------
+    shape : (1, bands, frames or None)
+    classes : int
+    hidden : int
+        Width: channels of the first convolution, a multiple of 4. 16 is the paper's BC-ResNet-1, 32 its -2, 128 its -8.
+    step : int
+        Of the first convolution over frames; the paper's is 1.
+    dropout : float
+        Share of a row's channels that are left out.
+    """
+
+    def __init__(self, shape, classes, hidden=32, step=2, dropout=0.1):
+        super().__init__()
+        if len(shape) != 3:
+            raise LabError(f"bc_resnet takes pictures, (1, bands, frames), not {shape}. Use the feature 'log_mel'.")
+        if hidden < 4 or hidden % 4 or step < 1 or not 0 <= dropout < 1:
+            raise LabError(
+                f"hidden={hidden}, step={step}, dropout={dropout}: hidden is a multiple of 4, step at least 1, dropout "
+                "from 0 to below 1. Change these."
+            )
+        bands = shape[1]  # of the pictures that arrive at the last convolution
+        for over in (2, *(stage[2] for stage in STAGES)):
+            bands = (bands - 1) // over + 1
+        self.step = step
+        self.first = nn.Sequential(convolution(1, hidden, FIRST, stride=(2, step), padding=FIRST // 2), nn.ReLU())
+        width, self.blocks = hidden, nn.ModuleList()
+        for share, blocks, over, distance in STAGES:
+            for number in range(blocks):
+                after = int(share * hidden)
+                self.blocks.append(Broadcast(width, after, 1 if number else over, distance, dropout))
+                width = after
+        self.last = convolution(width, width, (bands, LAST), padding=(0, LAST // 2), groups=width)  # all bands
+        self.widen = nn.Sequential(convolution(width, 2 * hidden, 1), nn.ReLU())
+        self.scores = nn.Linear(2 * hidden, classes)
+        self.to(memory_format=torch.channels_last)  # the same numbers, in the order that a CPU convolves fastest
+
+    def forward(self, x, lengths):
+        # x: (batch, 1, bands, frames)
+        inside = (torch.arange(x.shape[3], device=x.device) < lengths[:, None])[:, None, None]  # (batch, 1, 1, frames)
+        x = self.first((x * inside).contiguous(memory_format=torch.channels_last))  # (batch, hidden, bands/2, frames/2)
+        inside = inside[..., :: self.step]
+        for block in self.blocks:
+            x = block(x, inside)
+        x = self.widen(self.last(x * inside))  # (batch, 2 hidden, 1, frames / 2)
+        x = (x * inside).sum((2, 3)) / inside.sum((2, 3))  # the mean over the clip: (batch, 2 hidden)
+        return self.scores(x)  # (batch, classes)

@@ -1,0 +1,95 @@
+"""A small network of today for one spoken word: a picture first, then a line.
+
+Two convolutions read the mel spectrogram as a picture and make it smaller. Then each frame's bands become one vector,
+and blocks of *separable* convolutions look along time: one kernel per channel over neighbouring frames, then a matrix
+over the channels of each frame, added to what came in. So do MatchboxNet (Majumdar and Ginsburg, arXiv 2004.08531)
+and TC-ResNet (Choi et al., arXiv 1904.03814), which name short commands with few multiplications.
+"""
+
+import torch
+from torch import nn
+
+from ..errors import LabError
+from . import register
+
+
+def convolution(before, after, kernel, **options):
+    """A convolution with its batch norm, which makes a bias pointless."""
+    return nn.Sequential(nn.Conv2d(before, after, kernel, bias=False, **options), nn.BatchNorm2d(after))
+
+
+class Separable(nn.Module):
+    """Look along time channel by channel, mix the channels, add what came in.
+
+    Parameters
+    ----------
+    width, kernel : int
+        Channels, and frames that a kernel sees.
+    dropout : float
+    """
+
+    def __init__(self, width, kernel, dropout):
+        super().__init__()
+        self.along = nn.Conv2d(width, width, (1, kernel), padding=(0, kernel // 2), groups=width, bias=False)
+        self.mix = convolution(width, width, 1)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x, inside):
+        # x: (batch, width, 1, frames); inside: (batch, 1, 1, frames), 1 in the clip and 0 beyond
+        return self.dropout((x + self.mix(self.along(x * inside))).relu())
+
+
+@register("word_cnn")
+class WordCNN(nn.Module):
+    """Two convolutions over the picture, a few separable blocks along time, the mean over the clip, one linear layer.
+
+    Parameters
+    ----------
+    shape : (1, bands, frames or None)
+    classes : int
+    hidden : int
+        Channels along time.
+    channels : int
+        Pictures that the first two convolutions make.
+    blocks : int
+    kernel : int
+        Frames that a block's kernel sees, odd; a frame here is two of the picture's.
+    dropout : float
+        After each block.
+    """
+
+    layout = torch.channels_last  # the same numbers, in the order that a CPU convolves fastest
+
+    def __init__(self, shape, classes, hidden=64, channels=16, blocks=4, kernel=9, dropout=0.1):
+        super().__init__()
+        if len(shape) != 3:
+            raise LabError(f"word_cnn takes pictures, (1, bands, frames), not {shape}. Use the feature 'log_mel'.")
+        if min(hidden, channels) < 1 or blocks < 0 or kernel < 1 or kernel % 2 == 0 or not 0 <= dropout < 1:
+            raise LabError(
+                f"hidden={hidden}, channels={channels}, blocks={blocks}, kernel={kernel}, dropout={dropout}: hidden "
+                "and channels are above zero, blocks is not below, kernel is odd, dropout from 0 to below 1. Change "
+                "these."
+            )
+        rows = -(-shape[1] // 4)  # bands that are left after two steps of 2
+        self.picture1 = convolution(1, channels, 5, stride=(2, 2), padding=2)
+        self.picture2 = convolution(channels, channels, 3, stride=(2, 1), padding=1)
+        self.column = convolution(channels * rows, hidden, 1)
+        self.blocks = nn.ModuleList(Separable(hidden, kernel, dropout) for _ in range(blocks))
+        self.widen = convolution(hidden, 2 * hidden, 1)
+        self.scores = nn.Linear(2 * hidden, classes)
+        self.to(memory_format=self.layout)
+
+    def forward(self, x, lengths):
+        # x: (batch, 1, bands, frames)
+        inside = (torch.arange(x.shape[3], device=x.device) < lengths[:, None])[:, None, None]  # (batch, 1, 1, frames)
+        x = self.picture1((x * inside).contiguous(memory_format=self.layout)).relu()
+        inside = inside[..., ::2]
+        x = self.picture2(x * inside).relu()  # (batch, channels, bands / 4, frames / 2)
+        x = x.flatten(1, 2)[:, :, None]  # (batch, channels * bands / 4, 1, frames / 2)
+        x = x.contiguous(memory_format=self.layout)
+        x = self.column(x).relu()  # (batch, hidden, 1, frames / 2)
+        for block in self.blocks:
+            x = block(x, inside)
+        x = self.widen(x).relu()  # (batch, 2 hidden, 1, frames / 2)
+        x = (x * inside).sum((2, 3)) / inside.sum((2, 3))  # the mean over the clip: (batch, 2 hidden)
+        return self.scores(x)  # (batch, classes)

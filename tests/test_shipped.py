@@ -1,0 +1,124 @@
+"""Networks that come with the lab: written and read back, and refused where something is wrong with them."""
+
+import json
+import re
+from dataclasses import replace
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from tiny import quick
+
+from labkit import shipped
+from labkit.checkpoints import read_tensors, write_tensors
+from labkit.errors import LabError
+from labkit.files import home
+from labkit.models import MODELS
+from labkit.runs import train
+
+pytest_plugins = ["tiny"]
+
+
+@pytest.fixture
+def run(corpus, tmp_path):
+    return train(quick(), corpus, tmp_path / "runs")
+
+
+def rewrite(path, **changes):
+    """Change what the header of a shipped file says; None takes an entry out."""
+    tensors, header = read_tensors(path, "")
+    record = json.loads(header["labkit"]) | changes
+    record = {key: value for key, value in record.items() if value is not None}
+    write_tensors(path, tensors, {"labkit": json.dumps(record)})
+
+
+def test_a_shipped_network_answers_as_its_run_did(run, corpus, tmp_path):
+    shipped.ship(run, "tiny-words", tmp_path)
+    assert shipped.names(tmp_path) == ["tiny-words"]
+    again = shipped.load("tiny-words", place=tmp_path)
+    assert again.labels == run.labels and again.experiment == run.experiment and not again.network.training
+    table, figures = again.evaluate(corpus)
+    assert figures == run.test() and (table.predicted.values == run.predictions().predicted.values).all()
+    path = corpus.root / table.path.iloc[0]
+    from labkit.audio import read_audio
+
+    sound = torch.from_numpy(read_audio(path, 16_000)[0])[None]
+    chances = again.probabilities(sound)
+    assert chances.shape == (1, 3) and again.labels[chances.argmax()] == table.predicted.iloc[0]
+    assert abs(chances.sum() - 1) < 1e-5 and "test" in repr(again)
+    with pytest.raises(LabError, match=r"write sound\[None\]"):
+        again.probabilities(sound[0])
+
+
+def test_it_refuses_the_voices_it_was_trained_on(run, corpus, tmp_path):
+    shipped.ship(run, "tiny-words", tmp_path)
+    with pytest.raises(LabError, match="speakers were trained on"):
+        shipped.load("tiny-words", place=tmp_path).evaluate(corpus, "train")
+
+
+def test_the_card_says_what_it_was_measured_on(run, tmp_path):
+    shipped.ship(run, "tiny-words", tmp_path)
+    card = (tmp_path / "tiny-words" / "card.md").read_text(encoding="utf-8")
+    for words in (
+        "fall, hold, rise",
+        "tiny",
+        "| test | 18 | 3 |",
+        "chance",
+        "Licence",
+        f"{100 * run.test()['accuracy']:.1f}%",
+    ):
+        assert words in card, words
+
+
+def test_a_damaged_file_an_unknown_name_and_another_version_say_so(run, tmp_path):
+    shipped.ship(run, "tiny-words", tmp_path)
+    path = tmp_path / "tiny-words" / "model.safetensors"
+    whole = path.read_bytes()
+    with pytest.raises(LabError, match="no shipped network called 'tiny-word'. Did you mean 'tiny-words'"):
+        shipped.load("tiny-word", place=tmp_path)
+    for damaged in (whole[:-100], b"", b"not tensors", b"\x80\x04" + whole):
+        path.write_bytes(damaged)
+        with pytest.raises(LabError, match="not a whole safetensors file.*git checkout"):
+            shipped.load("tiny-words", place=tmp_path)
+    path.write_bytes(whole)
+    rewrite(path, format=99)
+    with pytest.raises(LabError, match="has format 99, and this version of the lab reads format 1. .*git pull"):
+        shipped.load("tiny-words", place=tmp_path)
+    rewrite(path, format=1, labels=None)
+    with pytest.raises(LabError, match="does not say its labels. Fetch the file again"):
+        shipped.load("tiny-words", place=tmp_path)
+    write_tensors(path, load_file(path))
+    with pytest.raises(LabError, match="does not say what it holds"):
+        shipped.load("tiny-words", place=tmp_path)
+
+
+def test_weights_that_fit_no_model_of_this_lab_say_so(run, tmp_path):
+    shipped.ship(run, "tiny-words", tmp_path)
+    path = tmp_path / "tiny-words" / "model.safetensors"
+    record = json.loads(read_tensors(path, "")[1]["labkit"])
+    for model in ({"name": "gru", "hidden": 9}, {"name": "gone"}):
+        rewrite(path, experiment=record["experiment"] | {"model": model})
+        with pytest.raises(LabError, match="do not fit this version of the lab .* git pull"):
+            shipped.load("tiny-words", place=tmp_path)
+
+
+def test_synthetic_voices_and_large_networks_are_not_shipped(run, tmp_path, monkeypatch):
+    made = replace(run, record=run.record | {"corpus": run.record["corpus"] | {"synthetic": True}})
+    with pytest.raises(LabError, match="recordings of people"):
+        shipped.ship(made, "voices", tmp_path)
+    monkeypatch.setattr(shipped, "LARGEST", 1000)
+    with pytest.raises(LabError, match="Ship a smaller one"):
+        shipped.ship(run, "large", tmp_path)
+    assert shipped.names(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", shipped.names())
+def test_each_committed_network_loads_is_small_and_was_trained_on_people(name):
+    folder = home() / "results" / "shipped" / name
+    assert (folder / "model.safetensors").stat().st_size < 1_000_000
+    network = shipped.load(name)
+    assert not network.record["corpus"]["synthetic"] and network.experiment.model.name in MODELS
+    rate = network.experiment.feature.sample_rate
+    assert network.probabilities(torch.zeros(1, rate)).shape == (1, len(network.labels))
+    card = (folder / "card.md").read_text(encoding="utf-8")
+    assert network.record["corpus"]["licence"] in card and re.search(r"\| test \| [\d,]+ \| [\d,]+ \|", card)
