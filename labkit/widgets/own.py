@@ -23,10 +23,6 @@ def with_you(table, run):
     -------
     pandas.DataFrame
         The table as it was where there are no recordings, or none of the words that the network knows.
-
-    Examples
-    --------
-    >>> with_you(pandas.DataFrame({"mean": [0.9]}, index=["test speakers"]), run)  # doctest: +SKIP
     """
     import pandas as pd
 
