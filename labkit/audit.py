@@ -12,7 +12,7 @@ from . import metrics
 from .audio import open_store
 from .errors import LabError
 from .files import read_json, write_json
-from .runs import _write_table
+from .runs import write_table
 from .sources import source
 from .training import predict
 
@@ -57,7 +57,7 @@ def audit(run, batch=64):
         guess, true = guess.cpu().numpy(), clips.targets.cpu().numpy()
         figures[name] = metrics.scores(true, guess, run.labels, run.labels.index(run.record["majority"]))
         table = corpus.part(part)[["path", "speaker", "label"]]
-        _write_table(run.folder / f"{name}.csv.gz", table.assign(predicted=[run.labels[number] for number in guess]))
+        write_table(run.folder / f"{name}.csv.gz", table.assign(predicted=[run.labels[number] for number in guess]))
     figures["training_mode"] |= {"batch": batch, "mean_of_batches": batches}
     write_json(path, figures)
     return figures

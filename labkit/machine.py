@@ -4,6 +4,8 @@ import ctypes
 import os
 import platform
 import sys
+import threading
+from multiprocessing import connection, parent_process
 
 import torch
 
@@ -47,6 +49,16 @@ def keep_memory():
     libc = ctypes.CDLL("libc.so.6")
     # Older glibc refuses more than 32 MiB.
     return any(libc.mallopt(mmap, size) == 1 and libc.mallopt(trim, size) == 1 for size in (1 << 30, 1 << 25))
+
+
+def end_with_parent():
+    """End this process when the one that started it is gone: a killed one could not tell it to."""
+
+    def watch():
+        connection.wait([parent_process().sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def device_name(device):

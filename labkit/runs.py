@@ -103,7 +103,7 @@ class Run:
             table, figures = evaluate(self, "test", other)
             if other is not None:
                 figures["corpus"] = _about(other)
-            _write_table(self.folder / f"{name}.csv.gz", table)
+            write_table(self.folder / f"{name}.csv.gz", table)
             write_json(self.folder / f"{name}.json", figures)
         figures = read_json(self.folder / f"{name}.json")
         if other is not None and figures["corpus"]["fingerprint"] != other.fingerprint:
@@ -283,7 +283,7 @@ def _train(experiment, corpus, run_id, folder, device, watch, memory):
     run = Run(folder, record, corpus, device)
     run.__dict__["network"] = network.eval()
     table, record["validation"] = evaluate(run, "validation")
-    _write_table(folder / "validation.csv.gz", table)
+    write_table(folder / "validation.csv.gz", table)
     write_json(folder / "run.json", record)  # last: from here on the run exists
     checkpoint.unlink(missing_ok=True)
     return run
@@ -317,7 +317,8 @@ def read_record(folder):
     return record
 
 
-def _write_table(path, table):
+def write_table(path, table):
+    """Write a table of predictions as compressed CSV, whole or not at all."""
     text = table.to_csv(index=False, lineterminator="\n")
     with atomic_file(path) as temporary:
         # neither time nor name in the header, so that the same table is the same file

@@ -2,11 +2,9 @@
 
 import itertools
 import os
-import threading
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
-from multiprocessing import get_context, parent_process
-from multiprocessing.connection import wait
+from multiprocessing import get_context
 
 from .errors import LabError, choose
 from .experiment import Experiment
@@ -171,16 +169,10 @@ def workers(number):
 
 def _start_worker(threads):
     os.environ["LABKIT_THREADS"] = str(threads)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    from .machine import settle
+    from .machine import end_with_parent, settle
 
+    end_with_parent()
     settle("cpu")
-
-
-def _end_with_parent():
-    """End this worker when the process that started it is gone: a killed one could not tell it to."""
-    wait([parent_process().sentinel])
-    os._exit(1)
 
 
 def _outcome(function, *arguments):

@@ -14,12 +14,12 @@ import signal
 import threading
 import time
 import warnings
-from multiprocessing import connection, get_context, parent_process
+from multiprocessing import connection, get_context
 
 from .. import runs
 from ..errors import LabError, LabWarning
 from ..experiment import Experiment
-from ..machine import settle
+from ..machine import end_with_parent, settle
 from ..models import MODELS
 from ..training import Watch
 
@@ -188,7 +188,7 @@ def _serve(pipe):
     """What the process does all its life: wait for a job, do it, say how it ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # "interrupt the kernel" means the cell that runs, not this training
     os.environ["LABKIT_BARS"] = "off"
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()  # what was finished is kept, and nobody holds a lock
     with contextlib.suppress(EOFError, ConnectionError):  # the kernel has gone
         while True:
             job = pipe.recv()
@@ -223,9 +223,3 @@ def _work(job, pipe):
         return "foreign"
     run = runs.train(experiment, corpus, results, device, _Relay(pipe))
     return "stopped" if run is None else "trained"
-
-
-def _end_with_parent():
-    """A kernel that is killed takes its trainings with it; what they had finished is kept, and nobody holds a lock."""
-    parent_process().join()
-    os._exit(1)
