@@ -87,10 +87,18 @@ def _setting(run):
     """What a group of runs that differ in nothing but the seed share, in words."""
     return {
         "corpus": _named(run.record["corpus"]),
-        "split": run.record["protocol"],
+        "split": _split(run),
         "feature": type(run.experiment.feature).__name__,
         "model": configuration(run.experiment),
     }
+
+
+def _split(run):
+    """The protocol, and its settings where they are not the defaults: a fold, a speaker, a cap."""
+    settings = run.experiment.to_dict().get("split", {})
+    return " ".join(
+        [run.record["protocol"], *(f"{key}={value}" for key, value in settings.items() if key != "protocol")]
+    )
 
 
 def _named(corpus):

@@ -7,6 +7,7 @@ import signal
 
 import pandas as pd
 import pytest
+import tiny
 from tiny import SPEAKERS, TEST
 
 from labkit import metrics
@@ -171,6 +172,16 @@ def test_the_tables_agree_with_the_records(settings, made, tmp_path):
         assert (row["test_low"], row["test_high"]) == (interval["low"], interval["high"])
         assert row["test_low"] <= row["test"] <= row["test_high"]
         assert f"{100 * row['test']:.1f}%" in in_words(row)
+
+
+def test_tables_name_the_speaker_who_was_left_out(corpus, tmp_path):
+    from labkit.runs import train
+
+    for speaker in tiny.SPEAKERS[:2]:
+        split = {"protocol": "leave_one_speaker_out", "speaker": speaker}
+        train(tiny.quick().change(split=split, recipe={"epochs": 1}), corpus, tmp_path, "cpu")
+    rows = table(read_runs(tmp_path), "validation")
+    assert set(rows["split"]) == {f"leave_one_speaker_out speaker={speaker}" for speaker in tiny.SPEAKERS[:2]}
 
 
 def test_results_prints_and_writes(settings, made, tmp_path, capsys):
