@@ -171,7 +171,7 @@ def open_store(corpus, rate=None, progress=True):
     """
     rate = rate or corpus.sample_rate
     content = digest([STORE_VERSION, rate, corpus.whole.values.tolist()], 12)
-    times = digest([_time(corpus.root / path) for path in corpus.whole.path], 6)
+    times = digest([_time(place(corpus.root, path)) for path in corpus.whole.path], 6)
     stem = f"{corpus.name}-{rate}-{content}"
     folder = cache() / "stores" / f"{stem}-{times}"
     if not folder.is_dir():
@@ -267,14 +267,14 @@ def decode(root, paths, rate, native=False, block=64):
     # Plain WAV files are nearly all Python: a thread would only wait for the lock that its user holds, and slow down
     # torch's threads besides. For all else threads suffice: libsndfile and soxr work outside that lock.
     if native and all(path.lower().endswith(".wav") for path in paths[:block]):
-        yield from ((path, *_decode(root / path, rate)) for path in paths)
+        yield from ((path, *_decode(place(root, path), rate)) for path in paths)
         return
     threads = os.cpu_count() or 1
     blocks = iter([paths[start : start + block] for start in range(0, len(paths), block)])
     with ThreadPoolExecutor(threads) as pool:
 
         def begin(some):
-            return some, pool.submit(lambda: [_decode(root / path, rate) for path in some])
+            return some, pool.submit(lambda: [_decode(place(root, path), rate) for path in some])
 
         ahead = deque(begin(some) for some in itertools.islice(blocks, 2 * threads + 2))  # little audio in flight
         while ahead:
@@ -282,6 +282,11 @@ def decode(root, paths, rate, native=False, block=64):
             for path, result in zip(some, future.result(), strict=True):
                 yield path, *result
             ahead.extend(begin(some) for some in itertools.islice(blocks, 1))
+
+
+def place(root, path):
+    """Where a clip lies. (A link to a corpus' folder has other neighbours than the folder: ".." is of the link.)"""
+    return Path(os.path.normpath(root / path))
 
 
 def _decode(path, rate):

@@ -14,6 +14,8 @@ from torch import nn
 from .errors import LabError, check_types
 from .files import digest
 
+OTHER = "other"  # the class of all that is no word of the vocabulary
+
 
 @dataclass(frozen=True)
 class Augmentation:
@@ -31,6 +33,12 @@ class Augmentation:
         Share of the clips that noise is added to: the corpus' own background noises, or made noise if it has none.
     snr_low, snr_high : float
         Speech against noise in dB, between these.
+    noise_share : float
+        Share of each background noise, from its beginning, that is used: what follows stays unheard, for a test.
+    pieces, backwards : float
+        Shares of the clips that are made something that is no word, so that a network learns to say so: a piece of
+        the word or noise alone is left; or it is played backwards, as a whole or sound by sound. They count as the
+        class "other" of the corpus.
     time_masks, band_masks : int
         Stretches of time, and of mel bands, that are hidden (SpecAugment, arXiv 1904.08779). What is hidden shows the
         clip's mean of that band, so that normalisation makes it nothing special.
@@ -51,6 +59,9 @@ class Augmentation:
     noise: float = 0.0
     snr_low: float = 5.0
     snr_high: float = 25.0
+    noise_share: float = 1.0
+    pieces: float = 0.0
+    backwards: float = 0.0
     time_masks: int = 0
     time_mask: float = 0.2
     band_masks: int = 0
@@ -63,13 +74,23 @@ class Augmentation:
             raise LabError(
                 f"{self}: none may be below zero, speed is below 1, noise and band_mask are at most 1. Change these."
             )
+        if not (0 < self.noise_share <= 1 and min(self.pieces, self.backwards) >= 0 and self.others <= 1):
+            raise LabError(
+                f"{self}: noise_share is above 0 and at most 1; pieces and backwards are shares of clips, at most 1 "
+                "together. Change these."
+            )
         if self.snr_low > self.snr_high:
             raise LabError(f"snr_low={self.snr_low} is above snr_high={self.snr_high}. Exchange them.")
 
     @property
     def waveforms(self):
         """Whether it changes the waveform, so that features are computed anew in each epoch."""
-        return any((self.shift, self.speed, self.gain, self.noise))
+        return any((self.shift, self.speed, self.gain, self.noise, self.others))
+
+    @property
+    def others(self):
+        """Share of the clips that are made something that is no word."""
+        return self.pieces + self.backwards
 
     @property
     def masks(self):
@@ -88,20 +109,27 @@ class Augmenter:
         Path of each clip: its name in the dice.
     noises : torch.Tensor
         One long row of noise at the feature's rate, float32, on the device; empty if none is added.
+    other : int, optional
+        Number of the class "other", for clips that are made no word.
     """
 
-    def __init__(self, settings, feature, paths, noises):
+    def __init__(self, settings, feature, paths, noises, other=None):
         if settings.band_masks and (not hasattr(feature, "n_mels") or hasattr(feature, "n_mfcc")):
             raise LabError(
                 f"band_masks hides mel bands, and {type(feature).__name__} has none. "
                 "Use the feature 'log_mel' or 'mel_frames', or band_masks=0."
             )
-        self.settings, self.feature, self.noises = settings, feature, noises
+        if settings.others and other is None:
+            raise LabError(
+                f"pieces={settings.pieces} and backwards={settings.backwards} need a class {OTHER!r}. Add it to the "
+                "class table of the target: a pair of its name twice."
+            )
+        self.settings, self.feature, self.noises, self.other = settings, feature, noises, other
         self.keys = np.array([int(digest(path, 16), 16) for path in paths], dtype=np.uint64)
 
     def draw(self, index, seed, epoch):
-        """Numbers between 0 and 1 for some clips: float32, shape (clips, 6 + 2 per mask)."""
-        count = 6 + 2 * (self.settings.time_masks + self.settings.band_masks)
+        """Numbers between 0 and 1 for some clips: float32, shape (clips, 6 + 2 per mask + 3 for what is no word)."""
+        count = 6 + 2 * (self.settings.time_masks + self.settings.band_masks) + 3
         start = np.uint64(int(digest([seed, epoch, "augment"], 16), 16))
         return torch.from_numpy(uniform(self.keys[index] ^ start, count))
 
@@ -129,6 +157,9 @@ class Augmenter:
             if self.feature.samples is not None:
                 lengths = lengths.clamp(max=self.feature.samples)
             x = moved(x, factor, shift, self.feature.samples or int(lengths.max()), bool(settings.speed))
+        speech = x  # whose level the noise is measured against
+        if settings.others:
+            x = self.spoilt(x, lengths, draws)
         inside = torch.arange(x.shape[1], device=x.device) < lengths[:, None]
         if self.feature.padding == "signal":
             inside = torch.ones_like(inside)  # the zeros around count as recorded silence, which has noise too
@@ -137,12 +168,35 @@ class Augmenter:
             stretches = circle.unfold(0, x.shape[1], 1)  # of this length, from every sample on, without a copy
             noise = stretches[(draws[:, 2] * len(self.noises)).long()] * inside  # (batch, samples)
             snr = settings.snr_low + (settings.snr_high - settings.snr_low) * draws[:, 3]
-            ratio = x.square().sum(1) / noise.square().sum(1).clamp(min=1e-9) * 10 ** (-snr / 10)
+            ratio = speech.square().sum(1) / noise.square().sum(1).clamp(min=1e-9) * 10 ** (-snr / 10)
             level = torch.where(draws[:, 4] < settings.noise, ratio.sqrt(), 0.0)
             x = x + noise * level[:, None]
         if settings.gain:
             x = x * 10 ** (settings.gain * (2 * draws[:, 5:6] - 1) / 20)
         return x * inside, lengths
+
+    def targets(self, targets, draws):
+        """Class of each clip: "other" for those that are made no word. Shape (batch,)."""
+        return torch.where(draws[:, -3] < self.settings.others, self.other or 0, targets)
+
+    def spoilt(self, x, lengths, draws):
+        """Make some clips no word: play them backwards, leave a piece of the word, or nothing at all.
+
+        A piece is what comes before 5 to 35% of the clip's energy has passed, or after all but so much has. Backwards
+        is the whole, or the order of stretches of 0.12 s, about a sound of speech each.
+        """
+        settings = self.settings
+        dice, kind, where = (draws[:, column, None] for column in (-3, -2, -1))  # (batch, 1) each
+        last = lengths[:, None] - 1
+        time = torch.arange(x.shape[1], device=x.device).expand_as(x)
+        stretch = round(0.12 * self.feature.sample_rate)
+        order = torch.where(kind < 0.5, last - time, (last // stretch - time // stretch) * stretch + time % stretch)
+        backwards = x.gather(1, torch.where(time <= last, order, time).clamp(max=x.shape[1] - 1))
+        passed = x.square().cumsum(1)  # (batch, samples)
+        passed = passed / passed[:, -1:].clamp(min=1e-9)
+        where = 0.05 + 0.3 * where
+        left = ((kind < 0.4) & (passed < where)) | ((kind >= 0.4) & (kind < 0.8) & (passed > 1 - where))
+        return torch.where(dice < settings.backwards, backwards, torch.where(dice < settings.others, x * left, x))
 
     def masks(self, x, lengths, draws):
         """Hide stretches of time and of bands.
@@ -226,8 +280,16 @@ def uniform(keys, count):
     return (z >> np.uint64(40)).astype(np.float32) / np.float32(1 << 24)
 
 
-def noise_bank(corpus, feature, device):
+def noise_bank(corpus, feature, device, share=1.0):
     """The corpus' background noises in one row, at the feature's rate; made noise (white and pink) if it has none.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    feature : Feature
+    device : torch.device
+    share : float
+        Of each background noise, from its beginning.
 
     Returns
     -------
@@ -239,6 +301,7 @@ def noise_bank(corpus, feature, device):
     rate = feature.sample_rate
     if corpus.noises:
         rows = [read_audio(corpus.root / path, rate)[0] for path in corpus.noises]
+        rows = [row[: math.ceil(share * len(row))] for row in rows]
     else:
         rng = np.random.default_rng(0)
         white = rng.standard_normal(10 * rate)

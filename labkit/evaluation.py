@@ -24,6 +24,10 @@ class Classifier(nn.Module):
     def forward(self, x, lengths):
         return self.network(self.front(x), lengths)
 
+    def step(self, x, state=None):
+        """Scores after each new output frame, and the state to go on with: the model's own `step`."""
+        return self.network.step(self.front(x), state)
+
 
 def evaluate(run, part, corpus=None):
     """(predictions per clip, scores) of a run on one part of its own corpus or of another."""

@@ -6,6 +6,7 @@ from numbers import Integral
 
 import numpy as np
 
+from .corpora.joined import chosen
 from .errors import LabError, check_types, choose
 from .features import FEATURES, MFCC, Feature
 from .files import digest
@@ -28,19 +29,23 @@ class Choice:
         Only these classes.
     clips_per_label : int, optional
         At most so many clips of a label in each part.
+    extra : tuple of str
+        Names of other corpora, joined to this one (`corpora.join`), whose clips are trained on, too.
     """
 
     name: str = "speech_commands"
     labels: tuple | None = None
     clips_per_label: int | None = None
+    extra: tuple = ()
 
     def __post_init__(self):
         object.__setattr__(self, "labels", _frozen(self.labels))
+        object.__setattr__(self, "extra", _frozen(self.extra))
         check_types(self)
 
     def apply(self, corpus):
         """The chosen part of a corpus that was opened whole."""
-        return corpus.only(self.labels, clips_per_label=self.clips_per_label)
+        return chosen(corpus, self.extra).only(self.labels, clips_per_label=self.clips_per_label)
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,7 @@ class Run:
         if not (self.folder / f"{name}.json").exists():
             table, figures = evaluate(self, "test", other)
             if other is not None:
-                figures["corpus"] = _about(other)
+                figures["corpus"] = about(other)
             write_table(self.folder / f"{name}.csv.gz", table)
             write_json(self.folder / f"{name}.json", figures)
         figures = read_json(self.folder / f"{name}.json")
@@ -129,7 +129,8 @@ class Run:
         if not path.exists():
             kept = {kept.name.removesuffix(".csv.gz"): kept for kept in sorted(self.folder.glob("*.csv.gz"))}
             choose(part, kept, f"table of predictions in {self.folder}")
-        return pd.read_csv(path, keep_default_na=False)
+        text = dict.fromkeys(("path", "speaker", "label", "predicted"), str)  # a digit is a name here, not a number
+        return pd.read_csv(path, keep_default_na=False, dtype=text)
 
     def confusion(self, part="test"):
         """Confusion matrix in clips: true labels down, predicted ones across."""
@@ -261,7 +262,7 @@ def _train(experiment, corpus, run_id, folder, device, watch, memory):
         "id": run_id,
         "schema": SCHEMA,
         "experiment": experiment.to_dict(),
-        "corpus": _about(corpus),
+        "corpus": about(corpus),
         "protocol": corpus.protocol,
         "clips": {part: len(corpus.part(part)) for part in PARTS},
         "speakers": {part: corpus.part(part).speaker.nunique() for part in PARTS},
@@ -274,7 +275,7 @@ def _train(experiment, corpus, run_id, folder, device, watch, memory):
         "seconds_per_epoch": float(pd.DataFrame(fitted.history).seconds.median()),
         "device": device_name(device),
         "date": time.strftime("%Y-%m-%d"),
-        "command": _command(sys.argv),
+        "command": command(sys.argv),
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
         "skipped": list(corpus.skipped) + list(store.notes),
         "training_speakers": speakers,
@@ -289,7 +290,7 @@ def _train(experiment, corpus, run_id, folder, device, watch, memory):
     return run
 
 
-def _command(words):
+def command(words):
     """The command that made a record, with folders by their names: where they lie concerns nobody else."""
     if not words or Path(words[0]).name != "__main__.py":
         return "labkit.train"
@@ -298,7 +299,7 @@ def _command(words):
     )
 
 
-def _about(corpus):
+def about(corpus):
     """What a record says of a corpus."""
     return {
         "name": corpus.name,

@@ -4,7 +4,7 @@ A folder `results/shipped/NAME/` holds `card.md` and `model.safetensors`, whose 
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -14,6 +14,7 @@ from .errors import LabError, choose
 from .evaluation import Classifier, evaluate
 from .experiment import Experiment
 from .files import home, write_text
+from .streaming import OTHER, Decision
 
 FORMAT = 1  # raise it when what the header says changes
 LARGEST = 1_000_000  # bytes
@@ -43,7 +44,7 @@ class Shipped:
     def __repr__(self):
         test = self.record["test"]
         return (
-            f"{self.name}: {self.experiment.model.name} for {len(self.labels)} words, trained on "
+            f"{self.name}: {self.experiment.model.name} for {len(self.words)} words, trained on "
             f"{self.record['corpus']['name']}, test {100 * test['accuracy']:.1f}% on {test['clips']} clips"
         )
 
@@ -58,6 +59,16 @@ class Shipped:
     @property
     def labels(self):
         return tuple(self.record["labels"])
+
+    @property
+    def words(self):
+        """The labels without "other", which stands for whatever is none of them."""
+        return tuple(label for label in self.labels if label != OTHER)
+
+    @property
+    def decision(self):
+        """When a detector reports a word, as chosen on validation data; None where nobody chose."""
+        return Decision(**self.record["decision"]) if self.record.get("decision") else None
 
     @torch.no_grad()
     def probabilities(self, waveforms, lengths=None):
@@ -129,16 +140,18 @@ def load(name, device="cpu", place=None):
         statistics = (tensors["front.mean"], tensors["front.spread"]) if experiment.feature.normalise else None
         network = Classifier(experiment.model.build(experiment.feature.shape, len(record["labels"])), statistics)
         network.load_state_dict(tensors)
-    except (LabError, KeyError, RuntimeError) as error:
+        shipped = Shipped(name, record, network, torch.device(device))
+        shipped.decision  # noqa: B018 (its settings may be of another version, too)
+    except (LabError, KeyError, RuntimeError, TypeError) as error:
         reason = str(error).splitlines()[0]
         raise LabError(
             f"The weights in {path} do not fit this version of the lab ({reason}). Update it: git pull."
         ) from error
-    device = torch.device(device)
-    return Shipped(name, record, network.to(device).eval(), device)
+    network.to(shipped.device).eval()
+    return shipped
 
 
-def ship(run, name, place=None):
+def ship(run, name, place=None, decision=None):
     """Write a tested run as a shipped network.
 
     Parameters
@@ -147,6 +160,8 @@ def ship(run, name, place=None):
         Trained on real recordings, tested, with its weights.
     name : str
     place : Path, optional
+    decision : Decision, optional
+        When a detector reports a word, chosen on the validation part.
 
     Returns
     -------
@@ -159,6 +174,7 @@ def ship(run, name, place=None):
     kept = ("id", "experiment", "corpus", "protocol", "clips", "speakers", "labels", "majority", "parameters")
     record = {"format": FORMAT, **{key: run.record[key] for key in (*kept, "date", "versions", "training_speakers")}}
     record |= {"validation": run.validation, "test": run.test()}
+    record |= {} if decision is None else {"decision": asdict(decision)}
     tensors = run.network.state_dict()
     size = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
     if size > 0.95 * LARGEST:
@@ -183,11 +199,21 @@ def card(name, record):
         f"| {part} | {record['clips'][part]:,} | {record['speakers'][part]:,} |"
         for part in ("train", "validation", "test")
     )
-    words = ", ".join(record["labels"])
+    words = [label for label in record["labels"] if label != OTHER]
+    others = "There is no class for anything else: other sounds get one of these names too."
+    if OTHER in record["labels"]:
+        others = f'A class "{OTHER}" stands for all else; it was taught with {_taught(record)}.'
+    listening = ""
+    if decision := record.get("decision"):
+        listening = f"""
+**In a stream** it reports a word whose probability, averaged over {decision["smoothing"]:g} s, reaches
+{decision["threshold"]:g}, chosen on validation speakers, and then nothing for {decision["hold"]:g} s. How many words it
+finds so, and how many that nobody said: `results/live/{name}.json`.
+"""
     return f"""# {name}
 
-Names one of {len(record["labels"])} spoken words: {words}. There is no class for anything else: other sounds get one of
-these names too.
+Names one of {len(words)} spoken words: {", ".join(words)}.
+{others}
 
 **Network.** {record["experiment"]["model"]["name"]}, {record["parameters"]:,} parameters; settings, labels and training
 speakers are in the header of `model.safetensors`. Trained on {record["date"]} with torch {record["versions"]["torch"]}.
@@ -205,10 +231,21 @@ Nobody is in two parts.
 | | accuracy | balanced accuracy | macro F1 | chance | always the commonest word |
 |---|---|---|---|---|---|
 {scores}
-
+{listening}
 **Fit for.** Lessons, and trying it on one's own voice. **Not fit for** anything that matters: it was tested on clips of
 one second of this corpus only. Who these speakers are is not known; other accents, ages, rooms and microphones were not
 measured.
 
 **Licence.** Weights: MIT, as the lab. The recordings: {corpus["licence"]}; none of them is contained here.
 """
+
+
+def _taught(record):
+    """What the class "other" was made of, in words."""
+    table = record["experiment"].get("target", {}).get("classes", [])
+    words = [word for word, label in table if label == OTHER and word != OTHER]
+    augmentation = record["experiment"]["recipe"].get("augmentation", {})
+    parts = [f"{len(words)} other words of the corpus"] if words else []
+    parts += ["pieces of words and noise alone"] if augmentation.get("pieces") else []
+    parts += ["words played backwards"] if augmentation.get("backwards") else []
+    return ", ".join(parts)

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from .audio import SCALE, open_store
-from .augment import Augmenter, noise_bank
+from .augment import OTHER, Augmenter, noise_bank
+from .errors import LabError
 
 POOL = 16
 
@@ -22,8 +23,8 @@ def source(corpus, part, feature, device, memory=1_000_000_000, store=None, augm
     targets = torch.tensor(clips.label.map(number).to_numpy(dtype="int64"), device=device)
     augmenter = None
     if augmentation is not None and (augmentation.waveforms or augmentation.masks):
-        noises = noise_bank(corpus, feature, device) if augmentation.noise else None
-        augmenter = Augmenter(augmentation, feature, clips.path, noises)
+        noises = noise_bank(corpus, feature, device, augmentation.noise_share) if augmentation.noise else None
+        augmenter = Augmenter(augmentation, feature, clips.path, noises, number.get(OTHER))
     return Source(store, store.index.index.get_indexer(clips.path), targets, feature, device, memory, augmenter)
 
 
@@ -65,6 +66,12 @@ class Source:
         samples = self.store.index.length.values[self.rows]  # (clips,)
         if self.feature.samples is not None:
             samples = samples.clip(max=self.feature.samples)
+        if (short := samples < self.feature.shortest).any():
+            raise LabError(
+                f"{short.sum()} of {len(samples)} clips are shorter than a window of {self.feature.shortest} samples: "
+                f"{self.store.index.index[self.rows[short][0]]} has {samples[short][0]}. "
+                "Leave them out of the corpus, set seconds, or shorten window_ms."
+            )
         self.samples = samples
         if self.augmenter is None or not self.augmenter.settings.waveforms:
             self._keep()
@@ -106,10 +113,11 @@ class Source:
     @torch.no_grad()
     def compute(self, rows, draws=None):
         """Features of some rows of the store: (x, lengths) on the device."""
-        waveforms, lengths = self.store.rows(rows, self.feature.samples)
+        waveforms, lengths = self.store.rows(rows, self.feature.reads)
         waveforms = torch.from_numpy(waveforms).to(self.device, torch.float32).div_(SCALE)  # (batch, samples)
         lengths = torch.from_numpy(lengths).to(self.device)
         if draws is not None:
+            waveforms, lengths = self.feature.cut(waveforms, lengths)  # before noise hides where the word is
             waveforms, lengths = self.augmenter.waveforms(waveforms, lengths, draws)
         return self.extract(waveforms, lengths)
 
@@ -125,7 +133,8 @@ class Source:
             x, lengths = self._gather(index.to(self.device))
         if draws is not None and self.augmenter.settings.masks:
             x = self.augmenter.masks(x, lengths, draws)
-        return x, lengths, self.targets[index.to(self.device)]
+        targets = self.targets[index.to(self.device)]
+        return x, lengths, targets if draws is None else self.augmenter.targets(targets, draws)
 
     def _gather(self, index):
         kept, starts, lengths = self.resident

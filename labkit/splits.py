@@ -7,6 +7,9 @@ every speaker in one part, and `split` proves it each time.
 import hashlib
 from dataclasses import dataclass
 
+import pandas as pd
+
+from .corpora import audiomnist, joined
 from .corpora.base import PARTS, Corpus, parts_by_speaker
 from .errors import LabError, check_types, choose
 
@@ -20,10 +23,13 @@ class Split:
     protocol : str
         A key of `PROTOCOLS`.
     fold : int
-        For "folds": which of the `folds` groups of speakers is tested; the next one validates.
+        For "folds": which of the `folds` groups of speakers is tested; the next one validates. For "audiomnist_digit"
+        and "audiomnist_gender": which of the published five or four.
     folds : int
     speaker : str
-        For "leave_one_speaker_out": who is tested; the next speaker in order validates.
+        For "leave_one_speaker_out": who is tested.
+    validation_speaker : str
+        For "leave_one_speaker_out": who validates; by default the next speaker in order.
     validation, test : float
         Shares of speakers (or of clips, for the leaky one) for "by_speaker", "stratified" and "by_clip_leaky".
     seed : int
@@ -43,6 +49,7 @@ class Split:
     seed: int = 0
     most_clips: int | None = None
     fewest_speakers: int = 0
+    validation_speaker: str = ""
 
     def __post_init__(self):
         check_types(self)
@@ -77,12 +84,15 @@ def folds(corpus, settings):
 
 
 def leave_one_speaker_out(corpus, settings):
-    """Test on one speaker, validate on the next in order, train on the rest."""
+    """Test on one speaker, validate on another (by default the next in order), train on the rest."""
     names = sorted(corpus.clips.speaker.unique())
-    choose(settings.speaker, dict.fromkeys(names), f"speaker of {corpus.name}")
+    for name in (settings.speaker, settings.validation_speaker or settings.speaker):
+        choose(name, dict.fromkeys(names), f"speaker of {corpus.name}")
+    if settings.validation_speaker == settings.speaker:
+        raise LabError(f"{settings.speaker!r} cannot be tested and validate, too. Name another validation_speaker.")
     if len(names) < 3:
         raise LabError(f"{corpus.name} has {len(names)} speakers; leaving one out needs three. Add speakers.")
-    following = names[(names.index(settings.speaker) + 1) % len(names)]
+    following = settings.validation_speaker or names[(names.index(settings.speaker) + 1) % len(names)]
     return corpus.clips.speaker.map(lambda name: {settings.speaker: "test", following: "validation"}.get(name, "train"))
 
 
@@ -105,6 +115,28 @@ def stratified(corpus, settings):
     return corpus.clips.speaker.map(parts)
 
 
+def audiomnist_digit(corpus, settings):
+    """AudioMNIST's five published folds: twelve speakers are tested, twelve validate, 36 train."""
+    return _published(corpus, "digit", settings.fold)
+
+
+def audiomnist_gender(corpus, settings):
+    """AudioMNIST's four published folds of the gender task: of 24 speakers, half of them women, six are tested."""
+    return _published(corpus, "gender", settings.fold)
+
+
+def _published(corpus, task, fold):
+    """Parts as published; speakers who are in none of them have None."""
+    parts = audiomnist.fold(task, fold)
+    if missing := sorted(set(parts) - set(corpus.clips.speaker)):
+        raise LabError(
+            f"{corpus.name} lacks {len(missing)} of the {len(parts)} speakers of AudioMNIST's {task} folds: "
+            f"{', '.join(missing[:8])}{' ...' if len(missing) > 8 else ''}. Use AudioMNIST with all of its speakers, "
+            "or the protocol 'folds', which makes folds of the speakers that are there."
+        )
+    return corpus.clips.speaker.map(parts.get)
+
+
 def by_clip_leaky(corpus, settings):
     """Clips at random, whoever speaks: for audits only, since the same voice is trained on and tested."""
     clips = corpus.clips.path  # each for itself, as if it were a speaker
@@ -117,6 +149,8 @@ PROTOCOLS = {
     "folds": folds,
     "leave_one_speaker_out": leave_one_speaker_out,
     "stratified": stratified,
+    "audiomnist_digit": audiomnist_digit,
+    "audiomnist_gender": audiomnist_gender,
     "by_clip_leaky": by_clip_leaky,
 }
 LEAKY = ("by_clip_leaky",)
@@ -139,7 +173,7 @@ def split(corpus: Corpus, settings: Split) -> Corpus:
     protocol = choose(settings.protocol, PROTOCOLS, "split protocol")
     name = corpus.protocol if settings.protocol == "official" else settings.protocol
     corpus = _enough_speakers(_capped(corpus, settings), settings)
-    result = corpus.with_clips(corpus.clips.assign(split=protocol(corpus, settings)), protocol=name)
+    result = _without_part(corpus, _parts(corpus, protocol, settings), name)
     if settings.protocol == "stratified":
         result = _in_all_parts(result)
     sizes = {part: len(result.part(part)) for part in PARTS}
@@ -154,6 +188,24 @@ def split(corpus: Corpus, settings: Split) -> Corpus:
             "Use the protocol 'by_speaker', or 'by_clip_leaky' if the leak is what you study."
         )
     return result
+
+
+def _parts(corpus, protocol, settings):
+    """What the protocol makes of the corpus' own clips; those of corpora that were joined (`join`) all train."""
+    if joined.COLUMN not in corpus.clips:
+        return protocol(corpus, settings)
+    own = corpus.clips[joined.COLUMN] == ""
+    parts = protocol(corpus.with_clips(corpus.clips[own]), settings)
+    return pd.Series(parts.values, corpus.clips.index[own]).reindex(corpus.clips.index, fill_value="train")
+
+
+def _without_part(corpus, parts, protocol):
+    """The corpus with these parts, and without the clips that have none."""
+    out = parts.isna()
+    note = f"{out.sum():,} clips of {corpus.clips.speaker[out].nunique()} speakers are in no part of {protocol}."
+    return corpus.with_clips(
+        corpus.clips.assign(split=parts)[~out], protocol=protocol, skipped=(*corpus.skipped, *[note][: int(out.any())])
+    )
 
 
 def _capped(corpus, settings):

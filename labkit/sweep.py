@@ -4,6 +4,7 @@ import itertools
 import os
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
+from glob import escape
 from multiprocessing import get_context
 
 from .errors import LabError, choose
@@ -86,7 +87,8 @@ def committed(name, corpus):
     name : str
         Of the grid: `results/NAME.json`.
     corpus : str
-        Of the corpus they were trained on: they lie in `results/records/CORPUS`.
+        Of the corpus they were trained on: they lie in `results/records/CORPUS`, and in `CORPUS+OTHER` where other
+        corpora were joined to it.
 
     Returns
     -------
@@ -98,7 +100,8 @@ def committed(name, corpus):
     folders = [
         folder
         for model in {experiment.model.name for experiment in experiments}
-        for folder in sorted((results / "records" / corpus).glob(f"{model}-*"))
+        for place in (corpus, f"{escape(corpus)}+*")
+        for folder in sorted((results / "records").glob(f"{place}/{model}-*"))
     ]
     runs = {run.experiment: run for folder in folders for run in read_runs(folder)}
     found = [runs[experiment] for experiment in experiments if experiment in runs]
@@ -208,7 +211,7 @@ def best(runs):
     """
     if not runs:
         raise LabError("There is no run to choose from. See the errors above, mend the settings and run again.")
-    tasks = {(run.record["corpus"]["fingerprint"], run.labels, run.record["protocol"]) for run in runs}
+    tasks = {(run.record["corpus"]["fingerprint"], run.labels, run.experiment.split) for run in runs}
     figures = {run.experiment.recipe.select for run in runs}
     if len(tasks) > 1 or len(figures) > 1:
         raise LabError(
@@ -218,4 +221,5 @@ def best(runs):
     (figure,) = figures
     same = groups(runs)
     complete = [group for group in same if len(group) == max(map(len, same))]  # a lucky seed alone may not win
+    figure = "accuracy" if figure == "last" else figure
     return max(complete, key=lambda group: sum(run.validation[figure] for run in group) / len(group))

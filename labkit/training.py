@@ -31,15 +31,17 @@ class Recipe:
     schedule_step : {"batch", "epoch"}
         When it moves on. "epoch" is a mistake to study: a schedule made for all batches, moved on once an epoch, so
         that it hardly begins.
-    loss : {"cross_entropy", "softmax_cross_entropy"}
-        The second is a mistake to study: softmax applied twice, so that the loss cannot come near zero.
+    loss : {"cross_entropy", "softmax_cross_entropy", "sigmoid_cross_entropy", "binary_cross_entropy"}
+        The second is a mistake to study: softmax applied twice, so that the loss cannot come near zero. The last two
+        are for networks that end in a sigmoid per class.
     label_smoothing : float
     class_weights : bool
         Weigh classes so that each counts the same, however many clips it has.
     clip_norm : float, optional
         Largest allowed norm of the gradient; None leaves it as it is.
-    select : {"accuracy", "balanced_accuracy"}
-        Validation figure that chooses the epoch whose weights are kept.
+    select : {"accuracy", "balanced_accuracy", "last"}
+        Validation figure that chooses the epoch whose weights are kept. "last" keeps those of the last one, whatever
+        validation says: where the number of epochs was fixed beforehand.
     augmentation : Augmentation
         How training clips are varied.
     precision : {"float32", "bf16"}
@@ -72,7 +74,7 @@ class Recipe:
         choose(self.schedule, SCHEDULES, "schedule")
         choose(self.schedule_step, dict.fromkeys(("batch", "epoch")), "step of the schedule")
         choose(self.loss, LOSSES, "loss")
-        choose(self.select, dict.fromkeys(("accuracy", "balanced_accuracy")), "figure to select by")
+        choose(self.select, dict.fromkeys(("accuracy", "balanced_accuracy", "last")), "figure to select by")
         choose(self.precision, dict.fromkeys(("float32", "bf16")), "precision")
         if self.epochs < 1 or self.batch < 1 or not 0 < self.rate < math.inf:
             raise LabError(
@@ -136,7 +138,30 @@ def softmax_cross_entropy(recipe, weights):
     return lambda outputs, targets: loss(outputs.softmax(1), targets)
 
 
-LOSSES = {"cross_entropy": cross_entropy, "softmax_cross_entropy": softmax_cross_entropy}
+def sigmoid_cross_entropy(recipe, weights):
+    """Sigmoids, divided by their sum, then negative log-likelihood: what Keras makes of "sigmoid" and cross-entropy."""
+    loss = cross_entropy(recipe, weights)
+    return lambda outputs, targets: loss(nn.functional.logsigmoid(outputs), targets)
+
+
+def binary_cross_entropy(recipe, weights):
+    """A sigmoid per class, each asked whether it is this one; the mean over classes and clips."""
+
+    def loss(outputs, targets):
+        wanted = nn.functional.one_hot(targets, outputs.shape[1]).to(outputs)
+        wanted = wanted.lerp(torch.full_like(wanted, 1 / outputs.shape[1]), recipe.label_smoothing)
+        weight = None if weights is None else weights[targets, None]
+        return nn.functional.binary_cross_entropy_with_logits(outputs, wanted, weight)
+
+    return loss
+
+
+LOSSES = {
+    "cross_entropy": cross_entropy,
+    "softmax_cross_entropy": softmax_cross_entropy,
+    "sigmoid_cross_entropy": sigmoid_cross_entropy,
+    "binary_cross_entropy": binary_cross_entropy,
+}
 
 
 @dataclass
@@ -242,7 +267,7 @@ def fit(network, train, validation, recipe, classes, seed=0, checkpoint=None, wa
                 "seconds": seconds,
             }
         )
-        score = (figures[recipe.select], -loss)
+        score = (epoch if recipe.select == "last" else figures[recipe.select], -loss)
         if best is None or score > best[:2]:
             best = (*score, epoch, {name: value.detach().clone() for name, value in network.state_dict().items()})
         if checkpoint is not None:

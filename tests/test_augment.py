@@ -20,6 +20,7 @@ RATE = 16_000
 ALL = Augmentation(shift=0.1, speed=0.1, gain=6, noise=0.8, time_masks=1, time_mask=0.1, band_masks=1)
 FEATURES = {
     "log_mel": LogMel(seconds=0.55, n_mels=12),
+    "log_mel of the word alone": LogMel(seconds=0.4, n_mels=12, trim=20.0, clip_mean=True),
     "mel_frames of any length": MelFrames(seconds=None, n_mels=12),
     "raw": Raw(seconds=0.55),
     "mfcc": MFCC(seconds=0.55, padding="signal"),
@@ -200,3 +201,73 @@ def test_wrong_settings_are_named(values, message):
 def test_bands_can_be_hidden_only_where_there_are_some(feature):
     with pytest.raises(LabError, match=r"has none\. Use the feature 'log_mel'"):
         augmenter(Augmentation(band_masks=1), feature)
+
+
+OTHERS = Augmentation(pieces=0.3, backwards=0.2)
+
+
+def spoilt(settings, samples, dice, kind=0.0, where=0.0):
+    """One clip as the dice have it: which it becomes, which kind of that, and how large a piece."""
+    chosen = Augmenter(settings, Raw(), ["a.wav"], torch.zeros(0), other=2)
+    draws = torch.full((1, 9), 0.5)
+    draws[0, -3:] = torch.tensor([dice, kind, where])
+    x, lengths = chosen.waveforms(samples[None], torch.tensor([len(samples)]), draws)
+    return x[0], chosen.targets(torch.tensor([1]), draws).item(), lengths.item()
+
+
+def test_what_is_made_no_word_counts_as_other():
+    samples = torch.arange(1, RATE + 1) / RATE
+    for dice, target in ((0.1, 2), (0.19, 2), (0.21, 2), (0.49, 2), (0.51, 1)):
+        x, got, length = spoilt(OTHERS, samples, dice, kind=0.1)
+        assert got == target and length == RATE and torch.equal(x, samples) == (target == 1)
+
+
+def test_backwards_is_the_whole_or_the_order_of_its_sounds():
+    samples = torch.arange(1, RATE + 1) / RATE
+    whole, _, _ = spoilt(OTHERS, samples, 0.1, kind=0.2)
+    assert torch.equal(whole, samples.flip(0))
+    sounds, _, _ = spoilt(OTHERS, samples, 0.1, kind=0.7)
+    stretch = round(0.12 * RATE)
+    last = RATE // stretch * stretch
+    assert torch.equal(sounds[: RATE - last], samples[last:]), "the last sound first, itself forwards"
+    assert torch.equal(sounds[stretch : 2 * stretch], samples[last - stretch : last])
+
+
+def test_a_piece_holds_the_share_of_the_energy_that_was_drawn():
+    samples = torch.randn(RATE, generator=torch.Generator().manual_seed(0))
+    first, _, _ = spoilt(OTHERS, samples, 0.3, kind=0.2, where=0.5)
+    rest, _, _ = spoilt(OTHERS, samples, 0.3, kind=0.5, where=0.5)
+    for x, kept in ((first, slice(0, 100)), (rest, slice(-100, None))):
+        assert abs(x.square().sum() / samples.square().sum() - 0.2) < 0.01 and torch.equal(x[kept], samples[kept])
+    nothing, target, _ = spoilt(OTHERS, samples, 0.3, kind=0.9)
+    assert not nothing.any() and target == 2
+
+
+def test_noise_alone_is_as_loud_as_it_would_be_behind_the_word():
+    settings = replace(OTHERS, noise=1.0, snr_low=0.0, snr_high=0.0)
+    noise = torch.randn(3 * RATE, generator=torch.Generator().manual_seed(1))
+    chosen = Augmenter(settings, Raw(), ["a.wav"], noise, other=0)
+    draws = torch.full((1, 9), 0.5)
+    draws[0, -3:] = torch.tensor([0.3, 0.9, 0.5])
+    x, _ = chosen.waveforms(tone(440)[None], torch.tensor([RATE]), draws)
+    assert abs(x.square().mean() - 0.5) < 0.01
+
+
+def test_a_source_gives_the_class_of_what_it_made(corpus):
+    with_other = replace(corpus, labels=(*corpus.labels, "other"))
+    part = quietly(source, with_other, "train", Raw(seconds=0.55), CPU, augmentation=Augmentation(backwards=0.5))
+    _, _, before = part[torch.arange(len(part))]
+    part.begin(0, 1)
+    _, _, targets = part[torch.arange(len(part))]
+    share = (targets == 3).float().mean()
+    assert (before < 3).all() and 0.2 < share < 0.8 and torch.equal(targets[targets < 3], before[targets < 3])
+    with pytest.raises(LabError, match="need a class 'other'"):
+        source(corpus, "train", Raw(seconds=0.55), CPU, augmentation=Augmentation(backwards=0.5))
+
+
+def test_a_share_of_each_noise_stays_unheard(corpus):
+    own, half = noise_bank(corpus, Raw(seconds=0.1), CPU), noise_bank(corpus, Raw(seconds=0.1), CPU, 0.5)
+    assert len(half) == len(own) // 2 and torch.equal(half, own[: len(half)])
+    for values in ({"noise_share": 0.0}, {"pieces": -0.1}, {"pieces": 0.6, "backwards": 0.6}):
+        with pytest.raises(LabError, match="Change these"):
+            Augmentation(**values)

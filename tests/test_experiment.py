@@ -61,16 +61,22 @@ def test_ids_are_pinned():
 
 def test_defaults_are_pinned():
     """Defaults are not written into ids: a changed one would give an old id another meaning."""
-    assert asdict(Choice()) == {"name": "speech_commands", "labels": None, "clips_per_label": None}
+    assert asdict(Choice()) == {"name": "speech_commands", "labels": None, "clips_per_label": None, "extra": ()}
     assert asdict(Target()) == {"column": "label", "classes": None}
     assert asdict(Split()) == {
         **{"protocol": "official", "fold": 0, "folds": 5, "speaker": ""},
         **{"validation": 0.1, "test": 0.1, "seed": 0, "most_clips": None, "fewest_speakers": 0},
+        "validation_speaker": "",
     }
     feature = {"sample_rate": 16_000, "seconds": 1.0, "padding": "masked", "offset": 0.0, "normalise": True}
+    feature |= {"trim": None}
     spectral = feature | {"window_ms": 40.0, "hop_ms": 20.0, "n_fft": None, "n_mels": 40, "f_min": 0.0, "f_max": None}
     spectral |= {"mel_scale": "htk", "mel_norm": None, "log": "db", "floor": 1e-10, "top_db": None, "mel_rate": None}
-    assert asdict(Raw()) == feature | {"normalise": False} and asdict(LogMel()) == spectral
+    spectral |= {"clip_mean": False}
+    assert (
+        asdict(Raw()) == feature | {"normalise": False, "percentile": None, "scatter": False}
+        and asdict(LogMel()) == spectral
+    )
     assert asdict(MFCC()) == spectral | {"n_mfcc": 13, "deltas": 2, "delta_width": 7}
     assert asdict(Recipe()) == {
         **{"epochs": 20, "batch": 64, "rate": 3e-3, "optimiser": "adamw", "weight_decay": 0.01, "momentum": 0.9},

@@ -203,7 +203,7 @@ SHAPED = {
     "raw": Raw(seconds=0.5),
     "odd window": MFCC(sample_rate=22_050, window_ms=60, hop_ms=20),  # 1323 samples
     "odd hop": LogMel(sample_rate=11_025, window_ms=23, hop_ms=9),
-    "long window": MFCC(seconds=0.05, window_ms=120, hop_ms=10),
+    "long window": MFCC(seconds=0.12, window_ms=120, hop_ms=10),
 }
 
 
@@ -247,6 +247,7 @@ def test_filled_zeros_count_as_signal_only_where_asked():
 
 OPTIONS = [
     {"seconds": None},
+    {"trim": 20.0, "seconds": 0.8},
     {"seconds": 1.0},
     {"seconds": 0.3},
     {"seconds": 1.0, "padding": "signal"},
@@ -256,6 +257,7 @@ OPTIONS = [
 SPECTRAL = [
     {},
     {"top_db": 30.0},
+    {"clip_mean": True},
     {"log": "none"},
     {"log": "ln", "mel_scale": "slaney", "mel_norm": "slaney"},
     {"window_ms": 25, "hop_ms": 10, "n_fft": 512},
@@ -294,7 +296,8 @@ def check_alone(feature, clips):
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 @pytest.mark.parametrize("name", FEATURES)
 def test_a_clip_alone_is_the_clip_in_a_batch(name, options):
-    clips = [noise(9_000, level=0.5), noise(3_333, seed=2, level=1e-3), noise(17, seed=3), sweep(16_500)]
+    short = 17 if options.get("seconds", 1) else 1_400  # of its own length, a clip must fill a window
+    clips = [noise(9_000, level=0.5), noise(3_333, seed=2, level=1e-3), noise(short, seed=3), sweep(16_500)]
     more = SPECTRAL[1:] if name != "raw" and options in (OPTIONS[0], OPTIONS[-1]) else []
     for settings in [{}, *more]:
         check_alone(FEATURES[name](**options, **settings), clips)
@@ -304,6 +307,43 @@ def test_a_clip_alone_is_the_clip_in_a_batch(name, options):
 def test_a_real_clip_alone_is_the_clip_in_a_batch(name, recordings):
     for options in OPTIONS:
         check_alone(FEATURES[name](**options), recordings[:4])
+
+
+@pytest.mark.parametrize("level", [0.3, 0.003])
+def test_what_comes_before_and_after_the_word_is_cut_off(level):
+    """A word of 0.3 s, 0.5 s late in a clip longer than the window, on a floor of noise 40 dB below."""
+    clip = 0.01 * level * np.random.default_rng(0).standard_normal(16_000).astype(np.float32)
+    clip[8_000:12_800] += level * np.random.default_rng(1).standard_normal(4_800).astype(np.float32)
+    feature = Raw(seconds=0.6, trim=30.0)
+    x, lengths = feature.build()(*batch([clip, clip[::-1], clip[8_000:12_800]]))
+    assert feature.reads is None and x.shape == (3, 1, 9_600) and not feature.streamable
+    for row, found, source, start in zip(
+        x[:, 0], lengths.tolist(), (clip, clip[::-1], clip[8_000:]), (8_000, 3_200, 0), strict=True
+    ):
+        before = round(0.03 * 16_000) if start else 0  # the margin, and the tick that the word touches
+        assert 4_800 <= found <= 4_800 + 2 * round(0.04 * 16_000)
+        np.testing.assert_array_equal(row[before : before + 4_800], source[start : start + 4_800])
+        assert (row[found:] == 0).all()
+
+
+def test_silence_is_not_trimmed_away():
+    x, lengths = Raw(seconds=1.0, trim=30.0).build()(torch.zeros(2, 8_000), torch.tensor([8_000, 5]))
+    assert lengths.tolist() == [8_000, 5] and (x == 0).all()
+
+
+@pytest.mark.parametrize("name, options", [("log_mel", {}), ("mfcc", {"deltas": 0})])
+def test_with_the_clips_mean_taken_away_a_microphone_makes_no_difference(name, options):
+    """One that hears everything four times as loud; and what is taken away is the same at all times."""
+    extract = FEATURES[name](clip_mean=True, floor=1e-20, **options).build()
+    clips = [noise(8_000), noise(5_000, seed=1)]
+    waveforms, lengths = batch(clips, 16_000)
+    x, frames = extract(waveforms, lengths)
+    torch.testing.assert_close(extract(4 * waveforms, lengths)[0], x, rtol=0, atol=1e-3)
+    plain = FEATURES[name](floor=1e-20, **options).build()(waveforms, lengths)[0]
+    time = FEATURES[name].time_axis
+    for clip, plain_clip, valid in zip(x, plain, frames, strict=True):
+        mean = clip.narrow(time - 1, 0, valid).mean(time - 1, keepdim=True)
+        assert mean.abs().max() < 1e-3 and (plain_clip - clip).narrow(time - 1, 0, valid).std(time - 1).max() < 1e-3
 
 
 def test_the_slope_at_the_end_is_of_the_clip_whatever_the_padding_holds():
@@ -320,7 +360,7 @@ def test_the_slope_at_the_end_is_of_the_clip_whatever_the_padding_holds():
 
 def test_features_say_whether_they_can_be_streamed():
     assert MFCC().streamable and LogMel(log="none").streamable and Raw().streamable
-    assert not LogMel(top_db=80.0).streamable
+    assert not LogMel(top_db=80.0).streamable and not MFCC(clip_mean=True).streamable
     assert MFCC(window_ms=40).look_ahead == pytest.approx(0.02)
     assert MFCC(n_fft=2048).look_ahead == pytest.approx(0.064) and Raw().look_ahead == 0
 
@@ -373,6 +413,7 @@ def test_a_transform_too_short_for_any_band_still_says_something():
         (lambda: LogMel(n_fft=400), "n_fft must be at least the window"),
         (lambda: LogMel(hop_ms=0.01), "the hop at least one sample"),
         (lambda: LogMel(window_ms=0), "do not fit together"),
+        (lambda: LogMel(seconds=0.02), "320 samples are shorter than a window of 640 .40 ms.. Raise seconds"),
         (lambda: LogMel(n_mels=0), "n_mels"),
         (lambda: LogMel(f_min=5000.0, f_max=4000.0), "f_min"),
         (lambda: LogMel(f_max=9000.0), "f_max"),
@@ -388,3 +429,11 @@ def test_a_transform_too_short_for_any_band_still_says_something():
 def test_settings_that_do_not_fit_say_what_to_change(make, message):
     with pytest.raises(LabError, match=message):
         make()
+
+
+def test_a_clip_shorter_than_a_window_is_an_error_with_both_sizes():
+    short, window = torch.zeros(1, 639), torch.zeros(1, 640)
+    with pytest.raises(LabError, match="A clip of 639 samples is shorter than a window of 640 .40 ms at 16000 Hz"):
+        LogMel(seconds=None).build()(short, torch.tensor([639]))
+    assert LogMel(seconds=None).build()(window, torch.tensor([640]))[0].shape == (1, 1, 40, 3)
+    assert LogMel().build()(short, torch.tensor([639]))[0].shape == (1, 1, 40, 51), "filled up to a second it may be"

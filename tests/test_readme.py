@@ -63,7 +63,13 @@ def test_the_numbers_quoted_are_those_of_the_records():
 FIGURE = re.compile(r"\d+\.\d \[\d+\.\d, \d+\.\d\]")
 
 
-@pytest.mark.parametrize(("name", "corpora"), [("networks", 2), ("windows", 1)])
+FOUR, MANY = "speech_commands_4words", "speech_commands_35words"
+
+
+@pytest.mark.parametrize(
+    ("name", "corpora"),
+    [("networks", (FOUR, MANY)), ("windows, 4 words", 4 * (FOUR,)), ("windows, 35 words", 4 * (MANY,))],
+)
 def test_the_tables_are_those_of_the_records(name, corpora):
     """Each figure is one of the model that its row names, on the corpus of its column."""
     from labkit.records import read_runs, summary
@@ -80,8 +86,7 @@ def test_the_tables_are_those_of_the_records(name, corpora):
     shown = 0
     for row in rows:
         model = re.search(r"`(\w+)`", " ".join(row)).group(1)
-        for number, cell in enumerate(row[-corpora:] if corpora > 1 else row[2:]):
-            corpus = ("speech_commands_4words", "speech_commands_35words")[number if corpora > 1 else 0]
+        for cell, corpus in zip(row[-len(corpora) :], corpora, strict=True):
             assert cell == "not yet" or cell in known[model, corpus], (row, corpus)
             shown += bool(FIGURE.fullmatch(cell))
     assert shown >= 15

@@ -122,3 +122,48 @@ def test_each_committed_network_loads_is_small_and_was_trained_on_people(name):
     assert network.probabilities(torch.zeros(1, rate)).shape == (1, len(network.labels))
     card = (folder / "card.md").read_text(encoding="utf-8")
     assert network.record["corpus"]["licence"] in card and re.search(r"\| test \| [\d,]+ \| [\d,]+ \|", card)
+
+
+def test_a_network_ships_with_the_decision_that_validation_chose(run, tmp_path):
+    from labkit.streaming import Decision, Detector
+
+    shipped.ship(run, "tiny-words", tmp_path)
+    assert shipped.load("tiny-words", place=tmp_path).decision is None
+    chosen = Decision(threshold=0.65, smoothing=0.1, hold=0.5)
+    shipped.ship(run, "tiny-words", tmp_path, decision=chosen)
+    again = shipped.load("tiny-words", place=tmp_path)
+    assert again.decision == chosen and Detector(again).decision == chosen
+    assert Detector(again, Decision(threshold=0.9)).decision.threshold == 0.9
+    card = (tmp_path / "tiny-words" / "card.md").read_text(encoding="utf-8")
+    assert "0.65, chosen on validation speakers" in card and "results/live/tiny-words.json" in card
+    path = tmp_path / "tiny-words" / "model.safetensors"
+    for decision in ({"threshold": 2.0}, {"patience": 3}):
+        rewrite(path, decision=decision)
+        with pytest.raises(LabError, match="do not fit this version of the lab .* git pull"):
+            shipped.load("tiny-words", place=tmp_path)
+
+
+def test_the_card_says_what_the_class_of_all_else_was_taught_with(corpus, tmp_path):
+    classes = (("fall", "fall"), ("rise", "rise"), ("hold", "other"))
+    experiment = quick().change(target={"classes": classes}, recipe={"augmentation": {"pieces": 0.2, "backwards": 0.1}})
+    shipped.ship(train(experiment, corpus, tmp_path / "runs"), "two-words", tmp_path)
+    card = (tmp_path / "two-words" / "card.md").read_text(encoding="utf-8")
+    assert "one of 2 spoken words: fall, rise." in card and "no class for anything else" not in card
+    assert "1 other words of the corpus, pieces of words and noise alone, words played backwards" in card.replace(
+        "\n", " "
+    )
+
+
+def test_a_damaged_network_never_reaches_a_stream(run, tmp_path):
+    """The error names the file; whoever listens goes on with the network that is loaded."""
+    from labkit.streaming import Detector
+
+    shipped.ship(run, "tiny-words", tmp_path)
+    detector = Detector(shipped.load("tiny-words", place=tmp_path))
+    detector.push(torch.zeros(8000))
+    path = tmp_path / "tiny-words" / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-8])
+    with pytest.raises(LabError, match=r"model\.safetensors is not a whole safetensors file"):
+        shipped.load("tiny-words", place=tmp_path)
+    detector.push(torch.zeros(8000))
+    assert detector.seconds == 1.0 and detector.problems == []

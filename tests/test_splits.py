@@ -33,7 +33,7 @@ def speakers(corpus, part):
     return set(corpus.part(part).speaker)
 
 
-@pytest.mark.parametrize("protocol", [name for name in PROTOCOLS if name not in LEAKY])
+@pytest.mark.parametrize("protocol", [name for name in PROTOCOLS if name not in LEAKY and "audiomnist" not in name])
 def test_no_speaker_is_in_two_parts(protocol):
     for seed, corpus in enumerate(random_corpora()):
         if protocol == "official":
@@ -108,6 +108,16 @@ def test_leaving_one_speaker_out_validates_on_the_next():
         split(corpus, Split("leave_one_speaker_out", speaker="s9"))
     with pytest.raises(LabError, match="2 speakers; leaving one out needs three"):
         split(table_corpus(speakers=2), Split("leave_one_speaker_out", speaker="s001"))
+
+
+def test_leaving_one_speaker_out_validates_on_whom_one_names():
+    result = split(table_corpus(4), Split("leave_one_speaker_out", speaker="s000", validation_speaker="s003"))
+    assert set(result.part("test").speaker) == {"s000"} and set(result.part("validation").speaker) == {"s003"}
+    assert set(result.part("train").speaker) == {"s001", "s002"}
+    with pytest.raises(LabError, match="'s000' cannot be tested and validate, too"):
+        split(table_corpus(4), Split("leave_one_speaker_out", speaker="s000", validation_speaker="s000"))
+    with pytest.raises(LabError, match="no speaker of table called 's009'"):
+        split(table_corpus(4), Split("leave_one_speaker_out", speaker="s000", validation_speaker="s009"))
 
 
 def test_an_empty_part_is_named():

@@ -689,3 +689,10 @@ def test_the_store_of_a_part_is_opened_without_a_word(corpus):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert len(source(corpus, "test", FEATURE, CPU, store=quietly(open_store, corpus))) == 18
+
+
+def test_a_clip_shorter_than_a_window_is_named(corpus):
+    shortest = corpus.part("train").sort_values("seconds").path.iloc[0]
+    with pytest.raises(LabError, match=rf"of \d+ clips are shorter than a window of 7200 .*{shortest} has 6400"):
+        source(corpus, "train", LogMel(seconds=None, window_ms=450.0), CPU)
+    assert len(source(corpus, "train", LogMel(window_ms=450.0), CPU)), "filled up to a second each has a window"

@@ -13,7 +13,7 @@ from labkit import corpora, runs
 from labkit.corpora.own import around_word, keep, own_folder, yours
 from labkit.errors import LabError, LabWarning
 from labkit.widgets import RecorderPanel, with_you
-from labkit.widgets.recorder import PROBLEMS
+from labkit.widgets.microphone import PROBLEMS
 
 pytest_plugins = ["tiny"]
 
@@ -150,7 +150,7 @@ def test_a_corrupt_upload_is_named_and_the_others_are_taken(panel):
 
 def test_a_long_upload_is_refused(panel):
     upload(panel, ("lecture.wav", sound(0.1 * np.ones(61 * 8000), 8000)))
-    assert panel.takes == [] and "Cut it into one file for each word" in panel.said
+    assert panel.takes == [] and "60 s is the most here. Cut it into shorter files" in panel.said
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,11 @@ from ..errors import LabError
 
 BENCHES = {
     "accents": "an epoch over sentences of their own length, against five seconds for all",
+    "audionet": "a training step of AudioNet, against nn.Conv1d",
     "cells": "LSTM cells written as equations, plain and fast, against nn.LSTM",
     "cnn": "an epoch of M3 and of the modern CNN, against the usual layout with features one by one",
     "features": "WAV files to MFCC with deltas, against librosa clip by clip",
+    "live": "a stream in blocks of 80 ms, against the same network run again on the last second",
     "training": "an epoch, the share of it outside the model, and a DataLoader that computes features per item",
 }
 

@@ -19,6 +19,7 @@ COMMANDS = {  # name: (module, what it does)
     "sweep": ("labkit.cli.sweep", "train what grids of settings describe, choose on validation, test the chosen"),
     "run": ("labkit.cli.sweep", "sweep, as older records call it"),
     "results": ("labkit.cli.results", "show the recorded results as a table, or write them as CSV"),
+    "live": ("labkit.cli.live", "how many words a shipped network finds in minutes of sound, and how many nobody said"),
     "bench": ("labkit.cli.bench", "measure speed on this machine"),
     "stores": ("labkit.cli.stores", "list and remove packed waveforms"),
 }

@@ -14,6 +14,9 @@ def add_arguments(parser):
     parser.add_argument(
         "--data", default=os.environ.get("LABKIT_DATA") or "auto", help="auto, real, synthetic or a folder"
     )
+    parser.add_argument(
+        "--extra", nargs="+", default=[], metavar="FOLDER", help="corpora to train on, too, where a grid names them"
+    )
     parser.add_argument("--scale", default=os.environ.get("LABKIT_SCALE") or "lab", choices=("lab", "full"))
     parser.add_argument("--results", type=Path, default=None, help="where records go (default: results/local)")
     parser.add_argument(
@@ -47,7 +50,7 @@ def grid_file(name):
 
 
 def main(args):
-    from ..corpora import find
+    from ..corpora import find, join, read
     from ..machine import settle
     from ..sweep import Grid, workers
 
@@ -57,6 +60,8 @@ def main(args):
         raise LabError(f"These grids are for different corpora ({', '.join(sorted(names))}). Sweep them one by one.")
     device = settle(args.device)
     corpus = find(names.pop(), args.data, args.scale)
+    if args.extra:
+        corpus = join(corpus, [read(folder) for folder in args.extra])
     print(corpus)
     for note in corpus.skipped:
         print(f"note: {note}")

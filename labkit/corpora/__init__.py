@@ -12,8 +12,9 @@ from pathlib import Path
 from ..errors import LabError, choose
 from ..files import home
 from .base import SYNTHETIC_MARKER, Corpus, parts_by_speaker
+from .joined import join
 
-__all__ = ["CORPORA", "Corpus", "find", "found", "make_synthetic", "parts_by_speaker"]
+__all__ = ["CORPORA", "Corpus", "find", "found", "join", "make_synthetic", "parts_by_speaker", "read"]
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,14 @@ CORPORA = {
         synthetic="common_voice",
         maker="synthetic_accents",
     ),
+    "fsdd": Entry("fsdd", ("fsdd", "free-spoken-digit-dataset"), download="fsdd"),
+    "audiomnist": Entry(
+        "audiomnist",
+        ("audiomnist", "AudioMNIST"),
+        download="audiomnist",
+        synthetic="audiomnist",
+        maker="synthetic_digits",
+    ),
     "folder": Entry("folder", ("recordings",)),
 }
 
@@ -103,6 +112,17 @@ def find(name="speech_commands", data="auto", scale="lab"):
         get = f"run `python -m labkit download {entry.download}`" if entry.download else "put your recordings there"
         raise LabError(f"{entry.folders[0]} is not in {data_folder()}: {get}, or set LABKIT_DATA to its folder.")
     return entry.load(_synthesise(entry, scale))
+
+
+def read(folder):
+    """Open the corpus in a folder, of whatever kind it is: as the first of `CORPORA` that finds clips there."""
+    problems = []
+    for name, entry in CORPORA.items():
+        try:
+            return entry.load(Path(folder))
+        except LabError as error:
+            problems.append(f"As {name}: {error}")
+    raise LabError(f"{folder} holds no corpus that the lab reads. " + " ".join(problems))
 
 
 def _inside(folder, entry):

@@ -9,9 +9,9 @@ scale and filters of equal area; `mel_scale="slaney", mel_norm="slaney"` gives t
 
 from .base import Feature, Normalise, Raw
 from .extract import SpectralExtractor, delta, mel_filters
-from .spectral import MFCC, LogMel, MelFrames, Spectral
+from .spectral import MFCC, LogMel, MelFrames, Spectral, Spectrogram
 
-FEATURES = {"mfcc": MFCC, "log_mel": LogMel, "mel_frames": MelFrames, "raw": Raw}
+FEATURES = {"mfcc": MFCC, "log_mel": LogMel, "mel_frames": MelFrames, "spectrogram": Spectrogram, "raw": Raw}
 
 __all__ = [
     "FEATURES",
@@ -23,6 +23,7 @@ __all__ = [
     "Raw",
     "Spectral",
     "SpectralExtractor",
+    "Spectrogram",
     "delta",
     "mel_filters",
 ]

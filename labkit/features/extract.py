@@ -6,7 +6,7 @@ import warnings
 import torch
 from torch import nn
 
-from ..errors import LabWarning
+from ..errors import LabError, LabWarning
 
 
 class SpectralExtractor(nn.Module):
@@ -27,7 +27,8 @@ class SpectralExtractor(nn.Module):
         self.feature = feature
         window = torch.hann_window(feature.window, periodic=True, dtype=torch.float64)
         self.register_buffer("window", window.float(), persistent=False)
-        self.register_buffer("filters", mel_filters(feature), persistent=False)  # (frequencies, bands)
+        filters = mel_filters(feature) if feature.mel else None  # (frequencies, bands)
+        self.register_buffer("filters", filters, persistent=False)
         self.cepstrum = hasattr(feature, "n_mfcc")
         if self.cepstrum:
             import torchaudio.functional as F
@@ -37,10 +38,19 @@ class SpectralExtractor(nn.Module):
     def forward(self, waveforms, lengths):
         feature = self.feature
         waveforms, lengths = feature.fit(waveforms, lengths)  # (batch, samples)
-        mel = self.power(waveforms) @ self.filters  # (batch, frames, bands)
+        if waveforms.shape[1] < feature.shortest:
+            raise LabError(
+                f"A clip of {waveforms.shape[1]} samples is shorter than a window of {feature.window} "
+                f"({feature.window_ms:g} ms at {feature.sample_rate} Hz). Take a longer clip, or shorten window_ms."
+            )
+        mel = self.power(waveforms)  # (batch, frames, frequencies)
+        if feature.mel:
+            mel = mel @ self.filters  # (batch, frames, bands)
         lengths = feature.steps(lengths)  # frames centred inside the clip
         mask = torch.arange(mel.shape[1], device=mel.device) < lengths[:, None]  # (batch, frames)
         mel = self.logarithm(mel, mask)
+        if feature.clip_mean:
+            mel = mel - (mel * mask[..., None]).sum(1, keepdim=True) / lengths[:, None, None]
         if not self.cepstrum:
             mel = torch.where(mask[..., None], mel, self.silence)  # in dB, 0 would be a loud picture
             picture = feature.time_axis == 3
@@ -53,7 +63,7 @@ class SpectralExtractor(nn.Module):
     @property
     def silence(self):
         """What the feature shows where there is no sound."""
-        if self.cepstrum:
+        if self.cepstrum or self.feature.clip_mean:
             return 0.0
         floor = {"db": 10 * math.log10(self.feature.floor), "ln": math.log(self.feature.floor), "none": 0.0}
         return floor[self.feature.log]
@@ -63,12 +73,20 @@ class SpectralExtractor(nn.Module):
         feature = self.feature
         # Frame t is centred on sample t * hop. torch.stft gives the same; cutting frames ourselves leaves them in the
         # order that the mel product wants, and a window shorter than the transform needs no zeros around it.
-        before = feature.fft // 2 - (feature.fft - feature.window) // 2
         count = feature.steps(waveforms.shape[1])
-        after = (count - 1) * feature.hop + feature.window - before - waveforms.shape[1]
-        padded = nn.functional.pad(waveforms, (before, max(after, 0)))
+        after = (count - 1) * feature.hop + feature.window - self.before - waveforms.shape[1]
+        padded = nn.functional.pad(waveforms, (self.before, max(after, 0)))
         frames = padded.unfold(1, feature.window, feature.hop)[:, :count]  # (batch, frames, window), a view
-        real, imaginary = torch.view_as_real(torch.fft.rfft(frames * self.window, n=feature.fft)).unbind(-1)
+        return self.spectrum(frames)
+
+    @property
+    def before(self):
+        """Samples of a frame's window that lie before its time."""
+        return self.feature.fft // 2 - (self.feature.fft - self.feature.window) // 2
+
+    def spectrum(self, frames):
+        """Power spectrum of frames of samples: from (batch, frames, window) to (batch, frames, frequencies)."""
+        real, imaginary = torch.view_as_real(torch.fft.rfft(frames * self.window, n=self.feature.fft)).unbind(-1)
         return torch.addcmul(real * real, imaginary, imaginary)
 
     def logarithm(self, mel, mask):

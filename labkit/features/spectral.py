@@ -33,6 +33,9 @@ class Spectral(Feature):
     mel_rate : int, optional
         Rate in Hz that the mel filters are made for; by default the rate of the sound, and only an audit wants
         another: filters for 8 kHz on sound of 16 kHz look at twice the frequencies that they name.
+    clip_mean : bool
+        Subtract from each band its mean over the clip (Atal, JASA 55, 1974): on a logarithmic scale that takes away
+        the microphone, the room and the level, and much of what is one voice's. Not streamable.
     """
 
     window_ms: float = 40.0
@@ -47,6 +50,9 @@ class Spectral(Feature):
     floor: float = 1e-10
     top_db: float | None = None
     mel_rate: int | None = None
+    clip_mean: bool = False
+
+    mel = True  # whether frequencies are gathered in mel bands
 
     def __post_init__(self):
         super().__post_init__()
@@ -60,6 +66,11 @@ class Spectral(Feature):
                 f"A window of {self.window} samples, a hop of {self.hop} and n_fft {self.n_fft} do not fit together at "
                 f"{self.sample_rate} Hz. n_fft must be at least the window, the hop at least one sample."
             )
+        if self.samples is not None and self.samples < self.window:
+            raise LabError(
+                f"Clips of {self.samples} samples are shorter than a window of {self.window} ({self.window_ms:g} ms). "
+                "Raise seconds, or shorten window_ms."
+            )
         if self.n_mels < 1 or not 0 <= self.f_min < self.top <= self.filter_rate / 2 or self.floor <= 0:
             raise LabError(
                 f"n_mels={self.n_mels}, f_min={self.f_min}, f_max={self.f_max}, floor={self.floor}: n_mels and floor "
@@ -71,6 +82,11 @@ class Spectral(Feature):
     def window(self):
         """Window in samples."""
         return round(self.window_ms * self.sample_rate / 1000)
+
+    @property
+    def shortest(self):
+        """Fewest samples that a clip may have: filled up to `seconds` any will do, else it must fill a window."""
+        return self.window if self.samples is None else 1
 
     @property
     def hop(self):
@@ -103,7 +119,7 @@ class Spectral(Feature):
     @property
     def streamable(self):
         """Whether a frame can be computed without knowing the rest of the clip."""
-        return self.top_db is None
+        return self.top_db is None and not self.clip_mean and self.trim is None
 
     @property
     def look_ahead(self):
@@ -123,6 +139,21 @@ class LogMel(Spectral):
 
     def build(self):
         return SpectralExtractor(self)
+
+
+@dataclass(frozen=True)
+class Spectrogram(LogMel):
+    """Spectrogram as a picture, a band per frequency of the transform: (batch, 1, frequencies, frames); no mel bands.
+
+    The settings of mel bands say nothing here. Becker et al. (arXiv 1807.03418) take a window of 455 samples and a step
+    of 35 at 8 kHz, in dB: 228 frequencies by 229 frames.
+    """
+
+    mel = False
+
+    @property
+    def shape(self):
+        return (1, self.fft // 2 + 1, self.frames)
 
 
 @dataclass(frozen=True)

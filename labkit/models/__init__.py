@@ -127,4 +127,16 @@ def count_parameters(network: nn.Module):
     return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
 
 
-from . import accents, bc_resnet, cell_layers, mel_cnn, raw_cnn, resultados, rnn, word_cnn  # noqa: E402, F401  (registers its models)
+from . import (  # noqa: E402, F401  (registers its models)
+    accents,
+    audionet,
+    bc_resnet,
+    cell_layers,
+    mel_cnn,
+    raw_cnn,
+    resultados,
+    rnn,
+    stream_cnn,
+    voice_mnist,
+    word_cnn,
+)

@@ -92,7 +92,7 @@ CELLS = {"lstm": nn.LSTM, "gru": nn.GRU}
 
 @register("raw_recurrent")
 class RawRecurrent(nn.Module):
-    """Four convolutions that make about 19 vectors a second, a recurrent layer over them, its last state.
+    """Convolutions that make some vectors a second (19 at 16 kHz), a recurrent layer over them, its last state.
 
     Parameters
     ----------
@@ -101,14 +101,24 @@ class RawRecurrent(nn.Module):
     cell : {"lstm", "gru"}
     hidden : int
         Width of the recurrent layer and of the first two blocks; the last two have twice as many channels.
+    blocks : int
+        How many blocks of convolution and pool, 1 to 4.
+    stride : int
+        Step of the first convolution in samples.
     """
 
-    def __init__(self, shape, classes, cell="lstm", hidden=128):
+    def __init__(self, shape, classes, cell="lstm", hidden=128, blocks=4, stride=3):
         super().__init__()
-        self.convolutions = Convolutions(shape, (hidden, hidden, 2 * hidden, 2 * hidden), 3, "raw_recurrent")
+        if not 1 <= blocks <= 4 or stride < 1 or hidden < 1:
+            raise LabError(
+                f"hidden={hidden}, blocks={blocks}, stride={stride}: hidden and stride are above zero, blocks is 1 to "
+                "4. Change these."
+            )
+        widths = (hidden, hidden, 2 * hidden, 2 * hidden)[:blocks]
+        self.convolutions = Convolutions(shape, widths, stride, "raw_recurrent")
         layer = choose(cell, CELLS, "recurrent layer")
         # One bias per gate would do; torch's layers have two, and the published counts include both.
-        self.recurrent = layer(2 * hidden, hidden, batch_first=True)
+        self.recurrent = layer(widths[-1], hidden, batch_first=True)
         self.scores = nn.Linear(hidden, classes)
 
     def forward(self, x, lengths):

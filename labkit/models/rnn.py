@@ -94,6 +94,59 @@ class Recurrent(nn.Module):
             x = outputs
         return x
 
+    @property
+    def streamable(self):
+        """Whether it can listen without end: what `step` remembers of a minute ago fades. A mean does not."""
+        return not self.backwards and self.readout is last_frame
+
+    def step(self, x, state=None):
+        """Go on from where the last block ended.
+
+        Parameters
+        ----------
+        x : torch.Tensor
+            Shape (batch, frames, features): the next frames.
+        state : tuple, optional
+            What the last call returned; None at the beginning.
+
+        Returns
+        -------
+        tuple of (torch.Tensor, tuple)
+            Scores after each frame, shape (batch, frames, classes): what `forward` gives for all up to there.
+        """
+        if self.backwards:
+            raise LabError("Two directions need the end of the clip before they begin. Use bidirectional=False.")
+        hidden, seen, summary = state or ([None] * len(self.forwards), 0, None)
+        hidden = list(hidden)
+        for number, layer in enumerate(self.forwards):
+            x = self.dropout(x) if number else x
+            x, hidden[number] = layer(x, hidden[number])  # (batch, frames, hidden)
+        seen += x.shape[1]
+        x, summary = RUNNING[self.readout](x, seen, summary)
+        return self.linear(self.dropout(x)), (hidden, seen, summary)  # (batch, frames, classes)
+
+
+def running_mean(outputs, seen, total):
+    """The mean up to each frame; `seen` frames in all, with these; `total` sums those before."""
+    sums = outputs.cumsum(1) + (0 if total is None else total)
+    counts = torch.arange(seen - outputs.shape[1] + 1, seen + 1, device=outputs.device)
+    return sums / counts[:, None], sums[:, -1:] if outputs.shape[1] else total
+
+
+def running_max(outputs, seen, largest):
+    """The largest value up to each frame."""
+    x = outputs if largest is None else torch.cat([largest, outputs], 1)
+    x = x.cummax(1).values
+    return x[:, x.shape[1] - outputs.shape[1] :], x[:, -1:] if x.shape[1] else largest
+
+
+# The readouts of a stream: what they give after each frame, and what they need to go on.
+RUNNING = {
+    last_frame: lambda outputs, seen, nothing: (outputs, None),
+    mean_frames: running_mean,
+    max_frames: running_max,
+}
+
 
 def _whole(number):
     return isinstance(number, int) and number > 0

@@ -7,11 +7,14 @@ returns its figure. Times are in seconds, frequencies in hertz, levels in decibe
 from .accents import crosstab, differing, largest_cell, said_in
 from .cells import cell_diagram, cell_sheet, over_time
 from .corpus import clips_per_speaker, counts, durations
+from .digits import forgetting, over_iterations
+from .live import envelope, operating, timeline
 from .networks import activations, diagram, effects, filters, importance, rate_range
 from .results import accuracies, confusion, ranking, training_curves
 from .show import STAMP, TrainingBar, as_html, banner, formatted, render, set_style, show, stamp
 from .sound import deltas, image, levels, log_mel, mel, mel_ticks, mfcc, spectrogram, waveform
 from .sweeps import gradients, heatmaps, over_windows
+from .voice_mnist import by_voice, removed_bands, sizes
 
 __all__ = [
     "STAMP",
@@ -20,6 +23,7 @@ __all__ = [
     "activations",
     "as_html",
     "banner",
+    "by_voice",
     "cell_diagram",
     "cell_sheet",
     "clips_per_speaker",
@@ -31,7 +35,9 @@ __all__ = [
     "differing",
     "durations",
     "effects",
+    "envelope",
     "filters",
+    "forgetting",
     "formatted",
     "gradients",
     "heatmaps",
@@ -43,16 +49,21 @@ __all__ = [
     "mel",
     "mel_ticks",
     "mfcc",
+    "operating",
+    "over_iterations",
     "over_time",
     "over_windows",
     "ranking",
     "rate_range",
+    "removed_bands",
     "render",
     "said_in",
     "set_style",
     "show",
+    "sizes",
     "spectrogram",
     "stamp",
+    "timeline",
     "training_curves",
     "waveform",
 ]

@@ -11,6 +11,7 @@ STAMP = "synthetic speech"
 INK = "#b34700"  # of the stamp: dark enough to read on white
 SHARES = {  # columns between 0 and 1 that are read as percent
     *("accuracy", "balanced_accuracy", "macro_f1", "chance", "majority", "mean", "low", "high", "share", "recall"),
+    *("before", "after"),
     *("test", "validation", "test_low", "test_high", "test_spread", "validation_spread", "commonest"),
     *("precision", "confidence", "train_accuracy", "validation_accuracy", "validation_balanced_accuracy"),
 }

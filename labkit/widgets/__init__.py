@@ -8,9 +8,19 @@ state, `panel.said` its message. A test or a script drives it without a browser:
 from .confusions import ConfusionsPanel
 from .explorer import ExplorerPanel
 from .gates import GatesPanel
+from .live import LivePanel
 from .own import with_you
 from .panel import Panel
 from .recorder import RecorderPanel
 from .trainer import TrainerPanel
 
-__all__ = ["ConfusionsPanel", "ExplorerPanel", "GatesPanel", "Panel", "RecorderPanel", "TrainerPanel", "with_you"]
+__all__ = [
+    "ConfusionsPanel",
+    "ExplorerPanel",
+    "GatesPanel",
+    "LivePanel",
+    "Panel",
+    "RecorderPanel",
+    "TrainerPanel",
+    "with_you",
+]

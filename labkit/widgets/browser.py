@@ -1,4 +1,4 @@
-"""The two pieces that ipywidgets lacks, as anywidgets: JavaScript files of ours that any notebook program can show."""
+"""The pieces that ipywidgets lacks, as anywidgets: JavaScript files of ours that any notebook program can show."""
 
 from pathlib import Path
 
@@ -8,16 +8,40 @@ import traitlets
 HERE = Path(__file__).parent
 
 
+def script(*names):
+    """Several JavaScript files as the one that a widget is."""
+    return "\n".join((HERE / name).read_text(encoding="utf-8") for name in names)
+
+
 class Microphone(anywidget.AnyWidget):
     """A Record button and a level meter; sends {"kind": "wav"} with a WAV file, or {"kind": "problem"} with its name.
 
     Traits: `seconds` (it stops after so many), `rate` (Hz, of the file).
     """
 
-    _esm = HERE / "recorder.js"
+    _esm = script("microphone.js", "recorder.js")
     _css = HERE / "panel.css"
     seconds = traitlets.Float(2.0).tag(sync=True)
     rate = traitlets.Int(16_000).tag(sync=True)
+
+
+class LiveMicrophone(anywidget.AnyWidget):
+    """A Start button, a level meter, the words that were recognised, and the last seconds as a picture.
+
+    It sends {"kind": "start"}, then {"kind": "block"} with samples (int16, of any length) and the number `start` of
+    their first one, and {"kind": "stop"}; and what happens meanwhile: "problem", "resumed", "hidden", "visible". Each
+    message has its `session` (of one press of Start) and `rate` (Hz). Python answers each block with {"kind": "heard",
+    "upto": number of the next sample, ...}: see `LivePanel`.
+
+    Traits: `heard` (the latest words, oldest first: dicts of number, word, start, end, time, confidence), `threshold`,
+    `waiting` (seconds of sound that wait for a slow kernel; what would wait longer is left out).
+    """
+
+    _esm = script("microphone.js", "live.js")
+    _css = HERE / "panel.css"
+    heard = traitlets.List(traitlets.Dict()).tag(sync=True)
+    threshold = traitlets.Float(0.5).tag(sync=True)
+    waiting = traitlets.Float(10.0).tag(sync=True)
 
 
 class Matrix(anywidget.AnyWidget):

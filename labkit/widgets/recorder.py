@@ -7,23 +7,11 @@ from ..audio import resample
 from ..corpora.own import around_word, check, keep, own_folder, yours
 from ..errors import LabError
 from .explorer import wav
+from .microphone import what_to_do
 from .panel import NARROW, WIDE, Panel, column, empty_figure, empty_picture, row
 
 RATE = 16_000  # Hz, of what is kept
 LONGEST = 60.0  # seconds of an upload
-UPLOAD = "You can also record with another program and upload the file."
-PROBLEMS = {  # the browser's name for what went wrong: what to do
-    "NotAllowedError": "The browser was not allowed to use the microphone. Press the lock or the microphone beside the "
-    f"page's address, allow it, and press Record again. {UPLOAD}",
-    "NotFoundError": f"No microphone was found. Plug one in and press Record again. {UPLOAD}",
-    "NotReadableError": "The microphone is there but cannot be read: another program may be using it. Close that "
-    f"program and press Record again. {UPLOAD}",
-    "Unsupported": "This page may not use a microphone: browsers give it only to https:// pages and to localhost, and "
-    f"VS Code gives it to none. Open the notebook in a browser on this computer. {UPLOAD}",
-    "Empty": "The recording is empty: it was stopped before a sound arrived. Press Record again.",
-}
-PROBLEMS["SecurityError"] = PROBLEMS["NotAllowedError"]
-PROBLEMS["OverconstrainedError"] = PROBLEMS["NotFoundError"]
 
 
 class RecorderPanel(Panel):
@@ -89,9 +77,7 @@ class RecorderPanel(Panel):
     def receive(self, content, buffers=()):
         """What the microphone sends: a WAV file, or the name of a problem."""
         if content.get("kind") == "problem":
-            name = content.get("name", "")
-            other = f"The microphone failed ({name}: {content.get('message', '')}). Press Record again. {UPLOAD}"
-            self.say(PROBLEMS.get(name, other), wrong=True)
+            self.say(what_to_do(content, "Record"), wrong=True)
         elif content.get("kind") == "wav" and buffers:
             self._take([("microphone", bytes(buffers[0]))])
 
@@ -180,7 +166,7 @@ class RecorderPanel(Panel):
         )
 
 
-def decode(content, name):
+def decode(content, name, longest=LONGEST):
     """The bytes of a sound file as one channel at 16 kHz.
 
     Parameters
@@ -188,6 +174,8 @@ def decode(content, name):
     content : bytes
     name : str
         For messages.
+    longest : float
+        Seconds that it may last.
 
     Returns
     -------
@@ -207,8 +195,11 @@ def decode(content, name):
         raise LabError("it holds no samples. Record it again.")
     if not np.isfinite(samples).all():
         raise LabError("it holds values that are not numbers. Export it again as 16-bit PCM.")
-    if len(samples) > LONGEST * rate:
-        raise LabError(f"it lasts {len(samples) / rate:.0f} s. Cut it into one file for each word, and upload those.")
+    if len(samples) > longest * rate:
+        raise LabError(
+            f"it lasts {len(samples) / rate:.0f} s, and {longest:.0f} s is the most here. Cut it into shorter files "
+            "(one for each word if you want to keep them), and upload those."
+        )
     return resample(samples.mean(axis=1), rate, RATE)
 
 

@@ -14,7 +14,7 @@ SUGGESTED = {
     "schedule": SCHEDULES,
     "schedule_step": ("batch", "epoch"),
     "loss": LOSSES,
-    "select": ("accuracy", "balanced_accuracy"),
+    "select": ("accuracy", "balanced_accuracy", "last"),
     "precision": ("float32", "bf16"),
     "readout": READOUTS,
     "padding": ("masked", "signal"),

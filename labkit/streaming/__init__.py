@@ -1,0 +1,33 @@
+"""Recognising words as they are spoken: sound comes in blocks, reports of words come out.
+
+    blocks of samples -> StreamingFeature -> the model's step -> probabilities -> Decider -> Detections
+
+Each room keeps what it needs of the past (some samples, the buffers of the convolutions, the state of a recurrent
+layer) and computes nothing twice. What comes out is what the same feature and the same model give for the recording
+as a whole, whatever the size of the blocks. `Detector` puts the rooms together; `detect` runs it over a recording.
+
+Examples
+--------
+>>> from labkit import shipped                                          # doctest: +SKIP
+>>> detector = Detector(shipped.load("ten-words"))                      # doctest: +SKIP
+>>> for block in microphone:                                            # doctest: +SKIP
+...     for found in detector.push(block, rate=48_000):
+...         print(f"{found.reported:.1f} s: {found.word} ({found.confidence:.0%})")
+"""
+
+from .decision import OTHER, Decider, Decision, Detection, decide
+from .detector import Detector, Sliding, detect, streams
+from .features import StreamingFeature
+
+__all__ = [
+    "OTHER",
+    "Decider",
+    "Decision",
+    "Detection",
+    "Detector",
+    "Sliding",
+    "StreamingFeature",
+    "decide",
+    "detect",
+    "streams",
+]

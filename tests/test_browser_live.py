@@ -1,0 +1,241 @@
+"""The live panel in JupyterLab, in a real browser whose microphone hears a human word over and over.
+
+One server, one notebook and one browser serve all tests of this module; they run in this order.
+"""
+
+import os
+import re
+
+import ears
+import in_jupyter
+import numpy as np
+import pytest
+import soundfile
+import tiny
+from around import QUIET, find_browser, find_real_audio, want
+from in_jupyter import cell, command, theme
+from test_browser_panels import button, changed, contrast, picture, says
+
+SECONDS = 2.5  # of what the microphone hears again and again
+WORD = "yes"  # or, where there are no recordings, a tone that `ears` knows
+NETWORK = "ten-words"
+LIVE, PATIENCE = 1, 3  # numbers of cells
+CELLS = [
+    "import os, time\nimport ears, labkit\nlab = labkit.start('panels', device='cpu')",
+    "panel = labkit.LivePanel(lab, {classifier})\npanel",
+    """hear = panel._hear
+
+
+def slow(*block):  # as slow as the test wants
+    while not os.path.exists({gate!r}):
+        time.sleep(0.05)
+    hear(*block)
+
+
+panel._hear = slow""",
+    "panel.microphone.waiting = globals().get('patience', 10.0)\npatience = 1.0",
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("live")
+
+
+@pytest.fixture(scope="module")
+def spoken(folder):
+    """(the word, a file with it): somebody whom no network was trained on; a tone where there are no recordings."""
+    real = find_real_audio()
+    heard = 1e-4 * np.random.default_rng(0).standard_normal(round(SECONDS * ears.RATE))
+    if real is None:
+        samples, word = ears.stream("low", pause=0.2), "low"
+    else:
+        corpus = real / "speech_commands_35words"
+        tested = (corpus / "testing_list.txt").read_text(encoding="utf-8").split()
+        samples, _ = soundfile.read(corpus / next(path for path in sorted(tested) if path.startswith(f"{WORD}/")))
+        samples, word = 0.5 * samples / np.abs(samples).max(), WORD
+    heard[ears.RATE // 2 :][: len(samples)] += samples
+    soundfile.write(folder / "spoken.wav", heard, ears.RATE, subtype="PCM_16")
+    return word, folder / "spoken.wav"
+
+
+@pytest.fixture(scope="module")
+def browser(spoken):
+    """As the fixture that all browser tests share, with a microphone that hears `spoken` over and over."""
+    program = find_browser()
+    if program is None:
+        want("browser")
+    from playwright.sync_api import sync_playwright
+
+    microphone = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    microphone.append(f"--use-file-for-fake-audio-capture={spoken[1]}")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=[*QUIET, *microphone])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def page(browser, folder, spoken):
+    """The notebook with the panel, run; nothing slows it down."""
+    tiny.make(folder / "data" / "speech_commands")
+    environment = {f"LABKIT_{name.upper()}": folder / name for name in ("data", "cache", "results", "figures")}
+    here = os.path.dirname(__file__)
+    environment["PYTHONPATH"] = os.pathsep.join([os.path.dirname(here), here, os.environ.get("PYTHONPATH", "")])
+    classifier = repr(NETWORK) if spoken[0] == WORD else "ears.classifier()"
+    (folder / "gate").touch()
+    cells = [source.format(classifier=classifier, gate=str(folder / "gate")) for source in CELLS]
+    with in_jupyter.jupyter(folder / "jupyter", cells, environment | {"LABKIT_BARS": "off"}) as address:
+        page = browser.new_page(viewport={"width": 1280, "height": 1000})
+        page.set_default_timeout(60_000)
+        errors = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        assert in_jupyter.run_all(page, address) == []
+        yield page
+        page.close()
+        assert not errors, f"the page threw {errors}"
+
+
+def press(panel, name):
+    """Press the button once it is called so."""
+    panel.locator(".labkit-record", has_text=name).click()
+
+
+def heard(panel, number=0):
+    """Text of a recognised word, the newest being number 0, once it is there."""
+    item = panel.locator(".labkit-heard li").nth(number)
+    item.wait_for()
+    return item.inner_text()
+
+
+def test_a_spoken_human_word_appears_as_recognised_text(page, spoken):
+    if find_real_audio() is None:
+        want("real")
+    panel = cell(page, LIVE)
+    before = picture(panel)
+    press(panel, "Start")
+    words = [heard(panel), heard(panel, 1)]  # the microphone says it again and again
+    for text in words:
+        assert re.fullmatch(rf"{spoken[0]} \d+\.\d s, \d+%", text), words
+    log = panel.get_by_role("log", name=re.compile("recognised words"))
+    assert log.get_attribute("aria-live") == "polite"
+    press(panel, "Stop")
+    says(panel, rf"s heard, \d+ words reported: {spoken[0]} \(")
+    changed(page, panel, before)
+    assert panel.locator("img").first.get_attribute("alt").count(f"{spoken[0]} at") >= 2
+
+
+def test_the_level_and_the_last_seconds_are_drawn_while_it_listens(page, spoken):
+    panel = cell(page, LIVE)
+    press(panel, "Start")
+    page.wait_for_function("meter => meter.value > -40", arg=panel.locator("meter").element_handle())
+    assert heard(panel).startswith(spoken[0])
+    canvas = panel.locator("canvas.labkit-timeline")
+    page.wait_for_function(
+        "canvas => /[1-9] words recognised/.test(canvas.getAttribute('aria-label'))", arg=canvas.element_handle()
+    )
+    colours = canvas.evaluate("""canvas => {
+        const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+        return new Set(Array.from(data.filter((_, i) => i % 4 === 3))).size;
+    }""")
+    assert colours > 3, "bars, a line and words are drawn"
+
+
+def test_a_slow_kernel_is_named_and_what_was_said_meanwhile_is_heard_later(page, folder):
+    panel = cell(page, LIVE)  # listening since the test before
+    (folder / "gate").unlink()
+    panel.locator(".labkit-words", has_text="does not answer").wait_for()
+    count = panel.locator(".labkit-heard li").count()
+    (folder / "gate").touch()
+    panel.locator(".labkit-words", has_text="listening").wait_for()
+    page.wait_for_function(
+        "([list, count]) => list.children.length > count || count >= 8",
+        arg=[panel.locator(".labkit-heard").element_handle(), count],
+    )
+    press(panel, "Stop")
+    says(panel, "words reported")
+    assert "stream stopped" not in panel.locator('[role="status"]').last.inner_text(), "sound waited, none was lost"
+
+
+def test_sound_that_waited_too_long_is_left_out_and_named_and_words_go_on(page, folder):
+    panel = cell(page, LIVE)
+    page.locator(".jp-CodeCell").nth(PATIENCE).locator(".cm-content").click()
+    page.keyboard.press("Control+Enter")  # from now on a second may wait
+    press(panel, "Start")
+    heard(panel)
+    (folder / "gate").unlink()
+    panel.locator(".labkit-words", has_text="The last 1 s wait here").wait_for()
+    (folder / "gate").touch()
+    says(panel, r"the stream stopped for \d+\.\d s")
+    count = panel.locator(".labkit-heard li").count()
+    page.wait_for_function(
+        "([list, count]) => list.children.length > count",
+        arg=[panel.locator(".labkit-heard").element_handle(), count],
+    )
+    press(panel, "Stop")
+    says(panel, "words reported.*the stream stopped")
+
+
+def test_a_page_in_the_background_says_so(page):
+    panel = cell(page, LIVE)
+    press(panel, "Start")
+    says(panel, "Listening")
+    for hidden, words in (("true", "in the background"), ("false", "Listening")):
+        page.evaluate(f"Object.defineProperty(document, 'hidden', {{ value: {hidden}, configurable: true }})")
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        says(panel, words)
+    page.evaluate("delete document.hidden")
+    press(panel, "Stop")
+    says(panel, "words reported|heard, 0 words")
+
+
+@pytest.mark.parametrize(
+    "name, words",
+    [("NotAllowedError", "not allowed to use the microphone"), ("NotFoundError", "No microphone was found")],
+)
+def test_a_refused_or_missing_microphone_is_a_message(page, name, words):
+    panel = cell(page, LIVE)
+    page.evaluate(
+        "name => { navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', name)); }", name
+    )
+    press(panel, "Start")
+    says(panel, f"{words}.* press Start again")
+    page.evaluate("delete navigator.mediaDevices.getUserMedia")
+    assert panel.locator(".labkit-record").inner_text() == "● Start" and panel.locator(".labkit-record").is_enabled()
+
+
+def test_a_file_is_uploaded_and_its_words_are_shown(page, spoken):
+    panel = cell(page, LIVE)
+    before = picture(panel)
+    with page.expect_file_chooser() as chooser:
+        panel.get_by_role("button", name=re.compile("Upload")).click()
+    chooser.value.set_files(spoken[1])
+    changed(page, panel, before)
+    says(panel, f"{SECONDS} s heard, 1 words reported: {spoken[0]}")
+    assert panel.locator(".labkit-heard li").count() == 1 and heard(panel).startswith(spoken[0])
+
+
+@pytest.mark.parametrize("dark", [True, False], ids=["dark", "light"])
+def test_words_are_readable_in_both_themes(page, dark):
+    theme(page, dark)
+    panel = cell(page, LIVE)
+    for kind in ('[role="status"]', "label", ".labkit-record", ".labkit-heard li", ".labkit-heard strong"):
+        for element in panel.locator(f"{kind}:visible").all():
+            if element.inner_text().strip():
+                assert contrast(page, element) >= 4.5, (kind, element.inner_text())
+
+
+def test_a_restarted_kernel_is_named_and_the_cell_run_again_listens(page):
+    panel = cell(page, LIVE)
+    press(panel, "Start")
+    heard(panel)
+    page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+    panel.locator(".labkit-words", has_text="the kernel was restarted").wait_for()
+    assert button(panel, "● Start").is_enabled()
+    panel.locator(".labkit-recorder").evaluate("view => view.dataset.old = 'yes'")
+    command(page, "notebook:run-all-cells")
+    panel.locator(".labkit-recorder:not([data-old])").wait_for()
+    press(panel, "Start")
+    heard(panel)
+    press(panel, "Stop")
+    says(panel, "words reported")

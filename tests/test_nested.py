@@ -1,0 +1,178 @@
+"""Nested leave-one-speaker-out: nothing that is chosen for a voice has heard it or been measured on it."""
+
+import pandas as pd
+import pytest
+import tiny
+from test_fsdd import VOICES, write
+
+from labkit import nested
+from labkit.corpora import fsdd
+from labkit.errors import LabError
+from labkit.experiment import Choice, Experiment
+from labkit.features import MFCC
+from labkit.models import Model
+from labkit.splits import Split
+from labkit.sweep import Grid, best, committed, sweep
+from labkit.training import Recipe
+
+pytest_plugins = ["tiny"]
+BASE = Experiment(
+    Choice("fsdd"),
+    feature=MFCC(sample_rate=8000, seconds=0.1, hop_ms=40, n_mfcc=4, deltas=0),
+    model=Model("gru", hidden=4),
+    recipe=Recipe(epochs=1, select="last"),
+)
+
+
+class FakeRun:
+    """A run whose accuracies are given: on the voice it validates and on the one it tests."""
+
+    def __init__(self, experiment, validated, tested):
+        self.id, self.experiment = f"{experiment.model} {experiment.split}", experiment
+        self.validation, self._tested = {"accuracy": validated}, tested
+
+    def test(self):
+        return {"accuracy": self._tested}
+
+
+def fakes(figures, **changes):
+    """Runs of one configuration from {(tested, validated): (accuracy on the tested, on the validated)}."""
+    base = BASE.change(**changes)
+    return [
+        FakeRun(base.change(split=split), figures[pair][1], figures[pair][0])
+        for split in nested.pairs("abc")
+        for pair in [(split["speaker"], split["validation_speaker"])]
+    ]
+
+
+def same(on_a, on_b, on_c):
+    """A configuration that is equally good on a voice whoever else was left out."""
+    on = {"a": on_a, "b": on_b, "c": on_c}
+    return {(first, second): (on[first], on[second]) for first, second in ("ab", "ac", "bc")}
+
+
+def test_six_voices_make_fifteen_pairs_each_once():
+    splits = nested.pairs(["f", "a", "c", "b", "e", "d"])
+    assert len({frozenset((split["speaker"], split["validation_speaker"])) for split in splits}) == len(splits) == 15
+    assert all(Split(**split).protocol == "leave_one_speaker_out" for split in splits)
+
+
+def test_each_accuracy_serves_the_other_voice_of_its_pair():
+    figures = {("a", "b"): (0.1, 0.2), ("a", "c"): (0.3, 0.4), ("b", "c"): (0.5, 0.6)}
+    table = nested.inner(fakes(figures)).droplevel("configuration")
+    assert table.loc["a", ["b", "c"]].to_list() == [0.2, 0.4]  # of networks that never heard a
+    assert table.loc["b", ["a", "c"]].to_list() == [0.1, 0.6]
+    assert table.loc["c", ["a", "b"]].to_list() == [0.3, 0.5]
+    assert pd.isna(table.loc["a", "a"])
+
+
+def test_a_voice_has_no_say_in_the_choice_for_itself():
+    first, second = same(0.0, 0.9, 0.9), same(1.0, 0.8, 0.8)  # the second shines on a, the first on the others
+    runs = fakes(first) + fakes(second, model={"hidden": 8})
+    widths = {
+        voice: {run.experiment.model.full["hidden"] for run in group} for voice, group in nested.chosen(runs).items()
+    }
+    assert widths == {"a": {4}, "b": {8}, "c": {8}}
+    assert all(voice in nested.voices_of(run) for voice, group in nested.chosen(runs).items() for run in group)
+
+
+def test_seeds_are_averaged_before_anything_is_chosen():
+    lucky = fakes(same(0.9, 0.9, 0.9)) + fakes(same(0.1, 0.1, 0.1), seed=1)
+    steady = [run for seed in (0, 1) for run in fakes(same(0.6, 0.6, 0.6), model={"hidden": 8}, seed=seed)]
+    assert {
+        run.experiment.model.full["hidden"] for group in nested.chosen(lucky + steady).values() for run in group
+    } == {8}
+
+
+def test_a_missing_pair_is_named():
+    with pytest.raises(LabError, match=r"was not trained without b and \['c'\].*nested.pairs"):
+        nested.inner(fakes(same(0.5, 0.5, 0.5))[:2])
+
+
+@pytest.mark.parametrize("changes", [{"recipe": {"select": "accuracy"}}, {"split": {"protocol": "by_speaker"}}])
+def test_an_epoch_chosen_on_a_voice_of_the_pair_is_refused(changes):
+    runs = fakes(same(0.5, 0.5, 0.5))
+    runs[0].experiment = runs[0].experiment.change(**changes)
+    with pytest.raises(LabError, match='Recipe\\(select="last"\\)'):
+        nested.inner(runs)
+
+
+def ballot(*guesses):
+    """Predictions of one network for clips 0, 1 ...: pairs of a guess and its probability."""
+    rows = [(f"{clip}.wav", "ana", "1", *guess) for clip, guess in enumerate(guesses)]
+    return pd.DataFrame(rows, columns=["path", "speaker", "label", "predicted", "confidence"])
+
+
+def test_networks_vote_with_their_confidence():
+    tables = [ballot(("1", 0.5), ("2", 0.4)), ballot(("1", 0.5), ("2", 0.4)), ballot(("2", 0.9), ("1", 0.9))]
+    assert nested.vote(tables).predicted.to_list() == ["1", "1"]
+    assert nested.vote(tables[2:]).predicted.to_list() == ["2", "1"]
+
+
+def test_networks_that_were_asked_different_things_cannot_vote():
+    with pytest.raises(LabError, match="different clips"):
+        nested.vote([ballot(("1", 0.5)), ballot(("1", 0.5), ("2", 0.4))])
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Two configurations on all pairs of three fake voices."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("nested")
+        patch.setenv("LABKIT_CACHE", str(folder / "cache"))
+        corpus = fsdd.load(write(folder / "fsdd", VOICES[:3], digits="01", repetitions=3))
+        grid = Grid(BASE, {"split": nested.pairs(VOICES[:3]), "model": [{"hidden": 4}, {"hidden": 5}]}, seeds=(0,))
+        runs, failed = sweep(grid.experiments(), corpus, folder / "results", report=lambda line: None)
+        assert not failed
+        for run in runs:
+            run.test()
+        yield runs
+
+
+def test_real_runs_give_a_row_for_each_voice(trained):
+    table = nested.report(trained)
+    assert list(table.index) == ["ana", "bo", "cleo"] and (table.networks == 2).all()
+    assert table[["inside", "one network", "all together"]].map(lambda share: 0 <= share <= 1).all(axis=None)
+    for voice, group in nested.chosen(trained).items():
+        for run in group:
+            assert voice not in run.record["training_speakers"]
+            assert set(nested.answers(run, voice).speaker) == {voice}
+    with pytest.raises(LabError, match="Choose one of"):
+        nested.answers(trained[0], "cleo")
+
+
+def test_means_over_voices_have_an_interval_over_voices(trained):
+    table, together, alone = nested.report(trained), nested.interval(trained), nested.interval(trained, together=False)
+    assert together["mean"] == pytest.approx(table["all together"].mean()) and together["speakers"] == 3
+    assert alone["mean"] == pytest.approx(table["one network"].mean()) and alone["seeds"] == 2
+    assert together["low"] <= together["mean"] <= together["high"]
+
+
+def test_the_best_of_different_pairs_means_nothing(trained):
+    with pytest.raises(LabError, match="differ in corpus, labels, split"):
+        best(trained)
+
+
+def test_the_last_epoch_is_kept_whatever_validation_says(corpus, tmp_path):
+    """At this rate it goes up and down, so an earlier epoch is better on validation."""
+    from labkit.runs import train
+
+    worse = tiny.quick().change(recipe={"rate": 2.0, "schedule": "constant", "epochs": 6})
+    kept = {}
+    for select in ("accuracy", "last"):
+        run = train(worse.change(recipe={"select": select}), corpus, tmp_path / select)
+        kept[select] = run.record["best_epoch"], run.validation["accuracy"], run.history.validation_accuracy
+    assert kept["last"][0] == 6 and kept["last"][1] == pytest.approx(kept["last"][2].iloc[-1])
+    assert kept["accuracy"][0] < 6 and kept["accuracy"][1] == pytest.approx(kept["accuracy"][2].max())
+
+
+@pytest.mark.parametrize("grid", ["fsdd_nested", "fsdd_voices"])
+def test_committed_records_say_what_a_new_voice_may_expect(grid):
+    """Each of the six voices of FSDD by networks that never heard it; the lab's own statement is held here."""
+    runs = committed(grid, "fsdd")
+    assert len(runs) % 15 == 0 and not any(run.synthetic for run in runs)
+    for voice, group in nested.chosen(runs).items():
+        assert all(voice not in run.record["training_speakers"] for run in group)
+        assert all(len(nested.answers(run, voice)) == 500 for run in group)
+    table = nested.report(runs)
+    assert len(table) == 6 and table["all together"].mean() > 0.85

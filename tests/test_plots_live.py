@@ -1,0 +1,77 @@
+"""Pictures of recognition over time: what is drawn is what was computed."""
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+
+from labkit import plots
+from labkit.streaming import Decider, Decision, Detection
+
+matplotlib.use("Agg")
+RATE = 16_000
+DECISION = Decision(threshold=0.8, smoothing=0.2)
+LABELS = ("yes", "no", "up", "other")
+
+
+def texts(figure):
+    return [text.get_text() for text in figure.findobj(matplotlib.text.Text)]
+
+
+@pytest.fixture
+def heard():
+    """Ten seconds in which "yes" is probable from 4 to 5 s."""
+    times = np.arange(0, 10, 0.1)
+    probabilities = np.full((len(times), 4), 0.01)
+    probabilities[40:50, 0] = 0.95
+    return times, probabilities
+
+
+def test_a_timeline_names_the_words_that_were_reported_and_those_that_were_said(heard):
+    found = [Detection("yes", 3.6, 4.6, 4.6, 0.9)]
+    figure = plots.timeline(
+        np.zeros(10 * RATE), RATE, LABELS, *heard, found, decision=DECISION, spoken=[("up", 3.9, 4.4)]
+    )
+    words = texts(figure)
+    assert {"yes", "up", "said", "reported", "threshold", "time (s)", "probability (%)"} <= set(words)
+    assert "no" not in words and "other" not in words, "words that were never probable have no name"
+    below = figure.axes[1]
+    curve = next(line for line in below.lines if line.get_label() == "yes")
+    assert np.allclose(curve.get_ydata(), 100 * Decider(LABELS, DECISION, 0.1).smooth(heard[1])[:, 0])
+    assert below.get_xlim() == (0, 10)
+
+
+def test_the_beginning_of_a_timeline_is_drawn_alone(heard):
+    found = [Detection("yes", 3.6, 4.6, 4.6, 0.9)]
+    samples = np.zeros(10 * RATE)
+    for seconds, words in ((3.0, set()), (6.0, {"yes"})):
+        figure = plots.timeline(
+            samples, RATE, LABELS, *heard, found, decision=DECISION, spoken=[("yes", 3.9, 4.4)], seconds=seconds
+        )
+        assert set(texts(figure)) & {"yes"} == words and figure.axes[1].get_xlim() == (0, seconds)
+
+
+def test_a_timeline_of_nothing_is_drawn():
+    figure = plots.timeline(np.zeros(0), RATE, LABELS, np.zeros(0), np.zeros((0, 4)), [])
+    assert len(figure.axes) == 2
+
+
+def test_an_envelope_keeps_the_peaks_of_a_long_recording():
+    samples = np.zeros(60 * RATE)
+    samples[30 * RATE] = -0.8
+    ax = plots.envelope(samples, RATE)
+    box = ax.collections[0].get_datalim(ax.transData)
+    assert box.y0 == pytest.approx(-0.8) and box.x1 == pytest.approx(60, abs=0.1)
+
+
+def test_an_operating_curve_marks_the_chosen_threshold():
+    table = pd.DataFrame(
+        {"threshold": [0.9, 0.5, 0.7], "hits": [0.5, 0.9, 0.8], "false_alarms_per_hour": [0.0, 40.0, 6.0]}
+    )
+    ax = plots.operating({"quiet": table, "noise": table.assign(hits=table.hits / 2)}, chosen=0.72)
+    lines = {line.get_label(): line for line in ax.lines}
+    assert lines["quiet"].get_xdata().tolist() == [40.0, 6.0, 0.0], "in the order of the thresholds"
+    assert lines["quiet"].get_ydata().tolist() == [90.0, 80.0, 50.0]
+    ring = lines["threshold 0.72"]
+    assert (ring.get_xdata()[0], ring.get_ydata()[0]) == (6.0, 80.0)
+    assert ax.get_xlim()[0] < 0, "an hour without a false alarm has its place"
