@@ -15,6 +15,8 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import nbformat
+import tiny
+from around import QUIET, find_browser, want
 from nbformat.v4 import new_code_cell, new_notebook
 from tiny import until
 
@@ -87,6 +89,40 @@ def jupyter(folder, sources, environment):
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+@contextmanager
+def browser_that_hears(sound):
+    """A browser whose microphone hears a file over and over; where there is no browser the test is skipped."""
+    program = find_browser()
+    if program is None:
+        want("browser")
+    from playwright.sync_api import sync_playwright
+
+    microphone = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    microphone.append(f"--use-file-for-fake-audio-capture={sound}")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=[*QUIET, *microphone])
+        yield chromium
+        chromium.close()
+
+
+@contextmanager
+def opened(browser, folder, cells):
+    """A page with a notebook of these cells, run on the tiny corpus; it may throw no error until it is closed."""
+    tiny.make(folder / "data" / "speech_commands")
+    environment = {f"LABKIT_{name.upper()}": folder / name for name in ("data", "cache", "results", "figures")}
+    here = os.path.dirname(__file__)
+    environment["PYTHONPATH"] = os.pathsep.join([os.path.dirname(here), here, os.environ.get("PYTHONPATH", "")])
+    with jupyter(folder / "jupyter", cells, environment | {"LABKIT_BARS": "off"}) as address:
+        page = browser.new_page(viewport={"width": 1280, "height": 1000})
+        page.set_default_timeout(60_000)
+        errors = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        assert run_all(page, address) == []
+        yield page
+        page.close()
+        assert not errors, f"the page threw {errors}"
 
 
 def write(path, values):

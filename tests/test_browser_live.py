@@ -3,7 +3,6 @@
 One server, one notebook and one browser serve all tests of this module; they run in this order.
 """
 
-import os
 import re
 
 import ears
@@ -11,8 +10,7 @@ import in_jupyter
 import numpy as np
 import pytest
 import soundfile
-import tiny
-from around import QUIET, find_browser, find_real_audio, want
+from around import find_real_audio, want
 from in_jupyter import cell, command, theme
 from test_browser_panels import button, changed, contrast, picture, says
 
@@ -33,7 +31,7 @@ def slow(*block):  # as slow as the test wants
 
 
 panel._hear = slow""",
-    "panel.microphone.waiting = globals().get('patience', 10.0)\npatience = 1.0",
+    "waiting = 1.0 if globals().get('waiting') == 10.0 else 10.0\npanel.microphone.waiting = waiting",
 ]
 
 
@@ -62,43 +60,37 @@ def spoken(folder):
 @pytest.fixture(scope="module")
 def browser(spoken):
     """As the fixture that all browser tests share, with a microphone that hears `spoken` over and over."""
-    program = find_browser()
-    if program is None:
-        want("browser")
-    from playwright.sync_api import sync_playwright
-
-    microphone = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
-    microphone.append(f"--use-file-for-fake-audio-capture={spoken[1]}")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=[*QUIET, *microphone])
-        yield chromium
-        chromium.close()
+    with in_jupyter.browser_that_hears(spoken[1]) as browser:
+        yield browser
 
 
 @pytest.fixture(scope="module")
 def page(browser, folder, spoken):
     """The notebook with the panel, run; nothing slows it down."""
-    tiny.make(folder / "data" / "speech_commands")
-    environment = {f"LABKIT_{name.upper()}": folder / name for name in ("data", "cache", "results", "figures")}
-    here = os.path.dirname(__file__)
-    environment["PYTHONPATH"] = os.pathsep.join([os.path.dirname(here), here, os.environ.get("PYTHONPATH", "")])
     classifier = repr(NETWORK) if spoken[0] == WORD else "ears.classifier()"
     (folder / "gate").touch()
     cells = [source.format(classifier=classifier, gate=str(folder / "gate")) for source in CELLS]
-    with in_jupyter.jupyter(folder / "jupyter", cells, environment | {"LABKIT_BARS": "off"}) as address:
-        page = browser.new_page(viewport={"width": 1280, "height": 1000})
-        page.set_default_timeout(60_000)
-        errors = []
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        assert in_jupyter.run_all(page, address) == []
+    with in_jupyter.opened(browser, folder, cells) as page:
         yield page
-        page.close()
-        assert not errors, f"the page threw {errors}"
+
+
+@pytest.fixture
+def panel(page):
+    """The live panel; after the test it does not listen."""
+    panel = cell(page, LIVE)
+    yield panel
+    if "Stop" in panel.locator(".labkit-record").inner_text():
+        panel.locator(".labkit-record").click()
 
 
 def press(panel, name):
     """Press the button once it is called so."""
     panel.locator(".labkit-record", has_text=name).click()
+
+
+def run(page, number):
+    page.locator(".jp-CodeCell").nth(number).locator(".cm-content").click()
+    page.keyboard.press("Control+Enter")
 
 
 def heard(panel, number=0):
@@ -108,10 +100,9 @@ def heard(panel, number=0):
     return item.inner_text()
 
 
-def test_a_spoken_human_word_appears_as_recognised_text(page, spoken):
+def test_a_spoken_human_word_appears_as_recognised_text(page, panel, spoken):
     if find_real_audio() is None:
         want("real")
-    panel = cell(page, LIVE)
     before = picture(panel)
     press(panel, "Start")
     words = [heard(panel), heard(panel, 1)]  # the microphone says it again and again
@@ -125,8 +116,7 @@ def test_a_spoken_human_word_appears_as_recognised_text(page, spoken):
     assert panel.locator("img").first.get_attribute("alt").count(f"{spoken[0]} at") >= 2
 
 
-def test_the_level_and_the_last_seconds_are_drawn_while_it_listens(page, spoken):
-    panel = cell(page, LIVE)
+def test_the_level_and_the_last_seconds_are_drawn_while_it_listens(page, panel, spoken):
     press(panel, "Start")
     page.wait_for_function("meter => meter.value > -40", arg=panel.locator("meter").element_handle())
     assert heard(panel).startswith(spoken[0])
@@ -141,8 +131,9 @@ def test_the_level_and_the_last_seconds_are_drawn_while_it_listens(page, spoken)
     assert colours > 3, "bars, a line and words are drawn"
 
 
-def test_a_slow_kernel_is_named_and_what_was_said_meanwhile_is_heard_later(page, folder):
-    panel = cell(page, LIVE)  # listening since the test before
+def test_a_slow_kernel_is_named_and_what_was_said_meanwhile_is_heard_later(page, panel, folder):
+    press(panel, "Start")
+    heard(panel)
     (folder / "gate").unlink()
     panel.locator(".labkit-words", has_text="does not answer").wait_for()
     count = panel.locator(".labkit-heard li").count()
@@ -157,10 +148,8 @@ def test_a_slow_kernel_is_named_and_what_was_said_meanwhile_is_heard_later(page,
     assert "stream stopped" not in panel.locator('[role="status"]').last.inner_text(), "sound waited, none was lost"
 
 
-def test_sound_that_waited_too_long_is_left_out_and_named_and_words_go_on(page, folder):
-    panel = cell(page, LIVE)
-    page.locator(".jp-CodeCell").nth(PATIENCE).locator(".cm-content").click()
-    page.keyboard.press("Control+Enter")  # from now on a second may wait
+def test_sound_that_waited_too_long_is_left_out_and_named_and_words_go_on(page, panel, folder):
+    run(page, PATIENCE)  # from now on one second may wait
     press(panel, "Start")
     heard(panel)
     (folder / "gate").unlink()
@@ -174,10 +163,10 @@ def test_sound_that_waited_too_long_is_left_out_and_named_and_words_go_on(page, 
     )
     press(panel, "Stop")
     says(panel, "words reported.*the stream stopped")
+    run(page, PATIENCE)  # as before
 
 
-def test_a_page_in_the_background_says_so(page):
-    panel = cell(page, LIVE)
+def test_a_page_in_the_background_says_so(page, panel):
     press(panel, "Start")
     says(panel, "Listening")
     for hidden, words in (("true", "in the background"), ("false", "Listening")):
@@ -193,8 +182,7 @@ def test_a_page_in_the_background_says_so(page):
     "name, words",
     [("NotAllowedError", "not allowed to use the microphone"), ("NotFoundError", "No microphone was found")],
 )
-def test_a_refused_or_missing_microphone_is_a_message(page, name, words):
-    panel = cell(page, LIVE)
+def test_a_refused_or_missing_microphone_is_a_message(page, panel, name, words):
     page.evaluate(
         "name => { navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', name)); }", name
     )
@@ -204,8 +192,7 @@ def test_a_refused_or_missing_microphone_is_a_message(page, name, words):
     assert panel.locator(".labkit-record").inner_text() == "● Start" and panel.locator(".labkit-record").is_enabled()
 
 
-def test_a_file_is_uploaded_and_its_words_are_shown(page, spoken):
-    panel = cell(page, LIVE)
+def test_a_file_is_uploaded_and_its_words_are_shown(page, panel, spoken):
     before = picture(panel)
     with page.expect_file_chooser() as chooser:
         panel.get_by_role("button", name=re.compile("Upload")).click()
@@ -216,17 +203,15 @@ def test_a_file_is_uploaded_and_its_words_are_shown(page, spoken):
 
 
 @pytest.mark.parametrize("dark", [True, False], ids=["dark", "light"])
-def test_words_are_readable_in_both_themes(page, dark):
+def test_words_are_readable_in_both_themes(page, panel, dark):
     theme(page, dark)
-    panel = cell(page, LIVE)
     for kind in ('[role="status"]', "label", ".labkit-record", ".labkit-heard li", ".labkit-heard strong"):
         for element in panel.locator(f"{kind}:visible").all():
             if element.inner_text().strip():
                 assert contrast(page, element) >= 4.5, (kind, element.inner_text())
 
 
-def test_a_restarted_kernel_is_named_and_the_cell_run_again_listens(page):
-    panel = cell(page, LIVE)
+def test_a_restarted_kernel_is_named_and_the_cell_run_again_listens(page, panel):
     press(panel, "Start")
     heard(panel)
     page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")

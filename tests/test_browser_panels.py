@@ -5,7 +5,6 @@ time; the model "gated" trains only as far as a test lets it.
 """
 
 import io
-import os
 import re
 
 import gated
@@ -14,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 import tiny
-from around import QUIET, find_browser, find_real_audio, want
+from around import find_real_audio
 from in_jupyter import cell, theme
 from PIL import Image
 
@@ -68,36 +67,15 @@ def spoken(folder):
 @pytest.fixture(scope="module")
 def browser(spoken):
     """As the fixture that all browser tests share, with a microphone that hears `spoken` over and over."""
-    program = find_browser()
-    if program is None:
-        want("browser")
-    from playwright.sync_api import sync_playwright
-
-    microphone = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
-    microphone.append(f"--use-file-for-fake-audio-capture={spoken[1]}")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=[*QUIET, *microphone])
-        yield chromium
-        chromium.close()
+    with in_jupyter.browser_that_hears(spoken[1]) as browser:
+        yield browser
 
 
 @pytest.fixture(scope="module")
 def page(browser, folder, gate):
     """The notebook with all panels, run."""
-    tiny.make(folder / "data" / "speech_commands")
-    environment = {f"LABKIT_{name.upper()}": folder / name for name in ("data", "cache", "results", "figures")}
-    here = os.path.dirname(__file__)
-    environment["PYTHONPATH"] = os.pathsep.join([os.path.dirname(here), here, os.environ.get("PYTHONPATH", "")])
-    cells = [CELLS[0].format(gate=str(gate)), *CELLS[1:]]
-    with in_jupyter.jupyter(folder / "jupyter", cells, environment | {"LABKIT_BARS": "off"}) as address:
-        page = browser.new_page(viewport={"width": 1280, "height": 1000})
-        page.set_default_timeout(int(os.environ.get("LK", 60)) * 1000)
-        errors = []
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        assert in_jupyter.run_all(page, address) == []
+    with in_jupyter.opened(browser, folder, [CELLS[0].format(gate=str(gate)), *CELLS[1:]]) as page:
         yield page
-        page.close()
-        assert not errors, f"the page threw {errors}"
 
 
 def says(panel, words):

@@ -92,6 +92,58 @@ def test_the_tables_are_those_of_the_records(name, corpora):
     assert shown >= 15
 
 
+def rows_of(name):
+    (block,) = re.findall(rf"<!-- {name} table -->\n(.*?)<!-- end of {name} table -->", README, re.DOTALL)
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in block.strip().splitlines()[2:]]
+
+
+def test_the_table_of_new_voices_is_that_of_the_records():
+    import pandas as pd
+
+    from labkit import nested
+    from labkit.metrics import speaker_interval
+    from labkit.sweep import committed
+
+    def figure(one):
+        return f"{100 * one['mean']:.1f} [{100 * one['low']:.1f}, {100 * one['high']:.1f}]"
+
+    def kept(grid, leaky):
+        runs = [run for run in committed(grid, "fsdd") if (run.experiment.split.protocol == "by_clip_leaky") == leaky]
+        runs = [run for run in runs if run.experiment.recipe.optimiser != "sgd"]  # the student's recipe has no row
+        seeds = {run.experiment.seed for run in runs}
+        return [pd.concat([run.predictions() for run in runs if run.experiment.seed == seed]) for seed in seeds]
+
+    def worst(tables):
+        answers = pd.concat(tables)
+        right = (answers.label == answers.predicted).groupby(answers.speaker).mean()
+        return f"{100 * right.min():.1f} ({right.idxmin()})"
+
+    known = {"voice_mnist": "voice_mnist", "raw_gru": "raw_gru", "audionet": "audionet"}
+    rows = rows_of("voices")
+    assert len(rows) == 5
+    for row, (clips, voices) in zip(rows[:3], {**known, "voice_mnist": "voice_mnist_voices"}.items(), strict=True):
+        assert row[1] == figure(speaker_interval(kept(clips, True))), row
+        assert row[2:] == [figure(speaker_interval(kept(voices, False))), worst(kept(voices, False))], row
+    for row, grid in zip(rows[3:], ("fsdd_nested", "fsdd_voices"), strict=True):
+        runs = committed(grid, "fsdd")
+        assert row[2:] == [figure(nested.interval(runs)), worst(nested.predictions(runs))], row
+
+
+def test_the_table_of_live_recognition_is_that_of_the_records():
+    import json
+
+    figures = {}
+    for path in (ROOT / "results" / "live").glob("*.json"):
+        for level in json.loads(path.read_text(encoding="utf-8"))["test"]["levels"]:
+            hits = f"{100 * level['hits']:.1f}% [{100 * level['hits_low']:.1f}, {100 * level['hits_high']:.1f}]"
+            figures[path.stem, f"{level['snr']:.0f}"] = [hits, f"{level['false_alarms_per_hour']:.0f}"]
+    rows = rows_of("live")
+    assert len(rows) == len(figures) == 8
+    for what, noise, *told, _ in rows:
+        name = re.search("`(.+?)`", what)[1] + ("-synthetic" if "synthetic" in what else "")
+        assert told == figures[name, noise.split()[0]], what
+
+
 def test_the_number_of_notebook_00_is_the_one_stored_in_it():
     import json
 
