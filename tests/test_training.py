@@ -18,7 +18,7 @@ from torch import nn
 from labkit.audio import open_store
 from labkit.checkpoints import load_checkpoint, read_tensors, save_checkpoint, write_tensors
 from labkit.errors import LabError
-from labkit.features import FEATURES, MFCC, LogMel, MelFrames, Raw
+from labkit.features import FEATURES, MFCC, LogMel, MelFrames, Raw, Spectrogram
 from labkit.models import Model
 from labkit.sources import Source, source
 from labkit.training import (
@@ -408,6 +408,7 @@ KINDS = {
     "raw": Raw(seconds=0.5),
     "log_mel": LogMel(seconds=0.5, n_mels=12),
     "mel_frames": MelFrames(seconds=0.5, n_mels=12),
+    "spectrogram": Spectrogram(seconds=0.5, window_ms=20),
 }
 KINDS |= {f"{name} of any length": replace(feature, seconds=None) for name, feature in KINDS.items()}
 

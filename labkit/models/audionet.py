@@ -94,11 +94,6 @@ class AudioNet(nn.Module):
         return self.scores(x)  # (batch, classes)
 
 
-def end_of_window(outputs, lengths):
-    """The output after the last step of the window, in the zeros that fill it."""
-    return outputs[:, -1]  # (batch, hidden)
-
-
 @register("sample_gru")
 class SampleGRU(nn.Module):
     """A GRU straight on the samples.
@@ -110,12 +105,12 @@ class SampleGRU(nn.Module):
     hidden : int
     frame : int
         Samples that make one step. 1 is what the study did: 8,000 steps a second.
-    readout : {"end", "last", "mean", "max"}
-        Which output is read: at the end of the window (the study's way: after the zeros), at the last sample of the
-        clip, or over all of the clip.
+    readout : {"last", "mean", "max"}
+        Which output is read: at the last sample of the clip, or over all of the clip. Where the feature counts the
+        zeros behind it as signal (padding="signal", the study's way) the last sample is the end of the window.
     """
 
-    def __init__(self, shape, classes, hidden=128, frame=1, readout="end"):
+    def __init__(self, shape, classes, hidden=128, frame=1, readout="last"):
         super().__init__()
         if len(shape) != 2 or shape[0] != 1:
             raise LabError(f"sample_gru takes samples, (1, samples), not {shape}. Use the feature 'raw'.")
@@ -124,7 +119,7 @@ class SampleGRU(nn.Module):
                 f"hidden={hidden}, frame={frame}: both are above zero, and a frame fits into the clip ({shape[1]} "
                 "samples). Change these."
             )
-        readouts = {"end": end_of_window, **{name: READOUTS[name] for name in ("last", "mean", "max")}}
+        readouts = {name: READOUTS[name] for name in ("last", "mean", "max")}  # one direction has one end
         self.readout, self.frame = choose(readout, readouts, "readout"), frame
         self.recurrent = nn.GRU(frame, hidden, batch_first=True)
         self.scores = nn.Linear(hidden, classes)

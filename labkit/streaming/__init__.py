@@ -6,13 +6,12 @@ Each room keeps what it needs of the past (some samples, the buffers of the conv
 layer) and computes nothing twice. What comes out is what the same feature and the same model give for the recording
 as a whole, whatever the size of the blocks. `Detector` puts the rooms together; `detect` runs it over a recording.
 
-Examples
---------
->>> from labkit import shipped                                          # doctest: +SKIP
->>> detector = Detector(shipped.load("ten-words"))                      # doctest: +SKIP
->>> for block in microphone:                                            # doctest: +SKIP
-...     for found in detector.push(block, rate=48_000):
-...         print(f"{found.reported:.1f} s: {found.word} ({found.confidence:.0%})")
+Used like this, with `microphone` as whatever gives blocks of samples:
+
+    detector = Detector(shipped.load("ten-words"))
+    for block in microphone:
+        for found in detector.push(block, rate=48_000):
+            print(f"{found.reported:.1f} s: {found.word} ({found.confidence:.0%})")
 """
 
 from .decision import OTHER, Decider, Decision, Detection, decide

@@ -48,11 +48,9 @@ class Detector:
         What was wrong with the stream, one sentence each, with its time.
     decision : Decision
 
-    Examples
-    --------
-    >>> detector = Detector(shipped.load("ten-words"))        # doctest: +SKIP
-    >>> detector.push(block, rate=48_000)                     # doctest: +SKIP
-    [Detection(word='yes', start=0.71, end=1.71, reported=1.71, confidence=0.93)]
+    Notes
+    -----
+    The package's docstring shows it at work.
     """
 
     def __init__(self, classifier, decision=None):
