@@ -8,9 +8,8 @@ import copy
 
 import torch
 
-from . import metrics
 from .audio import open_store
-from .errors import LabError
+from .evaluation import graded, own_corpus
 from .files import read_json, write_json
 from .runs import write_table
 from .sources import source
@@ -41,12 +40,9 @@ def audit(run, batch=64):
     path = run.folder / "audit.json"
     if path.exists():
         return read_json(path)
-    if run.corpus is None:
-        raise LabError(
-            f"Run {run.id} was read without its corpus. Call labkit.train(run.experiment, ...) to have both."
-        )
-    store = open_store(run.corpus, run.experiment.feature.sample_rate)
-    corpus = run.corpus.without(store.problems)
+    corpus = own_corpus(run)
+    store = open_store(corpus, run.experiment.feature.sample_rate)
+    corpus = corpus.without(store.problems)
     figures = {}
     for name, part in (("train", "train"), ("training_mode", "test")):
         clips = source(corpus, part, run.experiment.feature, run.device, store=store)
@@ -54,8 +50,8 @@ def audit(run, batch=64):
             guess = predict(run.network, clips, run.experiment.recipe)[0].argmax(1)
         else:
             guess, batches = _in_training_mode(run.network, clips, batch)
-        guess, true = guess.cpu().numpy(), clips.targets.cpu().numpy()
-        figures[name] = metrics.scores(true, guess, run.labels, run.labels.index(run.record["majority"]))
+        guess = guess.cpu().numpy()
+        figures[name] = graded(run, clips, guess)
         table = corpus.part(part)[["path", "speaker", "label"]]
         write_table(run.folder / f"{name}.csv.gz", table.assign(predicted=[run.labels[number] for number in guess]))
     figures["training_mode"] |= {"batch": batch, "mean_of_batches": batches}

@@ -31,12 +31,8 @@ class Classifier(nn.Module):
 
 def evaluate(run, part, corpus=None):
     """(predictions per clip, scores) of a run on one part of its own corpus or of another."""
-    if corpus is None and run.corpus is None:
-        raise LabError(
-            f"Run {run.id} was read without its corpus. Call labkit.train(run.experiment, ...) to have both."
-        )
     if corpus is None:
-        corpus = run.corpus
+        corpus = own_corpus(run)
     elif corpus.labels != run.labels:  # else this target, or none, was applied before
         corpus = run.experiment.target.apply(corpus)
     if unknown := set(corpus.labels) - set(run.labels):
@@ -55,8 +51,22 @@ def evaluate(run, part, corpus=None):
     table = corpus.part(part)[["path", "speaker", "label"]].assign(
         predicted=[run.labels[number] for number in guess], confidence=confidence.cpu().numpy().round(4)
     )
+    return table, graded(run, clips, guess)
+
+
+def own_corpus(run):
+    """The corpus that a run was trained on."""
+    if run.corpus is None:
+        raise LabError(
+            f"Run {run.id} was read without its corpus. Call labkit.train(run.experiment, ...) to have both."
+        )
+    return run.corpus
+
+
+def graded(run, clips, guess):
+    """Scores of class numbers that were guessed for a source's clips, as `metrics.scores` gives them."""
     majority = run.labels.index(run.record["majority"])
-    return table, metrics.scores(clips.targets.cpu().numpy(), guess, run.labels, majority)
+    return metrics.scores(clips.targets.cpu().numpy(), guess, run.labels, majority)
 
 
 def need_clips(corpus, part):

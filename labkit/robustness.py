@@ -7,10 +7,9 @@ import math
 
 import torch
 
-from . import metrics
 from .audio import open_store
 from .errors import LabError
-from .evaluation import need_clips, refuse_training_speakers
+from .evaluation import graded, need_clips, own_corpus, refuse_training_speakers
 from .sources import source
 from .training import predict
 
@@ -36,12 +35,9 @@ def listen(run, part="test", *, augmentation=None, sound=None, picture=None):
     tuple of (pandas.DataFrame, dict)
         Predictions per clip (`path`, `speaker`, `label`, `predicted`) and scores, as a test has them.
     """
-    if run.corpus is None:
-        raise LabError(
-            f"Run {run.id} was read without its corpus. Call labkit.train(run.experiment, ...) to have both."
-        )
-    store = open_store(run.corpus, run.experiment.feature.sample_rate)
-    corpus = run.corpus.without(store.problems)
+    corpus = own_corpus(run)
+    store = open_store(corpus, run.experiment.feature.sample_rate)
+    corpus = corpus.without(store.problems)
     need_clips(corpus, part)
     refuse_training_speakers(run, corpus.part(part))
     clips = source(corpus, part, run.experiment.feature, run.device, 0, store, augmentation)
@@ -58,8 +54,7 @@ def listen(run, part="test", *, augmentation=None, sound=None, picture=None):
     guess = predict(run.network, clips, run.experiment.recipe)[0].argmax(1).cpu().numpy()
     table = corpus.part(part)[["path", "speaker", "label"]]
     table = table.assign(predicted=[run.labels[number] for number in guess])
-    majority = run.labels.index(run.record["majority"])
-    return table, metrics.scores(clips.targets.cpu().numpy(), guess, run.labels, majority)
+    return table, graded(run, clips, guess)
 
 
 def level(db):
