@@ -13,11 +13,11 @@ __version__ = "0.1.0"
 # also run where torch does not.
 _ROOMS = {
     "start": "lab",
-    "Experiment": "experiment",
-    "Choice": "experiment",
-    "Target": "experiment",
-    "Split": "splits",
-    "split": "splits",
+    "Experiment": "experiments.experiment",
+    "Choice": "experiments.experiment",
+    "Target": "experiments.experiment",
+    "Split": "data.splits",
+    "split": "data.splits",
     "MFCC": "features",
     "LogMel": "features",
     "MelFrames": "features",
@@ -26,16 +26,16 @@ _ROOMS = {
     "Model": "models",
     "register": "models",
     "count_parameters": "models",
-    "Augmentation": "augment",
-    "Recipe": "training",
-    "train": "runs",
-    "read_runs": "records",
-    "table": "records",
-    "summary": "records",
-    "Grid": "sweep",
-    "read_audio": "audio",
-    "resample": "audio",
-    "open_store": "audio",
+    "Augmentation": "training.augment",
+    "Recipe": "training.loop",
+    "train": "experiments.run",
+    "read_runs": "experiments.records",
+    "table": "experiments.records",
+    "summary": "experiments.records",
+    "Grid": "experiments.sweep",
+    "read_audio": "data.audio",
+    "resample": "data.audio",
+    "open_store": "data.store",
     "LabError": "errors",
     "LabWarning": "errors",
     "ConfusionsPanel": "widgets",
@@ -52,6 +52,6 @@ __all__ = sorted(_ROOMS)  # noqa: PLE0604
 def __getattr__(name):
     if name in _ROOMS:
         return getattr(import_module(f".{_ROOMS[name]}", __name__), name)
-    if name in ("plots", "metrics", "corpora", "widgets"):
+    if name in ("data", "metrics", "plots", "widgets"):
         return import_module(f".{name}", __name__)
     raise AttributeError(f"labkit has no {name!r}; it offers {', '.join(__all__)}")

@@ -1,5 +1,6 @@
 """Files that are written whole or not at all, and where the lab keeps things."""
 
+import gzip
 import hashlib
 import json
 import os
@@ -145,6 +146,14 @@ def write_json(path, value):
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
 
 
+def write_table(path, table):
+    """Write a table of predictions as compressed CSV, whole or not at all."""
+    text = table.to_csv(index=False, lineterminator="\n")
+    with atomic_file(path) as temporary:
+        # neither time nor name in the header, so that the same table is the same file
+        temporary.write_bytes(gzip.compress(text.encode(), mtime=0))
+
+
 def read_json(path, mend="Delete it and run again."):
     """Parse a JSON file; a missing or half-written one raises LabError naming it and the mend."""
     try:
@@ -171,6 +180,6 @@ def need_disk(folder, size, what):
     if free < 1.1 * size:
         raise LabError(
             f"{what} needs {size / 1e9:.2f} GB in {folder}, but only {free / 1e9:.2f} GB are free. "
-            "Free some space (`python -m labkit stores --remove` drops old waveform stores) "
+            "Free some space (old waveform stores in data/.cache/stores may be deleted) "
             "or set LABKIT_DATA and LABKIT_CACHE to another disk."
         )

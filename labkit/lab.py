@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from . import corpora, plots, runs
-from .corpora import Corpus
+from . import plots
+from .data import Corpus, find
+from .device import device_name, settle
 from .errors import LabWarning, choose
+from .experiments import run as runs
 from .files import home
-from .machine import device_name, settle
 
 BANNER = "These voices are made by a program. Numbers here show that the code works, not how well it recognises people."
 
@@ -82,7 +83,7 @@ def start(chapter, corpus="speech_commands", data="auto", scale="lab", seed=0, d
     chapter : str
         The notebook's name, for example "01_exploration".
     corpus : str
-        A key of `corpora.CORPORA`.
+        A key of `data.CORPORA`.
     data : str or Path
         "auto" (the real corpus where it is present, else the synthetic one), "real", "synthetic", or a folder.
         The environment variable LABKIT_DATA overrides it.
@@ -104,7 +105,7 @@ def start(chapter, corpus="speech_commands", data="auto", scale="lab", seed=0, d
     torch.manual_seed(seed)
     warnings.formatwarning = _short_warning
     plots.set_style()
-    opened = corpora.find(corpus, data, scale)
+    opened = find(corpus, data, scale)
     lab = Lab(
         chapter,
         opened,

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from labkit.evaluation import Classifier
 from labkit.features import MelFrames
+from labkit.models.classifier import Classifier
 from labkit.streaming import OTHER, Decision
 
 RATE = 16_000

@@ -5,10 +5,10 @@ from types import SimpleNamespace
 import torch
 from torch import nn
 
-from labkit.evaluation import Classifier
-from labkit.experiment import Experiment
+from labkit.experiments.experiment import Experiment
 from labkit.features import MelFrames
 from labkit.models import Model
+from labkit.models.classifier import Classifier
 
 RATE = 16_000
 FEATURE = MelFrames(window_ms=30, hop_ms=10, n_mels=16, floor=1e-5)

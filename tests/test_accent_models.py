@@ -8,7 +8,7 @@ from torch import nn
 
 from labkit.errors import LabError
 from labkit.models import Model, count_parameters
-from labkit.training import LOSSES, Recipe
+from labkit.training.loop import LOSSES, Recipe
 
 # Trainable parameters of the published networks (64 mel bands, 15 classes).
 PUBLISHED = {

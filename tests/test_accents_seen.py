@@ -10,8 +10,8 @@ import torch
 from tiny import RATE, table_corpus
 
 from labkit import plots
-from labkit.bench import accents as bench
 from labkit.features import LogMel
+from tools.bench import accents as bench
 
 pytest_plugins = ["tiny"]
 matplotlib.use("Agg")

@@ -9,7 +9,7 @@ import zipfile
 
 import pytest
 
-from labkit.corpora.archives import BadArchive, Limits, unpack
+from labkit.data.archives import BadArchive, Limits, unpack
 
 ROOM = Limits(size=10_000_000, files=100)
 FILES = {"README.md": b"hello", "yes/a_nohash_0.wav": b"\1\2" * 5_000, "no/b_nohash_0.wav": bytes(1_000)}

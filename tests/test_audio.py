@@ -13,9 +13,10 @@ import soundfile
 import tiny
 from tiny import RATE, SPEAKERS, program, quietly, until
 
-from labkit import audio, files
-from labkit.audio import open_store, read_audio, resample, stores
-from labkit.corpora import find, speech_commands
+from labkit import files
+from labkit.data import audio, find, speech_commands
+from labkit.data.audio import read_audio, resample, stores
+from labkit.data.store import open_store
 from labkit.errors import LabError, LabWarning
 
 pytest_plugins = ["tiny"]
@@ -253,7 +254,7 @@ BUILDER = """
 import sys, time
 from pathlib import Path
 from labkit import audio
-from labkit.corpora.speech_commands import load
+from labkit.data.speech_commands import load
 
 build, me = audio._build, sys.argv[2]
 def slowly(*arguments):
@@ -286,7 +287,7 @@ KILLED = """
 import sys, time
 from pathlib import Path
 from labkit import audio
-from labkit.corpora.speech_commands import load
+from labkit.data.speech_commands import load
 
 decode = audio._decode
 def slowly(path, rate):
@@ -373,6 +374,6 @@ def test_bars_are_off_where_asked(monkeypatch):
 
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="this system has no SIGKILL")
 def test_a_store_killed_at_any_moment_of_its_making_comes_out_the_same(tmp_path):
-    from kill import survive_kills
+    from tools.kill import survive_kills
 
     survive_kills(tmp_path, times=3, seed=1, job="store")

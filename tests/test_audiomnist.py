@@ -9,13 +9,15 @@ import soundfile
 from around import find_real_audio, want
 from tiny import table_corpus
 
-from labkit import corpora
-from labkit.corpora import audiomnist, espeak, synthetic_digits
-from labkit.corpora.audiomnist import GROUPS, META, fold
-from labkit.corpora.synthetic_digits import SIZES, SPEAKERS, WOMEN, DigitSize, people
+from labkit import data as corpora
+from labkit.data import audiomnist
+from labkit.data.audiomnist import GROUPS, META, fold
+from labkit.data.splits import Split, shared_speakers, split
 from labkit.errors import LabError
-from labkit.experiment import Target
-from labkit.splits import Split, shared_speakers, split
+from labkit.experiments.experiment import Target
+from labkit.synthetic import digits as synthetic_digits
+from labkit.synthetic import espeak
+from labkit.synthetic.digits import SIZES, SPEAKERS, WOMEN, DigitSize, people
 
 pytest_plugins = ["tiny"]
 pytestmark = pytest.mark.usefixtures("own_folders")

@@ -8,10 +8,10 @@ import torch
 
 from labkit import plots
 from labkit.errors import LabError
-from labkit.experiment import Experiment
+from labkit.experiments.experiment import Experiment
 from labkit.features import Raw, Spectrogram
 from labkit.models import Model, count_parameters
-from labkit.models.audionet import STUDENT, VARIANTS, settings
+from labkit.published.r3_audionet import STUDENT, VARIANTS, settings
 
 pytest_plugins = ["tiny"]
 

@@ -7,11 +7,11 @@ import pytest
 import torch
 from tiny import quietly
 
-from labkit.audio import open_store
-from labkit.augment import Augmentation, Augmenter, moved, noise_bank, uniform
+from labkit.data.store import open_store
 from labkit.errors import LabError
 from labkit.features import MFCC, LogMel, MelFrames, Raw
-from labkit.sources import source
+from labkit.training.augment import Augmentation, Augmenter, moved, noise_bank, uniform
+from labkit.training.batches import source
 
 pytest_plugins = ["tiny"]
 pytestmark = pytest.mark.usefixtures("own_folders")

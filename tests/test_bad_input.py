@@ -22,10 +22,10 @@ import torch
 from tiny import RATE, SPEAKERS, TEST, quietly
 
 from labkit.cli import main
-from labkit.corpora import speech_commands
+from labkit.data import speech_commands
 from labkit.errors import LabError, LabWarning
+from labkit.experiments.run import train
 from labkit.lab import start
-from labkit.runs import train
 
 pytest_plugins = ["tiny"]
 pytestmark = pytest.mark.usefixtures("as_before")

@@ -5,18 +5,18 @@ import re
 import pytest
 import torch
 
-from labkit.bench import audionet
-from labkit.cli import main
-from labkit.experiment import Experiment
+from labkit.experiments.experiment import Experiment
 from labkit.models import count_parameters
-from labkit.models.audionet import settings
+from labkit.published.r3_audionet import settings
+from tools.bench import audionet
+from tools.bench.__main__ import main as bench_main
 
 pytest_plugins = ["tiny"]
 
 
 def test_bench_audionet_says_how_many_times_faster_and_on_what(corpus, monkeypatch, capsys):
     monkeypatch.setattr(audionet, "find", lambda *_: corpus)
-    assert main(["bench", "audionet", "--clips", "2", "--rounds", "1"]) == 0
+    assert bench_main(["audionet", "--clips", "2", "--rounds", "1"]) == 0
     said = capsys.readouterr().out
     assert said.startswith("tiny, ") and "2 clips a step" in said
     assert said.count("\nAudioNet, ") == 2

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from labkit.bench import BENCHES, cells
 from labkit.errors import LabError
+from tools.bench import BENCHES, cells
 
 SMALL = (4, 3, 5)  # batch, frames, features
 

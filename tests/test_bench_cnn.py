@@ -5,16 +5,16 @@ import re
 import pytest
 import torch
 
-from labkit.bench import cnn
-from labkit.cli import main
-from labkit.sources import source
+from labkit.training.batches import source
+from tools.bench import cnn
+from tools.bench.__main__ import main as bench_main
 
 pytest_plugins = ["tiny"]
 
 
 def test_bench_cnn_says_how_many_times_faster_and_on_what(made, own_folders, monkeypatch, capsys):
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "DEFAULT")  # no second process
-    assert main(["bench", "cnn", "--data", str(made), "--clips", "6", "--rounds", "1"]) == 0
+    assert bench_main(["cnn", "--data", str(made), "--clips", "6", "--rounds", "1"]) == 0
     said = capsys.readouterr().out
     assert said.startswith("tiny, ") and "6 clips an epoch" in said
     for name in ("M3-8k", "the modern network"):

@@ -1,12 +1,12 @@
-"""`python -m labkit bench live`: what is compared, and what is said."""
+"""`python -m tools.bench live`: what is compared, and what is said."""
 
 import numpy as np
 import pytest
 from streams import classifier
 
-from labkit.bench import BENCHES, live
-from labkit.cli import main
 from labkit.streaming import Detector
+from tools.bench import BENCHES, live
+from tools.bench.__main__ import main as bench_main
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def network(monkeypatch):
 
 def test_bench_live_says_real_time_factor_latency_and_what_keeping_the_state_saves(network, capsys):
     assert "live" in BENCHES
-    assert main(["bench", "live", "--clips", "100", "--rounds", "1"]) == 0
+    assert bench_main(["live", "--clips", "100", "--rounds", "1"]) == 0
     out = capsys.readouterr().out
     for words in ("100 blocks of 80 ms", "its state kept", "run again on the last second", "99 of 100 blocks within"):
         assert words in out, words
@@ -26,7 +26,7 @@ def test_bench_live_says_real_time_factor_latency_and_what_keeping_the_state_sav
 
 
 def test_too_few_blocks_have_no_slowest_of_a_hundred(network, capsys):
-    assert main(["bench", "live", "--clips", "20"]) == 2
+    assert bench_main(["live", "--clips", "20"]) == 2
     assert "at least a hundred" in capsys.readouterr().err
 
 

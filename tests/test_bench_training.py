@@ -5,14 +5,14 @@ import re
 import pytest
 import torch
 
-from labkit.bench import training
-from labkit.cli import main
+from tools.bench import training
+from tools.bench.__main__ import main as bench_main
 
 pytest_plugins = ["tiny"]
 
 
 def test_bench_training_says_what_an_epoch_takes_and_what_lies_outside(made, own_folders, capsys):
-    assert main(["bench", "training", "--data", str(made), "--clips", "20", "--rounds", "1"]) == 0
+    assert bench_main(["training", "--data", str(made), "--clips", "20", "--rounds", "1"]) == 0
     said = capsys.readouterr().out
     assert said.startswith("20 clips of tiny, on cpu") and "features of both parts" in said
     assert re.search(r"r1_gru +\d\.\d{3} s an epoch, -?\d\.\d{3} s of it outside the model: -?\d+\.\d%", said)

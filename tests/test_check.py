@@ -8,7 +8,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from labkit import cli
-from labkit.cli import check
+from labkit.cli import check_command as check
 from labkit.errors import LabError
 
 
@@ -208,7 +208,7 @@ def test_a_command_does_not_swallow_a_word_it_does_not_know(capsys):
     ],
 )
 def test_what_the_test_command_does_not_know_goes_to_pytest(tmp_path, rest, paths):
-    from labkit.cli import test
+    from labkit.cli import test_command as test
 
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "conftest.py").touch()

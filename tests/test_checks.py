@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from labkit import MFCC, Experiment, Recipe
-from labkit.checks import check_change, check_recogniser
+from labkit.checks.exploration import check_change, check_recogniser
 
 
 class Good(nn.Module):

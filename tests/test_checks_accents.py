@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from labkit.checks_accents import check_accent, check_cap, check_floor
+from labkit.checks.accent_classification import check_accent, check_cap, check_floor
 
 LOUD = "la l^'uBja en las k'al^es"
 

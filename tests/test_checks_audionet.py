@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from labkit.checks_audionet import check_fold, check_parameters, check_placing
-from labkit.corpora.audiomnist import GROUPS
+from labkit.checks.audionet import check_fold, check_parameters, check_placing
+from labkit.data.audiomnist import GROUPS
 from labkit.models import Model, count_parameters
 
 

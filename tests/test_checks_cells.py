@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import sigmoid, tanh
 
-from labkit.checks_cells import check_cell
+from labkit.checks.resultados_2 import check_cell
 from labkit.models.lstm_cells import CELLS, Cell
 
 

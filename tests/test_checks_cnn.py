@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from labkit.checks_cnn import check_flat, check_hiding
+from labkit.checks.mel_cnn import check_flat, check_hiding
 
 
 def stepwise(bands, frames):

@@ -7,8 +7,8 @@ import torch
 import torchaudio.functional as F
 from tiny import table_corpus
 
-from labkit.checks import check_parts, check_smoothing, check_window
-from labkit.corpora import parts_by_speaker
+from labkit.checks.exploration import check_parts, check_smoothing, check_window
+from labkit.data import parts_by_speaker
 
 ALL = F.create_dct(40, 40, "ortho")  # (bands, coefficients)
 

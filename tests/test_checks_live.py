@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from labkit.checks_live import check_look_ahead, check_running_mean, check_threshold
+from labkit.checks.live import check_look_ahead, check_running_mean, check_threshold
 
 
 def with_zeros(block, state):

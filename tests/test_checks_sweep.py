@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
-from labkit.checks_sweep import check_leak, check_reach, check_readout
+from labkit.checks.resultados_1 import check_leak, check_reach, check_readout
 from labkit.models.rnn import both_ends, last_frame, max_frames, mean_frames
 
 

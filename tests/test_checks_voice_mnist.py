@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from labkit.checks_voice_mnist import check_confused, check_count, check_report
+from labkit.checks.voice_mnist import check_confused, check_count, check_report
 
 
 def by_hand(side, channels, pools, hidden, lost=2, bias=1):

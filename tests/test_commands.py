@@ -13,11 +13,21 @@ from tiny import SPEAKERS, TEST
 from labkit import metrics
 from labkit.cli import main
 from labkit.errors import LabError, LabWarning
-from labkit.experiment import Experiment
+from labkit.experiments.experiment import Experiment
+from labkit.experiments.records import (
+    configuration,
+    elsewhere,
+    elsewhere_in_words,
+    groups,
+    in_words,
+    read_runs,
+    summary,
+    table,
+)
+from labkit.experiments.sweep import Grid, best, sweep
 from labkit.models import Model
-from labkit.records import configuration, elsewhere, elsewhere_in_words, groups, in_words, read_runs, summary, table
-from labkit.sweep import Grid, best, sweep
-from labkit.training import Recipe
+from labkit.training.loop import Recipe
+from tools.bench.__main__ import main as bench_main
 
 pytest_plugins = ["tiny"]
 
@@ -50,7 +60,7 @@ def test_run_trains_all_and_tests_only_what_validation_chose(settings, made, tmp
 
 def test_run_a_second_time_trains_nothing(settings, made, tmp_path, monkeypatch):
     assert run(settings, made, "--results", tmp_path / "out") == 0
-    monkeypatch.setattr("labkit.runs.fit", lambda *a: pytest.fail("trained again"))
+    monkeypatch.setattr("labkit.experiments.run.fit", lambda *a: pytest.fail("trained again"))
     assert run(settings, made, "--results", tmp_path / "out") == 0
 
 
@@ -118,7 +128,7 @@ def test_a_sweep_goes_on_past_a_failing_member(corpus, tmp_path):
 
 
 def test_a_sweep_in_worker_processes_gives_the_same_records(corpus, tmp_path):
-    from labkit.sweep import workers
+    from labkit.experiments.sweep import workers
 
     grid = Grid.from_dict(SETTINGS)
     alone, _ = sweep(grid.experiments(), corpus, tmp_path / "alone", report=str)
@@ -131,7 +141,7 @@ def test_a_sweep_in_worker_processes_gives_the_same_records(corpus, tmp_path):
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="SIGKILL is POSIX")
 def test_a_killed_worker_is_reported_and_the_next_sweep_completes(corpus, tmp_path):
-    from labkit.sweep import workers
+    from labkit.experiments.sweep import workers
 
     experiments = Grid.from_dict(SETTINGS).experiments()
     lines = []
@@ -175,7 +185,7 @@ def test_the_tables_agree_with_the_records(settings, made, tmp_path):
 
 
 def test_tables_name_the_speaker_who_was_left_out(corpus, tmp_path):
-    from labkit.runs import train
+    from labkit.experiments.run import train
 
     for speaker in tiny.SPEAKERS[:2]:
         split = {"protocol": "leave_one_speaker_out", "speaker": speaker}
@@ -264,7 +274,7 @@ def test_results_without_any_name_the_next_step(tmp_path, capsys):
 def test_a_synthetic_corpus_is_stamped_in_every_table(settings, made, tmp_path):
     import shutil
 
-    from labkit.corpora.base import SYNTHETIC_MARKER
+    from labkit.data.corpus import SYNTHETIC_MARKER
 
     folder = shutil.copytree(made, tmp_path / "made_up")
     (folder / SYNTHETIC_MARKER).write_text("made by a program")
@@ -287,13 +297,13 @@ def test_stores_lists_and_removes(settings, made, tmp_path, capsys):
 
 
 def test_bench_features_compares_equal_things(made, own_folders, capsys):
-    assert main(["bench", "features", "--data", str(made), "--clips", "16", "--rounds", "1"]) == 0
+    assert bench_main(["features", "--data", str(made), "--clips", "16", "--rounds", "1"]) == 0
     assert capsys.readouterr().out.count("times librosa") == 8
-    assert main(["bench", "nonsense"]) == 2
+    assert bench_main(["nonsense"]) == 2
 
 
 def test_a_run_travels_between_processes_without_its_weights(corpus, tmp_path):
-    from labkit.sweep import workers
+    from labkit.experiments.sweep import workers
 
     experiment = Experiment(model=Model("rnn", hidden=4), recipe=Recipe(epochs=1))
     with workers(1) as executor:

@@ -5,12 +5,12 @@ import pytest
 import soundfile
 from tiny import quietly
 
-from labkit import corpora
-from labkit.corpora import common_voice
-from labkit.corpora.accents import accents_in, classes
-from labkit.corpora.base import SYNTHETIC_MARKER
-from labkit.corpora.scan import scan
-from labkit.corpora.tsv import read_tsv
+from labkit import data as corpora
+from labkit.data import common_voice
+from labkit.data.corpus import SYNTHETIC_MARKER
+from labkit.data.dialects import accents_in, classes
+from labkit.data.headers import scan
+from labkit.data.tsv import read_tsv
 from labkit.errors import LabError
 
 pytest_plugins = ["tiny"]
@@ -191,7 +191,7 @@ def test_a_release_is_read(release):
 
 def test_durations_are_kept_and_measured_once(release, monkeypatch):
     load(release)
-    monkeypatch.setattr("labkit.corpora.scan._header", lambda *_: pytest.fail("read again"))
+    monkeypatch.setattr("labkit.data.headers._header", lambda *_: pytest.fail("read again"))
     assert len(load(release)) == 10
 
 
@@ -447,7 +447,7 @@ def test_a_table_of_any_kind_is_read_line_by_line(tmp_path):
 
 
 def test_real_clips_are_read_and_decoded(real_audio):
-    from labkit.audio import open_store
+    from labkit.data.store import open_store
 
     corpus = common_voice.load(real_audio / "common_voice_6.1_es_sample")
     assert len(corpus) == 100 and corpus.clips.speaker.nunique() == 69 and corpus.sample_rate == 48_000
@@ -468,12 +468,12 @@ def test_real_clips_are_read_and_decoded(real_audio):
 
 
 def test_real_clips_go_through_to_a_record(real_audio, tmp_path):
-    from labkit.experiment import Choice, Experiment, Target
+    from labkit.data.splits import Split
+    from labkit.experiments.experiment import Choice, Experiment, Target
+    from labkit.experiments.run import train
     from labkit.features import MelFrames
     from labkit.models import Model
-    from labkit.runs import train
-    from labkit.splits import Split
-    from labkit.training import Recipe
+    from labkit.training.loop import Recipe
 
     experiment = Experiment(
         corpus=Choice("common_voice"),

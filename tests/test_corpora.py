@@ -9,10 +9,10 @@ import soundfile
 import tiny
 from tiny import SPEAKERS, TEST, VALIDATION, table_corpus
 
-from labkit import corpora
-from labkit.corpora import speech_commands
-from labkit.corpora.base import SYNTHETIC_MARKER, Corpus, parts_by_speaker
-from labkit.corpora.scan import audio_files, scan, usable
+from labkit import data as corpora
+from labkit.data import speech_commands
+from labkit.data.corpus import SYNTHETIC_MARKER, Corpus, parts_by_speaker
+from labkit.data.headers import audio_files, scan, usable
 from labkit.errors import LabError
 
 pytest_plugins = ["tiny"]
@@ -73,7 +73,7 @@ def test_a_fingerprint_is_of_the_table_and_nothing_else(made, folder):
 
 def test_a_fingerprint_is_the_same_when_headers_are_read_again(made):
     assert speech_commands.load(made).fingerprint == speech_commands.load(made).fingerprint
-    assert len(list(corpora.scan.cache().glob("headers-*.csv"))) == 1, "the second scan was read from the cache"
+    assert len(list(corpora.headers.cache().glob("headers-*.csv"))) == 1, "the second scan was read from the cache"
 
 
 CHANGES = {
@@ -188,7 +188,7 @@ def test_headers_are_read_again_when_a_file_changes(folder):
 def test_headers_are_read_once(folder, monkeypatch):
     paths = audio_files(folder)
     scan(folder, paths)
-    monkeypatch.setattr("labkit.corpora.scan._header", lambda *_: pytest.fail("read again"))
+    monkeypatch.setattr("labkit.data.headers._header", lambda *_: pytest.fail("read again"))
     assert len(scan(folder, paths)) == 73
 
 

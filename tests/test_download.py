@@ -18,10 +18,10 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from labkit.corpora import download as module
-from labkit.corpora.archives import BadArchive
-from labkit.corpora.download import DOWNLOADS, Download, download, present
-from labkit.corpora.fetch import Network, NetworkError, fetch
+from labkit.data import download as module
+from labkit.data.archives import BadArchive
+from labkit.data.download import DOWNLOADS, Download, download, present
+from labkit.data.fetch import Network, NetworkError, fetch
 from labkit.errors import LabError
 
 IMPATIENT = Network(timeout=0.3, attempts=1, pause=0)
@@ -371,7 +371,7 @@ def test_an_interrupted_corpus_download_goes_on_in_the_next_call(corpus, server,
 def test_a_killed_download_goes_on_too(corpus, server, tmp_path):
     server.stall = 150_000
     code = (
-        "import sys; from pathlib import Path; from labkit.corpora.fetch import fetch;"
+        "import sys; from pathlib import Path; from labkit.data.fetch import fetch;"
         "fetch(sys.argv[1], Path(sys.argv[2]), most=10**9)"
     )
     partial = tmp_path / ".downloads" / "tiny_v1.tar.gz.partial"

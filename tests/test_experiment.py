@@ -9,13 +9,13 @@ import pytest
 from tiny import table_corpus
 
 import labkit
-from labkit.augment import Augmentation
+from labkit.data.splits import Split
 from labkit.errors import LabError
-from labkit.experiment import SCHEMA, Choice, Experiment, Target
+from labkit.experiments.experiment import SCHEMA, Choice, Experiment, Target
 from labkit.features import MFCC, LogMel, Raw
 from labkit.models import Model, hyperparameters
-from labkit.splits import Split
-from labkit.training import Recipe
+from labkit.training.augment import Augmentation
+from labkit.training.loop import Recipe
 
 EXAMPLES = [
     Experiment(),
@@ -104,7 +104,7 @@ def test_an_id_depends_on_each_part_the_corpus_and_nothing_else(monkeypatch):
     assert len({*ids, Experiment().id("f"), Experiment().id("another corpus")}) == len(changes) + 2
     assert Experiment(model=Model("gru", hidden=128)).id("f") == Experiment().id("f")
     before = Experiment().id("f")
-    monkeypatch.setattr("labkit.experiment.SCHEMA", SCHEMA + 1)
+    monkeypatch.setattr("labkit.experiments.experiment.SCHEMA", SCHEMA + 1)
     assert Experiment().id("f") != before
 
 

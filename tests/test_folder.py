@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from labkit.corpora import find
-from labkit.corpora.base import SYNTHETIC_MARKER, parts_by_speaker
-from labkit.corpora.folder import load
+from labkit.data import find
+from labkit.data.corpus import SYNTHETIC_MARKER, parts_by_speaker
+from labkit.data.folder import load
 from labkit.errors import LabError, LabWarning
 
 PEOPLE = ("ana", "luis", "eva", "tom", "zoe", "max", "ida", "leo")

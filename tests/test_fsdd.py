@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from labkit.corpora import find
-from labkit.corpora.fsdd import load
+from labkit.data import find
+from labkit.data.fsdd import load
+from labkit.data.splits import Split, shared_speakers, split
 from labkit.errors import LabError
-from labkit.splits import Split, shared_speakers, split
 
 pytest_plugins = ["tiny"]
 VOICES = ("ana", "bo", "cleo", "dai")

@@ -20,37 +20,18 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "labkit"
 ROOMS = (  # a module imports from its own room and the ones before it
     {"errors"},
-    {"files", "machine"},
-    {"corpora"},
-    {"splits"},
-    {"audio"},
+    {"files", "device", "settings"},
+    {"synthetic", "data"},
     {"features"},
-    {"augment"},
-    {"models"},
-    {"checkpoints", "sources", "probes", "saliency"},
-    {"training", "metrics"},
-    {"experiment"},
+    {"models", "published"},
+    {"metrics"},
+    {"training"},
     {"evaluation"},
-    {"streaming"},
-    {"runs", "rate_range"},
-    {"records", "audit", "robustness", "shipped", "transfer"},
-    {"live", "strings"},
-    {"sweep", "nested", "own_word"},
-    {"bench"},
+    {"experiments", "streaming"},
     {"plots"},
     {"widgets"},
     {"lab", "__init__"},
-    {
-        "checks",
-        "checks_accents",
-        "checks_audionet",
-        "checks_cells",
-        "checks_cnn",
-        "checks_live",
-        "checks_sweep",
-        "checks_voice_mnist",
-    },
-    {"notebooks"},
+    {"checks"},
     {"cli", "__main__"},
 )
 RANK = {name: rank for rank, names in enumerate(ROOMS) for name in names}
@@ -148,18 +129,27 @@ def test_a_module_imports_only_from_rooms_before_its_own(path):
 @pytest.mark.parametrize(
     "source, place, expected",
     [
-        ("from .training import fit", ("features.py",), ["training"]),
-        ("def f():\n    from ..audio import read_audio", ("corpora", "folder.py"), ["audio"]),
-        ("from . import runs, errors", ("metrics.py",), ["runs"]),
-        ("import labkit.widgets.panel", ("audio.py",), ["widgets"]),
-        ("from labkit import start", ("audio.py",), ["__init__"]),
+        ("from ..training import fit", ("features", "spectral.py"), ["training"]),
+        ("def f():\n    from ..features import MFCC", ("data", "folder.py"), ["features"]),
+        ("from .. import experiments, errors", ("metrics", "scores.py"), ["experiments"]),
+        ("import labkit.widgets.panel", ("data", "audio.py"), ["widgets"]),
+        ("from labkit import start", ("data", "audio.py"), ["__init__"]),
         ("from .. import lab", ("widgets", "panel.py"), ["lab"]),
-        ("from . import base\nfrom .base import Corpus\nfrom ..errors import LabError", ("corpora", "a.py"), []),
-        ("from .runs import Run\nimport json", ("sweep.py",), []),
+        ("from . import base\nfrom .base import Corpus\nfrom ..errors import LabError", ("data", "a.py"), []),
+        ("from ..experiments.run import Run\nimport json", ("streaming", "benchmark.py"), []),
     ],
 )
 def test_an_import_against_the_flow_is_found(source, place, expected):
     assert wrong_way(source, place) == expected
+
+
+def test_no_two_files_of_the_package_share_a_name():
+    names = [path.stem for path in PACKAGE.rglob("*.*") if "__pycache__" not in path.parts and path.stem != "__init__"]
+    assert sorted(name for name in set(names) if names.count(name) > 1) == []
+
+
+def test_the_root_of_the_package_is_small():
+    assert len(list(PACKAGE.glob("*.py"))) <= 8
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: path.relative_to(PACKAGE).as_posix())

@@ -7,18 +7,18 @@ import pytest
 from test_fsdd import write
 from tiny import RATE
 
-from labkit import runs
-from labkit.audio import open_store
 from labkit.cli import main
-from labkit.corpora import find, fsdd, join, read, speech_commands
-from labkit.corpora.base import SYNTHETIC_MARKER
+from labkit.data import find, fsdd, join, read, speech_commands
+from labkit.data.corpus import SYNTHETIC_MARKER
+from labkit.data.splits import PROTOCOLS, Split, split
+from labkit.data.store import open_store
 from labkit.errors import LabError
-from labkit.experiment import Choice, Experiment
+from labkit.experiments import run as runs
+from labkit.experiments.experiment import Choice, Experiment
+from labkit.experiments.records import read_runs
 from labkit.features import MFCC
 from labkit.models import Model
-from labkit.records import read_runs
-from labkit.splits import PROTOCOLS, Split, split
-from labkit.training import Recipe
+from labkit.training.loop import Recipe
 
 pytest_plugins = ["tiny"]
 pytestmark = pytest.mark.filterwarnings("ignore:.*resampled")

@@ -9,13 +9,13 @@ import tiny
 import torch
 
 import labkit
+from labkit import device as machine
 from labkit import lab as room
-from labkit import machine
-from labkit.corpora.base import SYNTHETIC_MARKER
+from labkit.data.corpus import SYNTHETIC_MARKER
 from labkit.errors import LabError, LabWarning
 from labkit.files import home
 from labkit.lab import start
-from labkit.training import Watch
+from labkit.training.loop import Watch
 
 pytest_plugins = ["tiny"]
 pytestmark = pytest.mark.usefixtures("as_before")
@@ -243,11 +243,11 @@ def test_every_name_that_labkit_offers_is_what_it_says_whatever_was_imported_bef
 def test_a_data_folder_that_holds_only_synthetic_speech_serves_it(made, tmp_path, monkeypatch, own_folders):
     import shutil
 
-    from labkit import corpora
+    from labkit import data as corpora
 
     folder = shutil.copytree(made, tmp_path / "data" / "synthetic_speech_commands")
     (folder / corpora.SYNTHETIC_MARKER).write_text("made by a program")
     monkeypatch.setenv("LABKIT_DATA", str(tmp_path / "data"))
-    monkeypatch.setattr("labkit.corpora.synthetic.speech_commands", lambda folder, scale: folder)
+    monkeypatch.setattr("labkit.synthetic.words.speech_commands", lambda folder, scale: folder)
     found = corpora.find("speech_commands", str(tmp_path / "data"))
     assert found.synthetic and found.root == folder

@@ -8,13 +8,13 @@ import pytest
 from streams import FEATURE, classifier
 from tiny import RATE, SPEAKERS, TEST, VALIDATION, WORDS
 
-from labkit import live
 from labkit.cli import main as command
 from labkit.errors import LabError
 from labkit.files import home, read_json
-from labkit.metrics import speaker_interval
+from labkit.metrics.scores import speaker_interval
 from labkit.streaming import Decision, Detection
-from labkit.strings import LATE, LEVEL, Scene, background, pool, spoken, string
+from labkit.streaming import benchmark as live
+from labkit.streaming.mixtures import LATE, LEVEL, Scene, background, pool, spoken, string
 
 pytest_plugins = ["tiny"]
 SHORT = Scene(seconds=12.0, shortest_gap=0.2, longest_gap=0.6)
@@ -206,7 +206,7 @@ def test_a_network_with_a_decision_keeps_it(network, corpus):
 def test_the_command_writes_a_record_and_says_what_it_measured(
     network, made, own_folders, monkeypatch, tmp_path, capsys
 ):
-    monkeypatch.setattr("labkit.shipped.load", lambda name: network)
+    monkeypatch.setattr("labkit.experiments.pretrained.load", lambda name: network)
     path = tmp_path / "live" / "tiny.json"
     asked = ["live", "tiny", "--data", str(made), "--strings", "1", "--seconds", "8", "--snr", "10"]
     assert command([*asked, "--record", str(path)]) == 0
@@ -222,7 +222,7 @@ RECORDS = sorted((home() / "results" / "live").glob("*.json"))
 def test_each_committed_record_belongs_to_the_shipped_network(path):
     from dataclasses import asdict
 
-    from labkit import shipped
+    from labkit.experiments import pretrained as shipped
 
     record = read_json(path)
     network = shipped.load(record["model"])

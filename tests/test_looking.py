@@ -8,15 +8,16 @@ import torch
 from matplotlib import pyplot as plt
 from torch import nn
 
-from labkit import plots, saliency
+from labkit import plots
+from labkit.data.splits import split
 from labkit.errors import LabError
-from labkit.experiment import Experiment
+from labkit.evaluation import saliency
+from labkit.experiments.experiment import Experiment
 from labkit.features import LogMel
 from labkit.models import Model, count_parameters
 from labkit.plots.networks import layers
-from labkit.rate_range import rate_range, steepest
-from labkit.splits import split
-from labkit.training import Recipe
+from labkit.training.loop import Recipe
+from labkit.training.lr_finder import rate_range, steepest
 
 pytest_plugins = ["tiny"]
 matplotlib.use("Agg")

@@ -9,7 +9,7 @@ from torch import nn, sigmoid, tanh
 
 from labkit.errors import LabError, LabWarning
 from labkit.models import MODELS, Model, cell_kernels, cell_sequence, code_of, count_parameters
-from labkit.models.cell_layers import CellLayer
+from labkit.models.cell_layer import CellLayer
 from labkit.models.lstm_cells import CELLS, Cell, State, cell
 
 OWN = ("lstm_cell", "peephole", "peephole_full", "coupled", "no_forget", "no_input", "no_output")
@@ -471,7 +471,7 @@ os.environ["PATH"] = ""
 os.environ.pop("CXX", None)
 os.environ.pop("LABKIT_COMPILE", None)
 import torch
-from labkit.models.cell_layers import CellLayer
+from labkit.models.cell_layer import CellLayer
 torch.manual_seed(0)
 with warnings.catch_warnings(record=True) as told:
     warnings.simplefilter("always")

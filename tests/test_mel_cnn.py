@@ -7,12 +7,12 @@ import torch
 from torch import nn
 
 from labkit.errors import LabError, LabWarning
-from labkit.experiment import Experiment
+from labkit.experiments.experiment import Experiment
+from labkit.experiments.sweep import Grid
 from labkit.features import LogMel, Raw
 from labkit.files import home
 from labkit.models import Model, count_parameters
-from labkit.models.mel_cnn import AUDIT, SMALLEST, VARIANTS, settings
-from labkit.sweep import Grid
+from labkit.published.r2_mel_cnn import AUDIT, SMALLEST, VARIANTS, settings
 
 pytest_plugins = ["tiny"]
 
@@ -185,8 +185,8 @@ def test_the_modern_networks_take_any_length(name):
 
 
 def test_the_modern_network_learns_the_tiny_words(corpus, tmp_path):
-    from labkit.runs import train
-    from labkit.training import Recipe
+    from labkit.experiments.run import train
+    from labkit.training.loop import Recipe
 
     feature = LogMel(seconds=None, n_mels=20, hop_ms=20)
     experiment = Experiment(feature=feature, model=Model("word_cnn", hidden=16), recipe=Recipe(epochs=6, batch=6))

@@ -5,15 +5,15 @@ import pytest
 import tiny
 from test_fsdd import VOICES, write
 
-from labkit import nested
-from labkit.corpora import fsdd
+from labkit.data import fsdd
+from labkit.data.splits import Split
 from labkit.errors import LabError
-from labkit.experiment import Choice, Experiment
+from labkit.experiments import nested_cv as nested
+from labkit.experiments.experiment import Choice, Experiment
+from labkit.experiments.sweep import Grid, best, committed, sweep
 from labkit.features import MFCC
 from labkit.models import Model
-from labkit.splits import Split
-from labkit.sweep import Grid, best, committed, sweep
-from labkit.training import Recipe
+from labkit.training.loop import Recipe
 
 pytest_plugins = ["tiny"]
 BASE = Experiment(
@@ -155,7 +155,7 @@ def test_the_best_of_different_pairs_means_nothing(trained):
 
 def test_the_last_epoch_is_kept_whatever_validation_says(corpus, tmp_path):
     """At this rate it goes up and down, so an earlier epoch is better on validation."""
-    from labkit.runs import train
+    from labkit.experiments.run import train
 
     worse = tiny.quick().change(recipe={"rate": 2.0, "schedule": "constant", "epochs": 6})
     kept = {}

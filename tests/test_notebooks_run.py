@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from labkit import notebooks
+from labkit.cli import execute as notebooks
 from labkit.errors import LabError
 
 

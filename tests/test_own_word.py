@@ -6,12 +6,13 @@ import torch
 from tiny import RATE, SPEAKERS, TEST, quick, tone
 from torch import nn
 
-from labkit import runs, shipped
-from labkit.augment import Augmentation
-from labkit.corpora.speech_commands import load
+from labkit.data.speech_commands import load
 from labkit.errors import LabError
-from labkit.own_word import add_word, fit, judge, last_layer
+from labkit.experiments import pretrained as shipped
+from labkit.experiments import run as runs
+from labkit.experiments.enroll import add_word, fit, judge, last_layer
 from labkit.streaming import Decision, Detector
+from labkit.training.augment import Augmentation
 
 pytest_plugins = ["tiny"]
 MILD = Augmentation(shift=0.05, gain=3.0)

@@ -5,10 +5,10 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from labkit.models.cell_layers import CellLayer
+from labkit.models.cell_layer import CellLayer
 from labkit.models.lstm_cells import CELLS, Cell
 from labkit.plots import cell_diagram, cell_sheet, over_time
-from labkit.plots.cells import places, wiring
+from labkit.plots.cell_states import places, wiring
 
 
 def parents(cell, name):

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from labkit.errors import LabError
+from labkit.evaluation.gradients import gradient_norms, reach
 from labkit.models import Model
-from labkit.probes import gradient_norms, reach
 
 
 class Fading(nn.Module):

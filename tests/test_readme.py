@@ -49,7 +49,7 @@ def lines_between(text, name):
 
 
 def test_the_numbers_quoted_are_those_of_the_records():
-    from labkit.records import elsewhere, elsewhere_in_words, in_words, read_runs, summary
+    from labkit.experiments.records import elsewhere, elsewhere_in_words, in_words, read_runs, summary
 
     runs = read_runs(ROOT / "results" / "records")
     tested = summary([run for run in runs if run.tested]).to_dict("records")
@@ -72,7 +72,7 @@ FOUR, MANY = "speech_commands_4words", "speech_commands_35words"
 )
 def test_the_tables_are_those_of_the_records(name, corpora):
     """Each figure is one of the model that its row names, on the corpus of its column."""
-    from labkit.records import read_runs, summary
+    from labkit.experiments.records import read_runs, summary
 
     (block,) = re.findall(rf"<!-- {name} table -->\n(.*?)<!-- end of {name} table -->", README, re.DOTALL)
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in block.strip().splitlines()[2:]]
@@ -100,9 +100,9 @@ def rows_of(name):
 def test_the_table_of_new_voices_is_that_of_the_records():
     import pandas as pd
 
-    from labkit import nested
-    from labkit.metrics import speaker_interval
-    from labkit.sweep import committed
+    from labkit.experiments import nested_cv as nested
+    from labkit.experiments.sweep import committed
+    from labkit.metrics.scores import speaker_interval
 
     def figure(one):
         return f"{100 * one['mean']:.1f} [{100 * one['low']:.1f}, {100 * one['high']:.1f}]"

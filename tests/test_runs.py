@@ -17,19 +17,20 @@ import tiny
 import torch
 from tiny import SPEAKERS, TEST, Interrupt, program, quietly, until
 
-from labkit import evaluation, runs
-from labkit.corpora import speech_commands
+from labkit.data import speech_commands
+from labkit.data.splits import Split, split
 from labkit.errors import LabError, LabWarning
-from labkit.experiment import SCHEMA, Choice, Experiment
+from labkit.evaluation import evaluate as evaluation
+from labkit.experiments import run as runs
+from labkit.experiments.experiment import SCHEMA, Choice, Experiment
+from labkit.experiments.records import read_runs
+from labkit.experiments.run import Run, train
 from labkit.features import LogMel, Raw
 from labkit.files import read_json
-from labkit.metrics import scores
+from labkit.metrics.scores import scores
 from labkit.models import MODELS, Model
-from labkit.records import read_runs
-from labkit.runs import Run, train
-from labkit.sources import source
-from labkit.splits import Split, split
-from labkit.training import Recipe, Watch
+from labkit.training.batches import source
+from labkit.training.loop import Recipe, Watch
 
 pytest_plugins = ["tiny"]
 pytestmark = pytest.mark.usefixtures("own_folders")
@@ -223,8 +224,8 @@ from pathlib import Path
 import torch
 torch.set_num_threads(int(sys.argv[4]))
 from labkit import runs
-from labkit.corpora.speech_commands import load
-from labkit.training import Watch
+from labkit.data.speech_commands import load
+from labkit.training.loop import Watch
 from tiny import quick
 
 class Slow(Watch):

@@ -9,12 +9,12 @@ import torch
 from safetensors.torch import load_file
 from tiny import quick
 
-from labkit import shipped
-from labkit.checkpoints import read_tensors, write_tensors
 from labkit.errors import LabError
+from labkit.experiments import pretrained as shipped
+from labkit.experiments.run import train
 from labkit.files import home
 from labkit.models import MODELS
-from labkit.runs import train
+from labkit.training.tensors import read_tensors, write_tensors
 
 pytest_plugins = ["tiny"]
 
@@ -40,7 +40,7 @@ def test_a_shipped_network_answers_as_its_run_did(run, corpus, tmp_path):
     table, figures = again.evaluate(corpus)
     assert figures == run.test() and (table.predicted.values == run.predictions().predicted.values).all()
     path = corpus.root / table.path.iloc[0]
-    from labkit.audio import read_audio
+    from labkit.data.audio import read_audio
 
     sound = torch.from_numpy(read_audio(path, 16_000)[0])[None]
     chances = again.probabilities(sound)

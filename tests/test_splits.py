@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 from tiny import table_corpus
 
-from labkit.corpora.base import Corpus
+from labkit.data.corpus import Corpus
+from labkit.data.splits import LEAKY, PROTOCOLS, Split, shared_speakers, split
 from labkit.errors import LabError
-from labkit.splits import LEAKY, PROTOCOLS, Split, shared_speakers, split
 
 PARTS = ("train", "validation", "test")
 
@@ -221,7 +221,7 @@ def test_numbers_that_cannot_be_are_named(wrong):
 
 
 def test_new_settings_leave_old_splits_as_they_were():
-    from labkit.experiment import Experiment
+    from labkit.experiments.experiment import Experiment
 
     assert Experiment(split=Split("by_speaker")).to_dict() == {"split": {"protocol": "by_speaker"}}
     assert split(table_corpus(), Split("by_speaker", validation=0.3, test=0.3)).skipped == ()

@@ -7,7 +7,7 @@ import pytest
 import torch
 from streams import FEATURE, RATE, classifier, sound
 
-from labkit.audio import resample
+from labkit.data.audio import resample
 from labkit.errors import LabError
 from labkit.features import MFCC, LogMel, MelFrames, Raw
 from labkit.models import Model

@@ -13,15 +13,15 @@ import torch
 from tiny import program, until
 
 from labkit import files
-from labkit.audit import audit
 from labkit.cli import main
-from labkit.cli.sweep import as_text, grid_file
+from labkit.cli.sweep_command import as_text, grid_file
 from labkit.errors import LabError
+from labkit.evaluation.audit import audit
+from labkit.experiments.records import read_runs, summary
+from labkit.experiments.run import Run, train
+from labkit.experiments.sweep import Grid, sweep
 from labkit.files import home, read_json
 from labkit.models import Model
-from labkit.records import read_runs, summary
-from labkit.runs import Run, train
-from labkit.sweep import Grid, sweep
 
 pytest_plugins = ["tiny"]
 pytestmark = pytest.mark.usefixtures("own_folders")
@@ -110,7 +110,7 @@ def test_an_audit_is_kept_beside_the_record_of_what_was_tested(grids, made, tmp_
             assert set(trained.speaker) == set(run.record["training_speakers"])
             assert figures["train"]["accuracy"] == (trained.label == trained.predicted).mean()
             assert set(run.predictions("training_mode").path) == set(run.predictions("test").path)
-    monkeypatch.setattr("labkit.audit.predict", lambda *_: pytest.fail("computed again"))
+    monkeypatch.setattr("labkit.evaluation.audit.predict", lambda *_: pytest.fail("computed again"))
     assert command(made, tmp_path, grids["fast"], "--audit") == 0
 
 
@@ -207,7 +207,7 @@ def test_two_sweeps_at_once_share_the_work_and_lose_nothing(grids, made, tmp_pat
 
 PARENT = """
 import sys, time
-from labkit.sweep import workers
+from labkit.experiments.sweep import workers
 if __name__ == "__main__":
     with workers(2) as executor:
         list(executor.map(abs, range(4)))
@@ -237,6 +237,6 @@ def alive(number):
 
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="SIGKILL is POSIX")
 def test_a_sweep_killed_three_times_gives_the_records_of_an_undisturbed_one(tmp_path):
-    from kill import survive_kills
+    from tools.kill import survive_kills
 
     survive_kills(tmp_path, times=3, seed=2, job="sweep")

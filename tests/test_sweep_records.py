@@ -3,9 +3,9 @@
 import pytest
 
 from labkit.errors import LabError
+from labkit.experiments.sweep import Grid, committed
 from labkit.files import home
-from labkit.models.resultados import PUBLISHED, WINDOWS
-from labkit.sweep import Grid, committed
+from labkit.published.r1_rnn import PUBLISHED, WINDOWS
 
 
 def test_a_grid_without_records_says_where_they_come_from():

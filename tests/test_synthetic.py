@@ -9,11 +9,14 @@ import wave
 
 import numpy as np
 import pytest
-from kill import GENERATE, fingerprint, start, survive_kills
 
-from labkit.corpora import espeak, generation, speech_commands, synthetic
-from labkit.corpora.acoustics import NOISES, Conditions, noise, stream
+from labkit.data import speech_commands
 from labkit.errors import LabError
+from labkit.synthetic import espeak
+from labkit.synthetic import render as generation
+from labkit.synthetic import words as synthetic
+from labkit.synthetic.acoustics import NOISES, Conditions, noise, stream
+from tools.kill import GENERATE, fingerprint, start, survive_kills
 
 TINY = synthetic.SyntheticSize(speakers=4, words=("yes", "seven"), clips_per_word=(1, 2), noise_seconds=1.0)
 

@@ -7,15 +7,17 @@ import wave
 import numpy as np
 import pytest
 import tiny
-from kill import fingerprint
 
-from labkit import corpora
-from labkit.corpora import common_voice, espeak, synthetic_accents
-from labkit.corpora.accents import classes
-from labkit.corpora.acoustics import NOISES, Session, stream
-from labkit.corpora.pronunciation import ACCENTS, listen, pronounce, rules, sentences, spoken
-from labkit.corpora.synthetic_accents import SIZES, AccentSize, speakers
+from labkit import data as corpora
+from labkit.data import common_voice
+from labkit.data.dialects import classes
 from labkit.errors import LabError
+from labkit.synthetic import espeak
+from labkit.synthetic import spanish as synthetic_accents
+from labkit.synthetic.acoustics import NOISES, Session, stream
+from labkit.synthetic.pronunciation import ACCENTS, listen, pronounce, rules, sentences, spoken
+from labkit.synthetic.spanish import SIZES, AccentSize, speakers
+from tools.kill import fingerprint
 
 pytest_plugins = ["tiny"]
 TINY = AccentSize(voices={"train": 1, "dev": 1, "test": 1}, sentences=1, talkative=(("andino", 1, 2),))
@@ -219,7 +221,7 @@ def test_a_generation_that_is_killed_leaves_nothing_that_looks_finished(tmp_path
     import time
 
     source = (
-        "import sys, os\nos.setsid()\nfrom labkit.corpora.synthetic_accents import AccentSize, common_voice\n"
+        "import sys, os\nos.setsid()\nfrom labkit.synthetic.spanish import AccentSize, common_voice\n"
         "size = AccentSize(voices={'train': 2, 'dev': 1, 'test': 1}, sentences=6, talkative=())\n"
         "common_voice(sys.argv[1], size, workers=2, progress=False)"
     )

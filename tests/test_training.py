@@ -15,23 +15,13 @@ import torch
 from tiny import Interrupt, program, quietly
 from torch import nn
 
-from labkit.audio import open_store
-from labkit.checkpoints import load_checkpoint, read_tensors, save_checkpoint, write_tensors
+from labkit.data.store import open_store
 from labkit.errors import LabError
 from labkit.features import FEATURES, MFCC, LogMel, MelFrames, Raw, Spectrogram
 from labkit.models import Model
-from labkit.sources import Source, source
-from labkit.training import (
-    LOSSES,
-    OPTIMISERS,
-    SCHEDULES,
-    Recipe,
-    Watch,
-    class_weights,
-    epoch_seed,
-    fit,
-    predict,
-)
+from labkit.training.batches import Source, source
+from labkit.training.loop import LOSSES, OPTIMISERS, SCHEDULES, Recipe, Watch, class_weights, epoch_seed, fit, predict
+from labkit.training.tensors import load_checkpoint, read_tensors, save_checkpoint, write_tensors
 
 pytest_plugins = ["tiny"]
 pytestmark = pytest.mark.usefixtures("own_folders")
@@ -228,9 +218,9 @@ import os, signal, sys
 from pathlib import Path
 import torch
 torch.set_num_threads(int(sys.argv[3]))
-from labkit.corpora.speech_commands import load
-from labkit.sources import source
-from labkit.training import Watch, fit
+from labkit.data.speech_commands import load
+from labkit.training.batches import source
+from labkit.training.loop import Watch, fit
 from test_training import CPU, FEATURE, SHORT, network
 
 class Kill(Watch):
@@ -382,7 +372,7 @@ FULL = """
 import resource, sys
 from pathlib import Path
 import torch
-from labkit.checkpoints import write_tensors
+from labkit.training.tensors import write_tensors
 write_tensors(Path(sys.argv[1]), {"x": torch.ones(10)})
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:

@@ -7,18 +7,18 @@ import pytest
 import torch
 from torch import nn
 
-from labkit.augment import Augmentation
 from labkit.errors import LabError, LabWarning
-from labkit.experiment import Experiment
+from labkit.evaluation.perturb import band, level, listen, without_bands
+from labkit.experiments.experiment import Experiment
+from labkit.experiments.fine_tune import retrain
+from labkit.experiments.run import train
+from labkit.experiments.sweep import Grid
 from labkit.features import LogMel
 from labkit.files import home
 from labkit.models import Model, count_parameters
-from labkit.models.voice_mnist import MEL, NETWORKS, PICTURES, SMALLER, STUDIES, WITHOUT_HARMONICS, settings
-from labkit.robustness import band, level, listen, without_bands
-from labkit.runs import train
-from labkit.sweep import Grid
-from labkit.training import LOSSES, Recipe
-from labkit.transfer import retrain
+from labkit.published.r4_voice_mnist import MEL, NETWORKS, PICTURES, SMALLER, STUDIES, WITHOUT_HARMONICS, settings
+from labkit.training.augment import Augmentation
+from labkit.training.loop import LOSSES, Recipe
 
 pytest_plugins = ["tiny"]
 
@@ -291,7 +291,7 @@ def test_only_what_is_asked_for_is_trained_anew(run, corpus):
 
 
 def test_kept_layers_stay_as_they_were(run, corpus, monkeypatch):
-    from labkit import transfer
+    from labkit.experiments import fine_tune as transfer
 
     seen = {}
 

@@ -10,11 +10,11 @@ from tiny import SPEAKERS
 
 import labkit
 from labkit.errors import LabError
-from labkit.experiment import Experiment
+from labkit.experiments.experiment import Experiment
 from labkit.features import MFCC, LogMel
 from labkit.models import Model
 from labkit.plots import STAMP
-from labkit.training import Recipe
+from labkit.training.loop import Recipe
 from labkit.widgets import ConfusionsPanel, ExplorerPanel, GatesPanel, RecorderPanel, TrainerPanel
 
 pytest_plugins = ["tiny"]
@@ -119,8 +119,8 @@ def test_panels_on_synthetic_speech_are_stamped(made, own_folders, tmp_path):
 @pytest.fixture(scope="module")
 def trained(made, tmp_path_factory):
     """A run on the tiny corpus, tested; a short training, so that it makes mistakes."""
-    from labkit import runs
-    from labkit.corpora.speech_commands import load
+    from labkit.data.speech_commands import load
+    from labkit.experiments import run as runs
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LABKIT_CACHE", str(tmp_path_factory.mktemp("cache")))
@@ -197,8 +197,8 @@ def test_cells_are_chosen_by_name_too_and_long_ones_are_turned_over(lab, trained
 
 
 def test_confusions_never_test_a_run_by_looking(lab, made, tmp_path, trained):
-    from labkit import runs
-    from labkit.corpora.speech_commands import load
+    from labkit.data.speech_commands import load
+    from labkit.experiments import run as runs
 
     run = runs.train(SMALL.change(recipe={"epochs": 1}), load(made), tmp_path / "untested")
     assert ConfusionsPanel(lab, run).controls["part"].options == ("validation",) and not run.tested
@@ -227,8 +227,8 @@ def test_all_names_of_controls_and_pictures_are_texts_a_screen_reader_can_say(la
 @pytest.fixture(scope="module")
 def cells(made, tmp_path_factory):
     """Two runs with LSTM cells on the tiny corpus."""
-    from labkit import runs
-    from labkit.corpora.speech_commands import load
+    from labkit.data.speech_commands import load
+    from labkit.experiments import run as runs
 
     results, corpus = tmp_path_factory.mktemp("cells"), load(made)
     with pytest.MonkeyPatch.context() as patch:

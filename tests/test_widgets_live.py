@@ -14,7 +14,7 @@ from labkit.errors import LabError
 from labkit.plots import STAMP
 from labkit.streaming import detect
 from labkit.widgets import LivePanel
-from labkit.widgets.microphone import PROBLEMS
+from labkit.widgets.microphone_help import PROBLEMS
 
 pytest_plugins = ["tiny"]
 BLOCK = 1280  # samples: 80 ms

@@ -9,11 +9,12 @@ import soundfile
 from tiny import RATE, SPEAKERS, quick, quietly, tone
 
 import labkit
-from labkit import corpora, runs
-from labkit.corpora.own import around_word, keep, own_folder, yours
+from labkit import data as corpora
+from labkit.data.recordings import around_word, keep, own_folder, yours
 from labkit.errors import LabError, LabWarning
+from labkit.experiments import run as runs
 from labkit.widgets import RecorderPanel, with_you
-from labkit.widgets.microphone import PROBLEMS
+from labkit.widgets.microphone_help import PROBLEMS
 
 pytest_plugins = ["tiny"]
 
@@ -239,7 +240,7 @@ def test_published_results_never_show_a_person(monkeypatch, lab):
     mine()
     assert yours() is not None
     data = own_folder().parent
-    monkeypatch.setattr("labkit.corpora.data_folder", lambda: data)
+    monkeypatch.setattr("labkit.data.data_folder", lambda: data)
     monkeypatch.setenv("LABKIT_DATA", "synthetic")
     assert yours() is None
 

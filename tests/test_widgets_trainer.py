@@ -8,14 +8,15 @@ import torch
 from tiny import program, until
 
 import labkit
-from labkit import runs
 from labkit.errors import LabError
-from labkit.experiment import Experiment
+from labkit.experiments import run as runs
+from labkit.experiments.experiment import Experiment
 from labkit.features import MFCC, LogMel
 from labkit.models import MODELS, Model, register
-from labkit.training import Recipe
-from labkit.widgets import TrainerPanel, worker
-from labkit.widgets.code import as_code
+from labkit.training.loop import Recipe
+from labkit.widgets import TrainerPanel
+from labkit.widgets import train_process as worker
+from labkit.widgets.as_code import as_code
 
 pytest_plugins = ["tiny"]
 SMALL = Experiment(

@@ -18,9 +18,9 @@ import pandas as pd
 import pytest
 import soundfile
 
-from labkit.corpora.base import Corpus
+from labkit.data.corpus import Corpus
 from labkit.errors import LabWarning
-from labkit.training import Watch
+from labkit.training.loop import Watch
 
 RATE = 16_000
 WORDS = {"fall": (2400, 600), "hold": (1200, 1200), "rise": (600, 2400)}  # Hz at the start and at the end
@@ -69,10 +69,10 @@ def make(folder):
 
 def quick():
     """An experiment on the tiny corpus that takes a fraction of a second."""
-    from labkit.experiment import Experiment
+    from labkit.experiments.experiment import Experiment
     from labkit.features import MFCC
     from labkit.models import Model
-    from labkit.training import Recipe
+    from labkit.training.loop import Recipe
 
     return Experiment(
         feature=MFCC(seconds=0.55, hop_ms=40, n_mfcc=8, deltas=0),
@@ -175,7 +175,7 @@ def folder(made, tmp_path):
 @pytest.fixture
 def corpus(made, own_folders):
     """The tiny corpus, loaded."""
-    from labkit.corpora.speech_commands import load
+    from labkit.data.speech_commands import load
 
     return load(made)
 

@@ -11,17 +11,20 @@ import sys
 from ..errors import LabError, choose
 
 COMMANDS = {  # name: (module, what it does)
-    "check": ("labkit.cli.check", "is everything a student needs here? Prints [ok] or what to do"),
-    "lab": ("labkit.cli.lab", "run every notebook into build/, as web pages too"),
-    "test": ("labkit.cli.test", "run every test, notebooks included"),
-    "notebooks": ("labkit.cli.notebooks", "refresh the outputs stored in notebooks/"),
-    "download": ("labkit.cli.download", "fetch a corpus of real recordings"),
-    "sweep": ("labkit.cli.sweep", "train what grids of settings describe, choose on validation, test the chosen"),
-    "run": ("labkit.cli.sweep", "sweep, as older records call it"),
-    "results": ("labkit.cli.results", "show the recorded results as a table, or write them as CSV"),
-    "live": ("labkit.cli.live", "how many words a shipped network finds in minutes of sound, and how many nobody said"),
-    "bench": ("labkit.cli.bench", "measure speed on this machine"),
-    "stores": ("labkit.cli.stores", "list and remove packed waveforms"),
+    "check": ("labkit.cli.check_command", "is everything a student needs here? Prints [ok] or what to do"),
+    "lab": ("labkit.cli.lab_command", "run every notebook into build/, as web pages too"),
+    "test": ("labkit.cli.test_command", "run every test, notebooks included"),
+    "notebooks": ("labkit.cli.notebooks_command", "refresh the outputs stored in notebooks/"),
+    "download": ("labkit.cli.download_command", "fetch a corpus of real recordings"),
+    "sweep": (
+        "labkit.cli.sweep_command",
+        "train what grids of settings describe, choose on validation, test the chosen",
+    ),
+    "results": ("labkit.cli.results_command", "show the recorded results as a table, or write them as CSV"),
+    "live": (
+        "labkit.cli.live_command",
+        "how many words a shipped network finds in minutes of sound, and how many nobody said",
+    ),
 }
 
 

@@ -7,8 +7,8 @@ The defaults are torchaudio's (HTK mel scale, filters of equal height, periodic 
 scale and filters of equal area; `mel_scale="slaney", mel_norm="slaney"` gives those.
 """
 
-from .base import Feature, Normalise, Raw
 from .extract import SpectralExtractor, delta, mel_filters
+from .feature import Feature, Normalise, Raw
 from .spectral import MFCC, LogMel, MelFrames, Spectral, Spectrogram
 
 FEATURES = {"mfcc": MFCC, "log_mel": LogMel, "mel_frames": MelFrames, "spectrogram": Spectrogram, "raw": Raw}

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from ..errors import LabError, choose
-from .base import Feature
 from .extract import SpectralExtractor
+from .feature import Feature
 
 
 @dataclass(frozen=True)

@@ -127,16 +127,6 @@ def count_parameters(network: nn.Module):
     return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
 
 
-from . import (  # noqa: E402, F401  (registers its models)
-    accents,
-    audionet,
-    bc_resnet,
-    cell_layers,
-    mel_cnn,
-    raw_cnn,
-    resultados,
-    rnn,
-    stream_cnn,
-    voice_mnist,
-    word_cnn,
-)
+# Each module registers its models; they come last because they import from here.
+from ..published import r1_rnn, r2_mel_cnn, r2_raw_cnn, r3_audionet, r4_voice_mnist, r5_accents  # noqa: E402, F401, I001
+from . import bc_resnet, cell_layer, rnn, stream_cnn, word_cnn  # noqa: E402, F401

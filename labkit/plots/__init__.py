@@ -4,17 +4,17 @@ A drawing of one thing takes `ax` and returns it (without one it makes its own f
 returns its figure. Times are in seconds, frequencies in hertz, levels in decibels.
 """
 
-from .accents import crosstab, differing, largest_cell, said_in
-from .cells import cell_diagram, cell_sheet, over_time
-from .corpus import clips_per_speaker, counts, durations
-from .digits import forgetting, over_iterations
-from .live import envelope, operating, timeline
+from .cell_states import cell_diagram, cell_sheet, over_time
+from .clips import clips_per_speaker, counts, durations
+from .curves import accuracies, confusion, ranking, training_curves
+from .iterations import forgetting, over_iterations
 from .networks import activations, diagram, effects, filters, importance, rate_range
-from .results import accuracies, confusion, ranking, training_curves
+from .pronounced import crosstab, differing, largest_cell, said_in
 from .show import STAMP, TrainingBar, as_html, banner, formatted, render, set_style, show, stamp
 from .sound import deltas, image, levels, log_mel, mel, mel_ticks, mfcc, spectrogram, waveform
-from .sweeps import gradients, heatmaps, over_windows
-from .voice_mnist import by_voice, removed_bands, sizes
+from .timeline import envelope, operating, timeline
+from .voices import by_voice, removed_bands, sizes
+from .windows import gradients, heatmaps, over_windows
 
 __all__ = [
     "STAMP",

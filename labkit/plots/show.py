@@ -3,9 +3,9 @@
 import io
 import threading
 
-from ..audio import bars
+from ..data.audio import bars
 from ..files import atomic_file, digest
-from ..training import Watch
+from ..training.loop import Watch
 
 STAMP = "synthetic speech"
 INK = "#b34700"  # of the stamp: dark enough to read on white

@@ -16,7 +16,7 @@ Used like this, with `microphone` as whatever gives blocks of samples:
 
 from .decision import OTHER, Decider, Decision, Detection, decide
 from .detector import Detector, Sliding, detect, streams
-from .features import StreamingFeature
+from .stream_features import StreamingFeature
 
 __all__ = [
     "OTHER",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..augment import OTHER
+from ..data.corpus import OTHER
 from ..errors import LabError, check_types
 
 

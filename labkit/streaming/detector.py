@@ -3,11 +3,11 @@
 import numpy as np
 import torch
 
-from ..audio import SCALE
+from ..data.audio import SCALE
 from ..errors import LabError
 from ..features import Spectral
 from .decision import Decider, Decision
-from .features import StreamingFeature
+from .stream_features import StreamingFeature
 
 FULL = 0.999  # of full scale: a sample there was probably cut
 CLIPPED = 0.005  # share of such samples in a second that is worth saying

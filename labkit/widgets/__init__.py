@@ -8,11 +8,11 @@ state, `panel.said` its message. A test or a script drives it without a browser:
 from .confusions import ConfusionsPanel
 from .explorer import ExplorerPanel
 from .gates import GatesPanel
-from .live import LivePanel
-from .own import with_you
+from .live_panel import LivePanel
 from .panel import Panel
 from .recorder import RecorderPanel
 from .trainer import TrainerPanel
+from .you import with_you
 
 __all__ = [
     "ConfusionsPanel",

@@ -19,8 +19,8 @@ class Microphone(anywidget.AnyWidget):
     Traits: `seconds` (it stops after so many), `rate` (Hz, of the file).
     """
 
-    _esm = script("microphone.js", "recorder.js")
-    _css = HERE / "panel.css"
+    _esm = script("microphone.js", "recording.js")
+    _css = HERE / "style.css"
     seconds = traitlets.Float(2.0).tag(sync=True)
     rate = traitlets.Int(16_000).tag(sync=True)
 
@@ -37,8 +37,8 @@ class LiveMicrophone(anywidget.AnyWidget):
     `waiting` (seconds of sound that wait for a slow kernel; what would wait longer is left out).
     """
 
-    _esm = script("microphone.js", "live.js")
-    _css = HERE / "panel.css"
+    _esm = script("microphone.js", "live_microphone.js")
+    _css = HERE / "style.css"
     heard = traitlets.List(traitlets.Dict()).tag(sync=True)
     threshold = traitlets.Float(0.5).tag(sync=True)
     waiting = traitlets.Float(10.0).tag(sync=True)
@@ -51,7 +51,7 @@ class Matrix(anywidget.AnyWidget):
     """
 
     _esm = HERE / "matrix.js"
-    _css = HERE / "panel.css"
+    _css = HERE / "style.css"
     labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
     counts = traitlets.List(traitlets.List(traitlets.Int())).tag(sync=True)
     chosen = traitlets.List(traitlets.Int(), default_value=[-1, -1]).tag(sync=True)

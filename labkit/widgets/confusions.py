@@ -1,7 +1,7 @@
 """Which words a network takes for which; click a cell, and hear and see its clips."""
 
 from .. import plots
-from ..audio import read_audio
+from ..data.audio import read_audio
 from ..errors import LabError, choose
 from .explorer import wav
 from .panel import NARROW, WIDE, Panel, column, empty_figure, empty_picture, row

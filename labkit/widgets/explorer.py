@@ -5,8 +5,8 @@ import warnings
 from functools import partial
 
 from .. import plots
-from ..audio import read_audio
-from ..corpora import CORPORA, data_folder
+from ..data import CORPORA, data_folder
+from ..data.audio import read_audio
 from ..errors import LabError, LabWarning, choose
 from ..features import MFCC, LogMel
 from .panel import NARROW, WIDE, Panel, column, empty_figure, row

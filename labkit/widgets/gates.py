@@ -1,7 +1,7 @@
 """A cell at work: what its gates do while it hears a word."""
 
 from .. import plots
-from ..audio import read_audio
+from ..data.audio import read_audio
 from ..errors import LabError, choose
 from .explorer import speakers_of, wav
 from .panel import NARROW, WIDE, Panel, column, empty_figure, row
@@ -169,7 +169,7 @@ def layer_of(run):
     """The first recurrent layer of a run's network, as a `CellLayer`; LabError if it has no LSTM cell."""
     import torch
 
-    from ..models.cell_layers import CellLayer
+    from ..models.cell_layer import CellLayer
 
     if run.corpus is None:
         raise LabError(f"Run {run.id} was read without its recordings. Pass what lab.train(run.experiment) returns.")

@@ -3,11 +3,11 @@
 import io
 
 from .. import plots
-from ..audio import resample
-from ..corpora.own import around_word, check, keep, own_folder, yours
+from ..data.audio import resample
+from ..data.recordings import around_word, check, keep, own_folder, yours
 from ..errors import LabError
 from .explorer import wav
-from .microphone import what_to_do
+from .microphone_help import what_to_do
 from .panel import NARROW, WIDE, Panel, column, empty_figure, empty_picture, row
 
 RATE = 16_000  # Hz, of what is kept

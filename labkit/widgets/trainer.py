@@ -4,13 +4,15 @@ import threading
 import time
 from dataclasses import replace
 
+from ..data.splits import LEAKY
 from ..errors import LabError
-from ..experiment import Experiment
+from ..experiments.experiment import Experiment
 from ..features import FEATURES
 from ..models import MODELS, Model, count_parameters, hyperparameters
-from ..splits import LEAKY
-from . import settings, unfinished, worker
-from .code import as_code
+from . import controls as settings
+from . import train_process as worker
+from . import unfinished
+from .as_code import as_code
 from .comparison import compared, drawn_curves, listed
 from .panel import NARROW, WIDE, Panel, column, picture, row
 

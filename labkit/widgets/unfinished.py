@@ -5,11 +5,11 @@ from pathlib import Path
 
 from filelock import Timeout
 
-from .. import runs
-from ..checkpoints import read_tensors
 from ..errors import LabError
-from ..experiment import Experiment
+from ..experiments import run as runs
+from ..experiments.experiment import Experiment
 from ..files import read_json, write_json
+from ..training.tensors import read_tensors
 
 BEGUN = "begun.json"  # in the run's folder, beside the checkpoint, which does not say what it is of
 

@@ -1,0 +1,45 @@
+"""`python -m labkit lab`: run every notebook into build/ and say where to look."""
+
+import html
+import os
+import shutil
+
+from ..files import home, write_text
+from . import execute as notebooks
+
+
+def add_arguments(parser):
+    parser.add_argument("notebooks", nargs="*", help="only these, by name or number (03); all without")
+
+
+def main(args):
+    build = home() / "build"
+    paths = notebooks.find(args.notebooks)
+    if not os.environ.get("LABKIT_RESULTS"):
+        shutil.rmtree(build / "results", ignore_errors=True)  # training really happens, each time
+    notebooks.set_environment(LABKIT_RESULTS=build / "results", LABKIT_FIGURES=build / "figures")
+    make_corpora()
+
+    def keep(path, node, outcome):
+        notebooks.write(node, build / "notebooks" / path.name)
+        notebooks.write_html(node, build / "html" / f"{path.stem}.html")
+
+    outcomes = notebooks.run_all(paths, keep)
+    print(notebooks.table(outcomes))
+    pages = sorted(path.stem for path in (build / "html").glob("[0-9]*.html"))
+    links = "\n".join(f'<li><a href="{html.escape(name)}.html">{html.escape(name)}</a></li>' for name in pages)
+    head = '<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>The lab</title>'
+    write_text(
+        build / "html" / "index.html", f"{head}\n<h1>The notebooks, as executed here</h1>\n<ul>\n{links}\n</ul>\n"
+    )
+    print(f"Web pages: {build / 'html' / 'index.html'}\nNotebooks: {build / 'notebooks'}")
+    print("To work with them yourself: `make jupyter`, or `python -m jupyter lab notebooks`.")
+    return int(any(outcome.error for outcome in outcomes))
+
+
+def make_corpora():
+    """Make the synthetic corpora before any notebook runs, so that no cell waits for them."""
+    if os.environ["LABKIT_DATA"] == "synthetic":
+        from ..data import make_synthetic
+
+        make_synthetic()

@@ -1,0 +1,39 @@
+"""`python -m labkit results`: recorded results as a table, or as CSV."""
+
+from pathlib import Path
+
+from ..files import home
+
+
+def add_arguments(parser):
+    parser.add_argument("folder", type=Path, nargs="?", default=None, help="default: results/ (committed and your own)")
+    parser.add_argument("--runs", action="store_true", help="a row per run instead of one per configuration")
+    parser.add_argument("--part", choices=("validation", "test"), default="test", help="scores shown with --runs")
+    parser.add_argument("--csv", type=Path, default=None, help="write the table to this file instead")
+
+
+def main(args):
+    import pandas as pd
+
+    from ..errors import LabError
+    from ..experiments.records import elsewhere, elsewhere_in_words, in_words, read_runs, summary, table
+    from ..files import atomic_file
+
+    folder = args.folder or home() / "results"
+    runs = read_runs(folder)
+    if not runs:
+        raise LabError(f"There are no run records below {folder}. `python -m labkit sweep recurrent` makes some.")
+    result = table(runs, args.part) if args.runs else summary(runs)
+    if args.csv:
+        with atomic_file(args.csv) as temporary:
+            result.to_csv(temporary, index=False, lineterminator="\n")
+        print(f"{len(result)} rows written to {args.csv}")
+    elif args.runs:
+        with pd.option_context("display.width", 200, "display.max_columns", None, "display.max_rows", None):
+            print(result.to_string(index=False, float_format="{:.4f}".format))
+    else:
+        for row in result.to_dict("records"):
+            print(in_words(row))
+        for row in elsewhere(runs).to_dict("records"):
+            print(elsewhere_in_words(row))
+    return 0

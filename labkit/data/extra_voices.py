@@ -1,0 +1,113 @@
+"""More voices to train on: clips of other corpora beside a corpus' own.
+
+    main = corpora.find("fsdd", folder)
+    more = corpora.find("speech_commands", other_folder)
+    corpus = join(main, [more])
+
+The clips of `more` are in the training part, whatever the split: it validates and tests on voices of the main corpus
+only, and no figure is ever of a clip of another. An experiment names the corpora that it wants:
+`Choice("fsdd", extra=("speech_commands_v0.02",))`. One that names none sees the main corpus as if nothing had been
+joined, and has the same run id.
+"""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from ..errors import LabError
+from .corpus import Corpus
+
+COLUMN = "extra"  # "" for a clip of the main corpus, else the name of the corpus that it came from
+DIGITS = {name: str(i) for i, name in enumerate("zero one two three four five six seven eight nine".split())}
+
+
+def join(main, others, labels=None):
+    """A corpus with the clips of others to train on.
+
+    Parameters
+    ----------
+    main : Corpus
+    others : list of Corpus
+    labels : dict of str to str, optional
+        What a label of the others is called in the main corpus; by default "zero" is "0" ... "nine" is "9". Labels that
+        the main corpus knows neither way are left out, and counted.
+
+    Returns
+    -------
+    Corpus
+        With the extra column `extra`. A speaker of another corpus is called CORPUS/SPEAKER, so that namesakes stay two
+        people. It counts as synthetic if the main corpus is: its figures are measured on that one alone. Its name lists
+        all corpora, and a synthetic one has a name that says so.
+
+    Raises
+    ------
+    LabError
+        If another corpus has no clip of the main corpus' labels, or does not lie beside it.
+    """
+    labels = DIGITS if labels is None else labels
+    own, tables, notes = main.clips.assign(**{COLUMN: ""}), [], []
+    for other in others:
+        label = other.clips.label.map(lambda name: labels.get(name, name))
+        known = label.isin(main.labels)
+        if not known.any():
+            raise LabError(
+                f"{other.name} has no clip of {', '.join(main.labels)}. Join a corpus that has, or say in `labels` "
+                "what its words are called here."
+            )
+        place = Path(os.path.abspath(other.root))
+        if place.parent != Path(os.path.abspath(main.root)).parent:  # a run id may not depend on where corpora lie
+            raise LabError(
+                f"{place} does not lie beside {main.root}. Put both corpora into one data folder, or a link there."
+            )
+        clips = other.clips.assign(
+            path=f"../{place.name}/" + other.clips.path,
+            label=label,
+            speaker=other.name + "/" + other.clips.speaker,
+            split="train",
+            **{COLUMN: other.name},
+        )[known]
+        for column in own.columns.difference(clips.columns):
+            own[column] = own[column].astype(object)  # else the gaps would make 3 into 3.0
+        tables.append(clips[[column for column in own if column in clips]])
+        people = f"{len(clips):,} clips of {clips.speaker.nunique():,} voices of {other.name}"
+        notes.append(f"{people} are trained on, too{' (synthetic speech)' if other.synthetic else ''}.")
+        if out := int((~known).sum()):
+            notes.append(f"{out:,} clips of {other.name} have labels that {main.name} lacks, and are left out.")
+    extra = pd.concat(tables)
+    return replace(
+        main,
+        name="+".join([main.name, *(other.name for other in others)]),
+        licence="; ".join(dict.fromkeys([main.licence, *(other.licence for other in others)])),
+        clips=pd.concat([own, extra]).reset_index(drop=True),
+        skipped=(*main.skipped, *notes),
+        whole=pd.concat([main.whole, extra[["path", "bytes"]]]).reset_index(drop=True),
+    )
+
+
+def chosen(corpus, extra) -> Corpus:
+    """Of a joined corpus, its own clips and those of the others that `extra` names.
+
+    Returns
+    -------
+    Corpus
+        With no names it is the main corpus again.
+    """
+    here = corpus.clips[COLUMN] if COLUMN in corpus.clips else pd.Series("", corpus.clips.index)
+    if missing := [name for name in extra if name not in set(here)]:
+        raise LabError(
+            f"The experiment wants more voices, of {', '.join(missing)}, and {corpus.name} came without. Open both and "
+            "join them: labkit.data.join(corpus, [other]); or say `python -m labkit sweep ... --extra FOLDER`."
+        )
+    clips = corpus.clips[here.isin(["", *extra])]
+    if len(clips) == len(corpus.clips):
+        return corpus
+    main, *others = corpus.name.split("+")
+    names = [name for name in others if name in extra]
+    left_out = set(others) - set(names)
+    return corpus.with_clips(
+        clips if extra else clips.drop(columns=COLUMN),
+        name="+".join([main, *names]),
+        skipped=tuple(note for note in corpus.skipped if not any(f" of {name} " in note for name in left_out)),
+    )

@@ -1,0 +1,1 @@
+"""From a trained network and clips to predictions, and looking into networks."""

@@ -1,0 +1,228 @@
+"""A word of your own: one more row in the last layer of a trained network, from a few recordings.
+
+A network that tells words apart ends in a matrix with a row for each word. Everything before it turns sound into a
+vector, and a new word needs no more than a row of its own: a logistic regression on that vector. The old rows stay as
+they are, so among the old words nothing changes but for the clips that now go to the new one (this is how a speaker or
+a word is enrolled from few examples; compare Mazumder et al., arXiv 2104.01454).
+"""
+
+import copy
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from ..data.corpus import OTHER
+from ..data.store import open_store
+from ..errors import LabError
+from ..evaluation.evaluate import need_clips, refuse_training_speakers
+from ..metrics.scores import speaker_interval
+from ..training.augment import Augmentation
+from ..training.batches import source
+from ..training.loop import predict
+from .pretrained import Shipped
+
+VARIED = Augmentation(shift=0.2, speed=0.1, gain=6.0, noise=0.7, snr_low=0.0, snr_high=25.0)
+FEWEST = 3  # recordings
+
+
+@dataclass(frozen=True, eq=False)
+class WithWord(Shipped):
+    """A shipped network with one more word; used as any other."""
+
+    def __repr__(self):
+        own = self.record["own_word"]
+        return (
+            f"{self.name}: {own['base']} and {own['word']!r}, learnt from {own['recordings']} recordings of "
+            f"{own['speakers']} speaker(s)"
+        )
+
+
+def add_word(classifier, word, recordings, others, *, varied=VARIED, times=20, share=None, weight_decay=1e-3, seed=0):
+    """Teach a shipped network one more word.
+
+    Its row is fitted by logistic regression: the new word against all other sounds, given what the old rows say.
+
+    Parameters
+    ----------
+    classifier : Shipped
+    word : str
+    recordings : Corpus
+        Its clips of `word` are learnt from, whatever part they are in.
+    others : Corpus
+        What the new word must not be confused with: the training part's clips of other words. Old words among them are
+        the rehearsal that keeps them.
+    varied : Augmentation
+    times : int
+        Variations of each recording. Other clips are varied once.
+    share : float, optional
+        Weight of the new word against everything else, between 0 and 1: the more, the more often it is found, and the
+        more often something else is taken for it. By default as if it were as frequent as each old class.
+    weight_decay : float
+        Half of it times the squared length of the new row is added to the loss.
+    seed : int
+        Of the variations.
+
+    Returns
+    -------
+    WithWord
+        `labels` end with the new word; its speakers count as trained on.
+
+    Raises
+    ------
+    LabError
+        If the word is known, there are fewer than three recordings, nothing else to hear, or no linear layer at the
+        end.
+    """
+    if word in classifier.labels:
+        raise LabError(f"{classifier.name} knows {word!r} already. Take another word.")
+    mine = recordings.clips[recordings.clips.label == word]
+    if len(mine) < FEWEST:
+        raise LabError(f"There are {len(mine)} recordings of {word!r}. Record it at least {FEWEST} times, better five.")
+    mine = recordings.with_clips(mine.assign(split="train"), labels=(word,))
+    rest = others.with_clips(others.clips[(others.clips.label != word) & (others.clips.split == "train")])
+    need_clips(rest, "train")
+    network = copy.deepcopy(classifier.network)
+    name, layer = last_layer(network, len(classifier.labels))
+    new, new_scores = vectors(classifier, layer, network, mine, varied, times, seed)
+    old, old_scores = vectors(classifier, layer, network, rest, varied, 1, seed)
+    share = 1 / (len(classifier.labels) + 1) if share is None else share
+    row, bias = fit(new, old, new_scores, old_scores, share, weight_decay)
+    grown = nn.Linear(layer.in_features, layer.out_features + 1, device=layer.weight.device)
+    with torch.no_grad():
+        grown.weight.copy_(torch.cat([layer.weight, row[None].to(layer.weight)]))
+        grown.bias.copy_(torch.cat([layer.bias, bias[None].to(layer.bias)]))
+    network.set_submodule(name, grown)
+    speakers = sorted(set(mine.clips.speaker))
+    about = {"word": word, "base": classifier.name, "recordings": len(mine), "speakers": len(speakers)}
+    record = classifier.record | {
+        "id": f"{classifier.id}+{word}",
+        "labels": [*classifier.labels, word],
+        "training_speakers": sorted({*classifier.record["training_speakers"], *speakers, *rest.clips.speaker}),
+        "own_word": about,
+    }
+    return WithWord(f"{classifier.name}+{word}", record, network.eval(), classifier.device)
+
+
+def last_layer(network, classes):
+    """The linear layer that gives the scores, and its name in the network."""
+    named = [(name, part) for name, part in network.named_modules() if isinstance(part, nn.Linear)]
+    if not named or named[-1][1].out_features != classes or named[-1][1].bias is None:
+        raise LabError("This network does not end in one linear layer, so a word cannot be added. Take another one.")
+    return named[-1]
+
+
+@torch.no_grad()
+def vectors(classifier, layer, network, corpus, varied, times, seed):
+    """What the last layer reads for the training clips of a corpus, and the scores it gives.
+
+    Returns
+    -------
+    tuple of torch.Tensor
+        Shapes (clips * times, features) and (clips * times, classes), float64 on the CPU.
+    """
+    clips = source(corpus, "train", classifier.experiment.feature, classifier.device, augmentation=varied)
+    seen, scores = [], []
+    hook = layer.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].double().cpu()))
+    try:
+        for epoch in range(times):
+            clips.begin(seed, epoch)
+            for index in clips.batches(256):
+                x, lengths, _ = clips[index]
+                scores.append(network(x, lengths).double().cpu())
+    finally:
+        hook.remove()
+    return torch.cat(seen), torch.cat(scores)
+
+
+def fit(new, old, new_scores, old_scores, share, weight_decay):
+    """The new row and its bias, by logistic regression.
+
+    With the old scores s fixed, softmax gives the new word the probability sigmoid(w x + b - logsumexp(s)).
+
+    Parameters
+    ----------
+    new, old : torch.Tensor
+        Vectors of the new word and of everything else: shape (clips, features), float64.
+    new_scores, old_scores : torch.Tensor
+        What the old rows say: shape (clips, classes).
+    share, weight_decay : float
+        As for `add_word`.
+
+    Returns
+    -------
+    tuple of torch.Tensor
+        Shape (features,), and a number.
+    """
+    x = torch.cat([new, old])
+    offset = torch.cat([new_scores, old_scores]).logsumexp(1)
+    wanted = torch.cat([torch.ones(len(new)), torch.zeros(len(old))]).double()
+    weight = torch.where(wanted > 0, share / len(new), (1 - share) / len(old))
+    mean, spread = x.mean(0), x.std(0).clamp(min=1e-6)  # fitted on a common scale, so that the decay treats all alike
+    z = (x - mean) / spread
+    row = torch.zeros(x.shape[1] + 1, dtype=torch.float64, requires_grad=True)
+    optimiser = torch.optim.LBFGS([row], max_iter=200, line_search_fn="strong_wolfe")
+
+    def loss():
+        optimiser.zero_grad()
+        logit = z @ row[:-1] + row[-1] - (offset - offset.mean())
+        value = nn.functional.binary_cross_entropy_with_logits(logit, wanted, weight, reduction="sum")
+        value = value + weight_decay / 2 * row[:-1].square().sum()
+        value.backward()
+        return value
+
+    optimiser.step(loss)
+    found = row.detach()
+    w = found[:-1] / spread
+    return w, found[-1] - w @ mean + offset.mean()
+
+
+def judge(before, after, corpus, part="test"):
+    """What adding a word brought and cost, on voices that nobody trained on.
+
+    Parameters
+    ----------
+    before, after : Shipped
+    corpus : Corpus
+        With clips of the new word and of others.
+    part : str
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each question with `clips`, `speakers`, `before` and `after` (shares between 0 and 1), and for `after`
+        the 95% interval over speakers, `low` and `high`.
+    """
+    import pandas as pd
+
+    word = after.labels[-1]
+    corpus = corpus.without(open_store(corpus, after.experiment.feature.sample_rate).problems)
+    need_clips(corpus, part)
+    clips = corpus.part(part)
+    refuse_training_speakers(after, clips)
+    heard = {}
+    for name, network in (("before", before), ("after", after)):
+        scores, _ = predict(
+            network.network, source(corpus, part, network.experiment.feature, network.device), network.experiment.recipe
+        )
+        heard[name] = [network.labels[number] for number in scores.argmax(1).tolist()]
+    classes = dict(before.experiment.target.classes or ())
+    meant = clips.label.map(lambda label: classes.get(label, label))
+    known = meant.isin(set(before.labels) - {OTHER}) & (clips.label != word)
+    kinds = {
+        f"{word!r} is recognised": (clips.label == word, word),
+        "an old word is recognised": (known, meant),
+        f"any other word is taken for {word!r}": ((clips.label != word) & ~known, word),
+    }
+    rows = {}
+    for question, (chosen, answer) in kinds.items():
+        if not chosen.any():
+            continue
+        table = clips[["path", "speaker"]].assign(label=answer)
+        row = {"clips": int(chosen.sum()), "speakers": clips.speaker[chosen].nunique()}
+        for name in heard:
+            mine = table.assign(predicted=heard[name])[chosen]
+            row[name] = float((mine.label == mine.predicted).mean())
+        interval = speaker_interval([mine]) if row["speakers"] > 1 else {"low": float("nan"), "high": float("nan")}
+        rows[question] = row | {key: interval[key] for key in ("low", "high")}
+    return pd.DataFrame(rows).T.astype({"clips": int, "speakers": int})

@@ -1,0 +1,187 @@
+"""Few voices: choose the settings and test them without either having seen the other (Cawley and Talbot, JMLR 2010).
+
+With six voices there is none to spare for validation. So each voice in turn is the *outer* one, which is tested, and
+everything is chosen inside the other five, where each in turn is the *inner* one, which validates. That would be 30
+trainings of each configuration. But a network trained without the voices a and b serves twice: its accuracy on b helps
+to choose for the outer voice a, and its accuracy on a helps to choose for b. That leaves 15 pairs (`pairs`).
+
+And it serves a third time. Five of the fifteen networks have never heard the outer voice a: one for each other voice
+that was left out with it. All five of the chosen configuration are asked about a, and they vote (`vote`).
+
+For this to be fair, an epoch may not be chosen by one voice of a pair for the other: these runs keep the last epoch
+(`Recipe(select="last")`), whose number was fixed beforehand.
+"""
+
+from itertools import combinations
+
+import pandas as pd
+
+from ..errors import LabError, choose
+from ..metrics.scores import speaker_interval
+
+
+def pairs(voices):
+    """The splits that leave two voices out, for the axis "split" of a grid.
+
+    Examples
+    --------
+    >>> [(split["speaker"], split["validation_speaker"]) for split in pairs(["ana", "bo", "cleo"])]
+    [('ana', 'bo'), ('ana', 'cleo'), ('bo', 'cleo')]
+    """
+    names = combinations(sorted(voices), 2)
+    return [{"protocol": "leave_one_speaker_out", "speaker": a, "validation_speaker": b} for a, b in names]
+
+
+def inner(runs):
+    """What each choice rests on.
+
+    Parameters
+    ----------
+    runs : list of Run
+        Tested runs of some configurations on all `pairs` of the voices, with one seed or more.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by configuration (an Experiment without split and seed) and by the outer voice; a column for each inner
+        voice, with accuracies between 0 and 1 (means over seeds) of networks that heard neither of the two.
+
+    Raises
+    ------
+    LabError
+        If a pair is missing, or a run chose its epoch by one of its voices.
+    """
+    rows = []
+    for run in runs:
+        if run.experiment.recipe.select != "last" or run.experiment.split.protocol != "leave_one_speaker_out":
+            raise LabError(
+                f"Run {run.id} chose its epoch on a voice, or was not split by voices. Train with the split of "
+                'nested.pairs and Recipe(select="last").'
+            )
+        tested, validated = voices_of(run)
+        rows += [(_settings(run), tested, validated, run.validation["accuracy"])]
+        rows += [(_settings(run), validated, tested, run.test()["accuracy"])]
+    rows = pd.DataFrame(rows, columns=["configuration", "outer", "inner", "accuracy"])
+    voices = sorted(rows.outer.unique())
+    table = {
+        (configuration, outer): {voice: same.accuracy[same.inner == voice].mean() for voice in voices}
+        for (configuration, outer), same in rows.groupby(["configuration", "outer"], sort=False)
+    }
+    for (configuration, outer), accuracies in table.items():
+        absent = [voice for voice, accuracy in accuracies.items() if pd.isna(accuracy) and voice != outer]
+        if absent or len(voices) < 3:
+            raise LabError(
+                f"{configuration} was not trained without {outer} and {absent or 'another'}. Train all pairs: "
+                'axes={"split": nested.pairs(voices)}, with three voices at least.'
+            )
+    table = pd.DataFrame(table.values(), pd.MultiIndex.from_tuples(table, names=["configuration", "outer"]), voices)
+    return table
+
+
+def chosen(runs):
+    """The configuration that was best inside the other voices, for each outer voice.
+
+    Returns
+    -------
+    dict of str to list of Run
+        By outer voice, the runs of its configuration that never heard it.
+    """
+    table = inner(runs)
+    best = table.mean(axis=1).groupby(level="outer").idxmax()  # (configuration, outer); the mean skips the outer voice
+    return {
+        voice: [run for run in runs if voice in voices_of(run) and _settings(run) == configuration]
+        for voice, (configuration, _) in best.items()
+    }
+
+
+def answers(run, voice):
+    """Per clip of a voice that a run never heard: `path`, `speaker`, `label`, `predicted`, `confidence`."""
+    parts = dict(zip(voices_of(run), ("test", "validation"), strict=True))
+    return run.predictions(choose(voice, parts, f"voice that run {run.id} never heard"))
+
+
+def vote(tables):
+    """One answer from several networks: each votes for its guess, with the probability that it gives to it.
+
+    Parameters
+    ----------
+    tables : list of pandas.DataFrame
+        As of `answers`, on the same clips.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `path`, `speaker`, `label`, `predicted`.
+    """
+    votes = pd.concat(tables).groupby(["path", "predicted"]).confidence.sum()
+    winner = {path: guess for path, guess in votes.groupby(level="path").idxmax()}
+    clips = tables[0][["path", "speaker", "label"]]
+    if len(winner) != len(clips):
+        raise LabError("These networks were asked about different clips. Take tables of one voice.")
+    return clips.assign(predicted=clips.path.map(winner))
+
+
+def report(runs):
+    """A row for each voice, as a system that never heard it names its words.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by voice: `configuration`; `inside`, its mean accuracy on the other voices, by which it was chosen;
+        `one network`, the mean accuracy of its networks on this voice; `all together`, that of their vote;
+        `networks`, how many vote. Accuracies are shares between 0 and 1.
+    """
+    table, rows = inner(runs), []
+    for voice, group in chosen(runs).items():
+        tables = [answers(run, voice) for run in group]
+        configuration = _settings(group[0])
+        rows.append(
+            {
+                "voice": voice,
+                "configuration": configuration,
+                "inside": table.loc[(configuration, voice)].mean(),
+                "one network": sum(map(_accuracy, tables)) / len(tables),
+                "all together": _accuracy(vote(tables)),
+                "networks": len(tables),
+            }
+        )
+    return pd.DataFrame(rows).set_index("voice")
+
+
+def interval(runs, together=True):
+    """Mean accuracy over the voices with its 95% interval by bootstrap over voices, as `metrics.speaker_interval`.
+
+    Parameters
+    ----------
+    runs : list of Run
+    together : bool
+        Whether the networks vote; else it is of a network alone: the mean over them.
+    """
+    tables = predictions(runs) if together else _apart(runs)
+    return speaker_interval(tables)
+
+
+def predictions(runs):
+    """What the chosen systems say of all voices, each of one that it never heard; a list with one table."""
+    return [pd.concat([vote([answers(run, voice) for run in group]) for voice, group in chosen(runs).items()])]
+
+
+def _apart(runs):
+    """As `predictions` without a vote: as many tables as networks were asked about each voice."""
+    asked = [[answers(run, voice) for run in group] for voice, group in chosen(runs).items()]
+    return [pd.concat(tables) for tables in zip(*asked, strict=True)]
+
+
+def voices_of(run):
+    """The two voices that a run left out: (tested, validated)."""
+    split = run.experiment.split
+    return split.speaker, split.validation_speaker
+
+
+def _settings(run):
+    """What a run shares with those of other pairs and seeds."""
+    return run.experiment.change(seed=0, split={"speaker": "", "validation_speaker": ""})
+
+
+def _accuracy(table):
+    return (table.label == table.predicted).mean()

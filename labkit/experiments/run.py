@@ -1,0 +1,318 @@
+"""What a run leaves behind, and how it comes to be: exists -> loaded; else trained; interrupted -> resumed."""
+
+import platform
+import sys
+import time
+import warnings
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+import torch
+from filelock import FileLock, Timeout
+
+from .. import metrics
+from ..data.corpus import PARTS
+from ..data.splits import split
+from ..data.store import open_store
+from ..device import device_name
+from ..errors import LabError, LabWarning, choose
+from ..evaluation.evaluate import evaluate, need_clips
+from ..files import read_json, write_json, write_table
+from ..models import count_parameters
+from ..models.classifier import Classifier
+from ..training.batches import source
+from ..training.loop import Watch, fit
+from ..training.tensors import read_tensors, write_tensors
+from .experiment import SCHEMA, Experiment
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A trained and validated experiment, and its one test.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds `run.json` and `validation.csv.gz`; `test.json` and `test.csv.gz` once tested; `weights.safetensors`,
+        unless it is a committed record.
+    record : dict
+        Contents of `run.json`.
+    corpus : Corpus, optional
+        Split as in training; needed to test and predict, absent when only the record was read.
+    device : torch.device
+    """
+
+    folder: Path
+    record: dict
+    corpus: object = None
+    device: torch.device = torch.device("cpu")
+
+    def __repr__(self):
+        made = " (synthetic speech)" if self.synthetic else ""
+        return (
+            f"Run {self.id}: {self.experiment} on {self.record['corpus']['name']}{made}, validation "
+            f"{100 * self.validation['accuracy']:.1f}%, best epoch {self.record['best_epoch']} of {len(self.history)}"
+        )
+
+    @property
+    def id(self):
+        return self.record["id"]
+
+    def __getstate__(self):
+        """What travels between processes: the weights stay in their file."""
+        return {key: value for key, value in self.__dict__.items() if key != "network"}
+
+    @cached_property
+    def experiment(self):
+        return Experiment.from_dict(self.record["experiment"])
+
+    @property
+    def synthetic(self):
+        return self.record["corpus"]["synthetic"]
+
+    @property
+    def labels(self):
+        return tuple(self.record["labels"])
+
+    @property
+    def history(self):
+        """One row per epoch: losses, accuracies, rate, seconds."""
+        return pd.DataFrame(self.record["history"])
+
+    @property
+    def validation(self):
+        """Scores on the validation part, with the weights of the best epoch."""
+        return self.record["validation"]
+
+    @property
+    def tested(self):
+        return (self.folder / "test.json").exists()
+
+    def test(self, other=None):
+        """Scores on the test part: computed at the first call, read from the record ever after.
+
+        Parameters
+        ----------
+        other : Corpus, optional
+            Test on this corpus' test part instead, as `evaluate` does, and record that too.
+        """
+        name = "test" if other is None else f"test-{other.name}"
+        if not (self.folder / f"{name}.json").exists():
+            table, figures = evaluate(self, "test", other)
+            if other is not None:
+                figures["corpus"] = about(other)
+            write_table(self.folder / f"{name}.csv.gz", table)
+            write_json(self.folder / f"{name}.json", figures)
+        figures = read_json(self.folder / f"{name}.json")
+        if other is not None and figures["corpus"]["fingerprint"] != other.fingerprint:
+            raise LabError(
+                f"{self.folder / name}.json is of another corpus that was called {other.name}, too. "
+                "Rename this one's folder, or move that record away."
+            )
+        return figures
+
+    def tests_elsewhere(self):
+        """Scores on the test parts of other corpora, by the corpus' name, as far as `test(other)` recorded them."""
+        found = sorted(self.folder.glob("test-*.json"))
+        return {path.stem.removeprefix("test-"): read_json(path) for path in found}
+
+    def predictions(self, part="test"):
+        """Per clip: `path`, `speaker`, `label`, `predicted`, `confidence` (the probability given to the guess).
+
+        `part` is "validation", "test", or "test-NAME" for another corpus that was tested on.
+        """
+        if part == "test":
+            self.test()
+        path = self.folder / f"{part}.csv.gz"
+        if not path.exists():
+            kept = {kept.name.removesuffix(".csv.gz"): kept for kept in sorted(self.folder.glob("*.csv.gz"))}
+            choose(part, kept, f"table of predictions in {self.folder}")
+        text = dict.fromkeys(("path", "speaker", "label", "predicted"), str)  # a digit is a name here, not a number
+        return pd.read_csv(path, keep_default_na=False, dtype=text)
+
+    def confusion(self, part="test"):
+        """Confusion matrix in clips: true labels down, predicted ones across."""
+        return metrics.confusion(self.predictions(part), self.labels)
+
+    @cached_property
+    def network(self):
+        """The trained network, in eval mode on its device."""
+        weights = self.folder / "weights.safetensors"
+        if not weights.exists():
+            raise LabError(
+                f"Run {self.id} is a record without weights ({self.folder}). To have them, train it into another "
+                "folder: labkit.train(run.experiment, corpus, results=...)."
+            )
+        tensors, _ = read_tensors(weights, f"Delete the folder {self.folder} and train again.")
+        feature = self.experiment.feature
+        statistics = (tensors["front.mean"], tensors["front.spread"]) if feature.normalise else None
+        network = Classifier(self.experiment.model.build(feature.shape, len(self.labels)), statistics)
+        network.load_state_dict(tensors)
+        return network.to(self.device).eval()
+
+    def evaluate(self, corpus, part="test"):
+        """Test on another corpus (or another part of one), if nobody in it was trained on.
+
+        Parameters
+        ----------
+        corpus : Corpus
+            Split; clips whose label this run does not know are left out.
+        part : str
+
+        Returns
+        -------
+        tuple of (pandas.DataFrame, dict)
+            Predictions as in `predictions`, and scores.
+
+        Raises
+        ------
+        LabError
+            If a speaker of these clips was in the training part, unless the run's split is called leaky.
+        """
+        return evaluate(self, part, corpus)
+
+
+def train(experiment, corpus, results, device="cpu", watch=None, memory=1_000_000_000):
+    """The run of an experiment: loaded if it exists, resumed if it was interrupted, else trained.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    corpus : Corpus
+        Opened whole; the experiment chooses from it and splits it.
+    results : Path
+        Folder of the run records.
+    device : str or torch.device
+    watch : training.Watch, optional
+    memory : int
+        Bytes that the features of one part may take on the device before they are computed batch by batch.
+
+    Returns
+    -------
+    Run or None
+        None if `watch` stopped it; what was learnt is kept, and the next call goes on from there.
+    """
+    device = torch.device(device)
+    corpus, run_id, folder = place(experiment, corpus, results)
+    corpus = split(corpus, experiment.split)
+    if (folder / "run.json").exists():
+        return Run(folder, read_record(folder), corpus, device)
+    lock = lock_of(run_id, results)
+    try:
+        Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except Timeout:  # which is an OSError, too
+        print(f"Another kernel is training run {run_id}; waiting for it.")
+        lock.acquire()
+    except OSError as error:
+        raise LabError(f"Could not write below {results}. Set LABKIT_RESULTS to a folder you may write to.") from error
+    try:
+        if (folder / "run.json").exists():  # the other kernel finished it
+            return Run(folder, read_record(folder), corpus, device)
+        return _train(experiment, corpus, run_id, folder, device, watch, memory)
+    finally:
+        lock.release()
+
+
+def place(experiment, corpus, results):
+    """What an experiment makes of a corpus before the split, the id of its run, and the folder where that is kept."""
+    corpus = experiment.target.apply(experiment.corpus.apply(corpus))
+    run_id = experiment.id(corpus.fingerprint)
+    return corpus, run_id, Path(results) / corpus.name / f"{experiment.model.name}-{run_id}"
+
+
+def lock_of(run_id, results):
+    """The lock that is held while a run is trained."""
+    return FileLock(Path(results) / ".locks" / f"{run_id}.lock")
+
+
+def _train(experiment, corpus, run_id, folder, device, watch, memory):
+    for stale in folder.glob(".*.partial"):  # of a killed training; we hold the lock, so nobody writes there
+        stale.unlink(missing_ok=True)
+    store = open_store(corpus, experiment.feature.sample_rate)
+    if store.problems:
+        corpus = corpus.without(store.problems)
+        warnings.warn(corpus.skipped[-1], LabWarning, stacklevel=3)
+        for part in PARTS:
+            need_clips(corpus, part)
+    train_part, validation_part = (
+        source(corpus, part, experiment.feature, device, memory, store, augmentation)
+        for part, augmentation in (("train", experiment.recipe.augmentation), ("validation", None))
+    )
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(experiment.seed)
+        network = experiment.model.build(experiment.feature.shape, len(corpus.labels))
+    parameters = count_parameters(network)
+    network = Classifier(network, train_part.statistics() if experiment.feature.normalise else None).to(device)
+    checkpoint = folder / "checkpoint.safetensors"
+    watch = watch or Watch()
+    try:
+        fitted = fit(
+            *(network, train_part, validation_part, experiment.recipe, len(corpus.labels), experiment.seed),
+            *(checkpoint, watch),
+        )
+    finally:
+        watch.close()
+    if fitted.stopped:
+        return None
+    speakers = sorted(corpus.part("train").speaker.unique())
+    record = {
+        "id": run_id,
+        "schema": SCHEMA,
+        "experiment": experiment.to_dict(),
+        "corpus": about(corpus),
+        "protocol": corpus.protocol,
+        "clips": {part: len(corpus.part(part)) for part in PARTS},
+        "speakers": {part: corpus.part(part).speaker.nunique() for part in PARTS},
+        "labels": list(corpus.labels),
+        "majority": corpus.part("train").label.mode()[0],
+        "parameters": parameters,
+        "best_epoch": fitted.best_epoch,
+        "history": fitted.history,
+        "validation": None,
+        "seconds_per_epoch": float(pd.DataFrame(fitted.history).seconds.median()),
+        "device": device_name(device),
+        "date": time.strftime("%Y-%m-%d"),
+        "command": command(sys.argv),
+        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+        "skipped": list(corpus.skipped) + list(store.notes),
+        "training_speakers": speakers,
+    }
+    write_tensors(folder / "weights.safetensors", network.state_dict())
+    run = Run(folder, record, corpus, device)
+    run.__dict__["network"] = network.eval()
+    table, record["validation"] = evaluate(run, "validation")
+    write_table(folder / "validation.csv.gz", table)
+    write_json(folder / "run.json", record)  # last: from here on the run exists
+    checkpoint.unlink(missing_ok=True)
+    return run
+
+
+def command(words):
+    """The command that made a record, with folders by their names: where they lie concerns nobody else."""
+    if not words or Path(words[0]).name != "__main__.py":
+        return "labkit.train"
+    return " ".join(
+        ["python -m labkit", *(Path(word).name if Path(word).is_absolute() else word for word in words[1:])]
+    )
+
+
+def about(corpus):
+    """What a record says of a corpus."""
+    return {
+        "name": corpus.name,
+        "fingerprint": corpus.fingerprint,
+        "synthetic": corpus.synthetic,
+        "licence": corpus.licence,
+    }
+
+
+def read_record(folder):
+    """Contents of a run's `run.json`."""
+    mend = f"Delete {folder / 'run.json'} and run again: training takes up where it can."
+    record = read_json(folder / "run.json", mend)
+    if not isinstance(record, dict) or not {"id", "experiment", "corpus", "history"} <= set(record):
+        raise LabError(f"{folder / 'run.json'} is not a run record. {mend}")
+    return record

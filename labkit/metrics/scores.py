@@ -1,0 +1,137 @@
+"""How good, compared with what, and how sure."""
+
+import numpy as np
+import pandas as pd
+
+from ..errors import LabError
+
+
+def scores(true, predicted, labels, majority=None):
+    """Accuracy and what to hold beside it.
+
+    Parameters
+    ----------
+    true, predicted : array of int
+        Class numbers, shape (clips,).
+    labels : sequence of str
+        Names of the classes.
+    majority : int, optional
+        The class most frequent in training; always guessing it gives the figure `majority`.
+
+    Returns
+    -------
+    dict
+        `clips`, `accuracy`, `balanced_accuracy` (mean recall over the classes present), `macro_f1` (over the same),
+        `classes_present`, `chance` (one over the number of classes), `majority`.
+
+    Examples
+    --------
+    >>> scores([0, 0, 0, 1], [0, 0, 0, 0], ["no", "yes"], majority=0)["balanced_accuracy"]
+    0.5
+    """
+    from sklearn.metrics import f1_score, recall_score
+
+    true, predicted = np.asarray(true), np.asarray(predicted)
+    if not len(true):
+        raise LabError("There are no clips to score. Choose a part that has some.")
+    present = np.unique(true)
+    return {
+        "clips": len(true),
+        "accuracy": float((true == predicted).mean()),
+        "balanced_accuracy": float(recall_score(true, predicted, labels=present, average="macro", zero_division=0)),
+        "macro_f1": float(f1_score(true, predicted, labels=present, average="macro", zero_division=0)),
+        "classes_present": len(present),
+        "chance": 1 / len(labels),
+        "majority": None if majority is None else float((true == majority).mean()),
+    }
+
+
+def confusion(predictions, labels):
+    """Confusion matrix as a table.
+
+    Parameters
+    ----------
+    predictions : pandas.DataFrame
+        With columns `label` and `predicted`.
+    labels : sequence of str
+
+    Returns
+    -------
+    pandas.DataFrame
+        Clips; a row per true label, a column per predicted one.
+    """
+    table = pd.crosstab(predictions.label, predictions.predicted)
+    return (
+        table.reindex(index=labels, columns=labels, fill_value=0).rename_axis("true").rename_axis("predicted", axis=1)
+    )
+
+
+def speaker_interval(tables, others=None, draws=10_000, seed=0, level=0.95):
+    """Accuracy, or a difference in accuracy, with its bootstrap interval over speakers.
+
+    Clips of one speaker stand and fall together, so speakers are drawn, not clips (Efron and Tibshirani, 1993, ch. 8).
+    For a difference, both sides are read on the same drawn speakers.
+
+    Parameters
+    ----------
+    tables : list of pandas.DataFrame
+        Predictions (`path`, `speaker`, `label`, `predicted`) of one configuration, a table per seed.
+    others : list of pandas.DataFrame, optional
+        The same clips under another configuration; the result is then `tables` minus `others`.
+    draws, seed, level
+        Number of bootstrap draws, seed of the draws, coverage of the interval.
+
+    Returns
+    -------
+    dict
+        `mean`, `low`, `high` (shares between 0 and 1), `speakers`, `seeds`.
+    """
+    right, speakers = _right(tables)
+    if others is not None:
+        other, _ = _right(others)
+        if not right.index.equals(other.index):
+            raise LabError(
+                "The two sides were tested on different clips, so they cannot be compared. Test both on the same split."
+            )
+        right = right - other
+    sums = right.groupby(speakers).agg(["sum", "count"])
+    if len(sums) < 2:
+        raise LabError("An interval over speakers needs at least two speakers. Test on more voices.")
+    rng = np.random.default_rng(seed)
+    drawn = rng.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=draws)  # (draws, speakers)
+    means = (drawn @ sums["sum"].values) / (drawn @ sums["count"].values)
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return {
+        "mean": float(right.mean()),
+        "low": float(low),
+        "high": float(high),
+        "speakers": len(sums),
+        "seeds": len(tables),
+    }
+
+
+def _right(tables):
+    """Share of seeds that got each clip right, indexed by path; and the clips' speakers."""
+    tables = [table.sort_values("path").set_index("path") for table in tables]
+    if any(not table.index.equals(tables[0].index) for table in tables):
+        raise LabError("The seeds were tested on different clips. Use the same split for all of them.")
+    right = sum((table.label == table.predicted).astype(float) for table in tables) / len(tables)
+    return right, tables[0].speaker
+
+
+def verdict(interval, first="the first", second="the second"):
+    """One sentence for a difference: who is ahead, or that no difference was shown.
+
+    Examples
+    --------
+    >>> verdict({"mean": 0.01, "low": -0.01, "high": 0.03, "speakers": 112, "seeds": 3}, "GRU", "LSTM")
+    'GRU minus LSTM: +1.0 points [-1.0, +3.0] over 112 speakers and 3 seeds: no difference shown.'
+    """
+    numbers = "{:+.1f} points [{:+.1f}, {:+.1f}]".format(*(100 * interval[key] for key in ("mean", "low", "high")))
+    shown = (
+        "no difference shown"
+        if interval["low"] <= 0 <= interval["high"]
+        else (f"{first if interval['mean'] > 0 else second} is ahead")
+    )
+    over = f"{interval['speakers']} speakers and {interval['seeds']} seeds"
+    return f"{first} minus {second}: {numbers} over {over}: {shown}."

@@ -1,0 +1,21 @@
+"""A model with the normalisation of its features in front."""
+
+from torch import nn
+
+from ..features import Normalise
+
+
+class Classifier(nn.Module):
+    """A model with the normalisation of its features in front, if there are `statistics`: their mean and spread."""
+
+    def __init__(self, network, statistics=None):
+        super().__init__()
+        self.front = Normalise(*statistics) if statistics else nn.Identity()
+        self.network = network
+
+    def forward(self, x, lengths):
+        return self.network(self.front(x), lengths)
+
+    def step(self, x, state=None):
+        """Scores after each new output frame, and the state to go on with: the model's own `step`."""
+        return self.network.step(self.front(x), state)

@@ -1,0 +1,101 @@
+"""The recurrent networks of R1's first stage ("Resultados_1"), as they were: to be compared with, not to be imitated.
+
+They read the last frame, and they normalise over an axis that is rarely meant: `BatchNorm1d(frames)` takes an input of
+shape (batch, frames, hidden) for one with as many channels as frames. So each frame has one mean and one spread for all
+of its outputs, one scale and one shift; and since one frame is read out, those of all others are never used.
+"""
+
+from torch import nn
+
+from ..errors import LabError, choose
+from ..models import register
+from ..models.rnn import Recurrent
+
+WINDOWS = (20, 40, 80, 120)  # ms, half a window apart
+PUBLISHED = {  # (network, bidirectional): accuracy in percent and loss in nats, at each of WINDOWS
+    ("r1_rnn", False): ((11.76, 63.24, 77.57, 77.18), (3.035, 1.344, 1.078, 1.135)),
+    ("r1_gru", False): ((81.73, 82.10, 82.31, 82.02), (0.856, 0.930, 0.860, 0.979)),
+    ("r1_lstm", False): ((76.86, 77.04, 78.29, 80.86), (0.949, 1.076, 1.053, 0.981)),
+    ("r1_rnn", True): ((11.68, 70.12, 78.20, 78.70), (3.048, 1.166, 1.046, 1.108)),
+    ("r1_gru", True): ((80.50, 79.82, 79.95, 80.96), (0.839, 0.886, 0.891, 0.913)),
+    ("r1_lstm", True): ((73.09, 76.66, 77.87, 80.69), (1.002, 0.996, 0.985, 0.836)),
+}
+
+
+def _orthogonal(layers):
+    """Let the recurrent weights keep the length of what they carry from frame to frame (Saxe et al., arXiv 1312.6120).
+
+    torch draws them from a uniform distribution of +-1/sqrt(hidden). Such a matrix shrinks a vector to about 0.58 of
+    its length each time, since hidden terms of variance 1/(3 hidden) are summed.
+    """
+    for layer in layers:
+        for gate in layer.weight_hh_l0.data.split(layer.hidden_size):
+            nn.init.orthogonal_(gate)
+
+
+INITS = {"uniform": lambda layers: None, "orthogonal": _orthogonal}
+
+
+class Resultados(Recurrent):
+    """Recurrent layers, batch normalisation over the number of the frame, one frame read out, one linear layer.
+
+    With a feature that has `padding="signal"`, "last" reads the last frame of the second, zeros included, and the
+    backward half of a bidirectional layer starts in these zeros, as in the study. With `padding="masked"` it reads the
+    last frame of the clip.
+
+    Parameters
+    ----------
+    shape : (frames, features)
+        The number of frames is part of the network.
+    classes, cell, hidden, layers, bidirectional, readout
+        As `Recurrent`.
+    norm : bool
+        Keep the batch normalisation (as published) or leave it out.
+    init : {"uniform", "orthogonal"}
+        First values of the recurrent weights: torch's own (as published), or matrices that keep lengths.
+    """
+
+    def __init__(self, shape, classes, cell, hidden, layers, bidirectional, readout, norm, init):
+        super().__init__(shape, classes, cell, hidden, layers, bidirectional, readout, dropout=0.0)
+        if norm and shape[0] is None:
+            raise LabError(
+                "This network has two parameters for each frame, so its clips have one length. Set seconds in the "
+                "feature, or norm=False in the model."
+            )
+        choose(init, INITS, "initialisation")([*self.forwards, *self.backwards])
+        self.norm = nn.BatchNorm1d(shape[0]) if norm else nn.Identity()
+
+    def forward(self, x, lengths):
+        # x: (batch, frames, features)
+        outputs = self.norm(self.frames(x, lengths))  # (batch, frames, hidden), frames taken for channels
+        return self.linear(self.readout(outputs, lengths))  # (batch, classes)
+
+
+@register("r1_rnn")
+class ResultadosRNN(Resultados):
+    """R1's plain recurrent network: one layer of 256."""
+
+    def __init__(
+        self, shape, classes, hidden=256, layers=1, bidirectional=False, readout="last", norm=True, init="uniform"
+    ):
+        super().__init__(shape, classes, nn.RNN, hidden, layers, bidirectional, readout, norm, init)
+
+
+@register("r1_gru")
+class ResultadosGRU(Resultados):
+    """R1's GRU: two layers of 64."""
+
+    def __init__(
+        self, shape, classes, hidden=64, layers=2, bidirectional=False, readout="last", norm=True, init="uniform"
+    ):
+        super().__init__(shape, classes, nn.GRU, hidden, layers, bidirectional, readout, norm, init)
+
+
+@register("r1_lstm")
+class ResultadosLSTM(Resultados):
+    """R1's LSTM: two layers of 64."""
+
+    def __init__(
+        self, shape, classes, hidden=64, layers=2, bidirectional=False, readout="last", norm=True, init="uniform"
+    ):
+        super().__init__(shape, classes, nn.LSTM, hidden, layers, bidirectional, readout, norm, init)

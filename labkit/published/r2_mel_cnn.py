@@ -1,0 +1,207 @@
+"""Three published mel-spectrogram CNNs, M1 to M3, and one table of what differs between them.
+
+A student study trained three networks on Speech Commands, each "at 8 kHz" and "at 16 kHz". All share one plan: two
+convolutions, three linear layers. `VARIANTS` holds every version, so a new row is a new entry; `settings(name)` turns
+one into what `Experiment.from_dict` reads.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from ..errors import LabError, choose
+from ..models import register
+
+PLACES = ("convolution 1", "convolution 2", "linear layer 1", "linear layer 2")  # where dropout can stand
+KERNEL, POOL = 3, 3
+
+
+@register("mel_cnn")
+class MelCNN(nn.Module):
+    """Convolution and pool, twice; then three linear layers. No batch norm.
+
+    Parameters
+    ----------
+    shape : (1, bands, frames)
+        Of a LogMel with a fixed length.
+    classes : int
+    channels : tuple of int
+        Pictures after each convolution.
+    hidden : int
+        Width of the first linear layer; the second has half of it.
+    dropout : tuple of float
+        Four shares: after each convolution, and after each of the first two linear layers.
+    """
+
+    layout = torch.channels_last  # the same numbers, in the order that a CPU convolves fastest
+
+    def __init__(self, shape, classes, channels=(8, 16), hidden=256, dropout=(0.0, 0.0, 0.0, 0.0)):
+        super().__init__()
+        if len(shape) != 3 or shape[2] is None:
+            raise LabError(
+                f"mel_cnn takes pictures of one size, (1, bands, frames), not {shape}. "
+                "Use the feature 'log_mel' with seconds=1.0."
+            )
+        sizes = len(channels) == 2 and all(isinstance(width, int) and width > 0 for width in (*channels, hidden // 2))
+        if not sizes or len(dropout) != 4 or not all(0 <= share < 1 for share in dropout):
+            raise LabError(
+                f"channels={channels}, hidden={hidden}, dropout={dropout}: channels are two whole numbers above zero, "
+                f"hidden is at least 2, dropout is four shares from 0 to below 1 (after {', '.join(PLACES)}). "
+                "Change these."
+            )
+        _, bands, frames = shape
+        left = tuple(pooled(pooled(side)) for side in (bands, frames))
+        if min(left) < 1:
+            raise LabError(
+                f"mel_cnn needs a picture of at least {SMALLEST} bands and {SMALLEST} frames: two convolutions of "
+                f"{KERNEL}x{KERNEL}, each with a pool of {POOL}, must leave something. This feature gives {bands} "
+                f"bands and {frames} frames. Raise n_mels or seconds, or make hop_ms smaller."
+            )
+        self.convolution1 = nn.Conv2d(1, channels[0], KERNEL)
+        self.convolution2 = nn.Conv2d(channels[0], channels[1], KERNEL)
+        self.pool = nn.MaxPool2d(POOL)
+        self.linear1 = nn.Linear(channels[1] * left[0] * left[1], hidden)
+        self.linear2 = nn.Linear(hidden, hidden // 2)
+        self.scores = nn.Linear(hidden // 2, classes)
+        self.drop = nn.ModuleList(nn.Dropout(share) for share in dropout)
+        self.to(memory_format=self.layout)
+
+    def forward(self, x, lengths):
+        # x: (batch, 1, bands, frames)
+        x = quiet_beyond(x, lengths).contiguous(memory_format=self.layout)
+        x = self.drop[0](self.pool(self.convolution1(x).relu()))  # (batch, 8, bands / 3, frames / 3)
+        x = self.drop[1](self.pool(self.convolution2(x).relu()))  # (batch, 16, bands / 9, frames / 9)
+        x = x.flatten(1)  # (batch, 16 * bands / 9 * frames / 9)
+        x = self.drop[2](self.linear1(x).relu())  # (batch, hidden)
+        x = self.drop[3](self.linear2(x).relu())  # (batch, hidden / 2)
+        return self.scores(x)  # (batch, classes)
+
+
+def pooled(side):
+    """Length of a side after one convolution and its pool."""
+    return (side - KERNEL + 1) // POOL
+
+
+SMALLEST = next(side for side in range(1, 100) if pooled(pooled(side)) >= 1)
+
+
+def quiet_beyond(x, lengths):
+    """Fill what lies beyond each clip with the quietest value of that clip: (batch, 1, bands, frames).
+
+    The linear layers look at every place of the picture, so padding must hold *something*. Zero would not do: on a
+    scale of decibels it is loud.
+    """
+    inside = torch.arange(x.shape[3], device=x.device) < lengths[:, None, None, None]
+    quietest = x.masked_fill(~inside, torch.inf).amin(dim=(1, 2, 3), keepdim=True)
+    return torch.where(inside, x, quietest)
+
+
+# The table. A variant is an experiment in three words (front-end, dropout, training), each looked up in a dict.
+
+FRONTS = {
+    # Mel power without a logarithm, not normalised; the zeros after a short clip count as signal.
+    "power 16k": {"n_mels": 128, "window_ms": 25.0, "hop_ms": 12.5, "log": "none"},
+    # "8 kHz": the mel filters were told 8,000 Hz, the sound kept its 16,000 samples a second.
+    "power 8k": {"n_mels": 128, "window_ms": 25.0, "hop_ms": 12.5, "log": "none", "mel_rate": 8000},
+    "log 16k, 40 bands": {"n_mels": 40, "window_ms": 20.0, "hop_ms": 10.0, "n_fft": 512},
+    "log 16k, 80 bands": {"n_mels": 80, "window_ms": 25.0, "hop_ms": 12.5},
+    # 201 frequencies allow at most 89 mel bands at 16 kHz; over 4,000 Hz they allow 128.
+    "true 16k": {"n_mels": 80, "window_ms": 25.0, "hop_ms": 12.5, "normalise": True},
+    "true 8k": {"sample_rate": 8000, "n_mels": 128, "window_ms": 50.0, "hop_ms": 25.0, "normalise": True},
+}
+DROPOUTS = {
+    "after convolutions": (0.5, 0.5, 0.0, 0.0),
+    "conv 2, linear 1": (0.0, 0.3, 0.3, 0.0),
+    "everywhere": (0.3, 0.3, 0.3, 0.3),
+}
+ADAM = {"optimiser": "adam", "rate": 0.01, "batch": 256, "epochs": 10, "weight_decay": 0.0, "clip_norm": None}
+TRAININGS = {
+    # Their OneCycle was made for epochs * batches steps and moved on once an epoch. (M1's for 5 epochs starts alike.)
+    "cycle by epoch": ADAM | {"schedule_step": "epoch"},
+    "cycle by epoch, decay": ADAM | {"schedule_step": "epoch", "weight_decay": 1e-4},
+    "constant": ADAM | {"schedule": "constant"},  # StepLR(20) never steps in 10 epochs
+    "constant, fast": ADAM | {"schedule": "constant", "rate": 0.05, "batch": 100},
+    "cycle by batch": ADAM,
+}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One row of the study.
+
+    Parameters
+    ----------
+    front, dropout, training : str
+        Keys of `FRONTS`, `DROPOUTS`, `TRAININGS`.
+    parameters : int
+        Trainable parameters with 35 classes.
+    published, notebook : float, optional
+        Accuracy on 35 words (official lists) in their README, and in the outputs of their saved notebook.
+    note : str
+    """
+
+    front: str
+    dropout: str
+    training: str
+    parameters: int
+    published: float | None = None
+    notebook: float | None = None
+    note: str = ""
+
+
+VARIANTS = {
+    "M1-8k": Variant("power 8k", "after convolutions", "cycle by epoch, decay", 464_899, 0.64, 0.64),
+    "M1-16k": Variant(
+        "log 16k, 40 bands", "after convolutions", "cycle by epoch, decay", 161_795, 0.55, None, "RuntimeError there"
+    ),
+    "M2-8k": Variant("power 8k", "after convolutions", "constant", 464_899, None, 0.40),
+    "M2-16k": Variant("power 16k", "after convolutions", "constant", 464_899, None, 0.22),
+    "M2-8k README": Variant(
+        "power 8k", "after convolutions", "constant, fast", 464_899, 0.62, None, "a run that they did not keep"
+    ),
+    "M2-16k README": Variant(
+        "power 16k", "after convolutions", "constant, fast", 464_899, 0.63, None, "a run that they did not keep"
+    ),
+    "M3-8k": Variant("power 8k", "conv 2, linear 1", "cycle by epoch", 464_899, 0.71, 0.71),
+    "M3-16k": Variant("power 16k", "everywhere", "cycle by epoch", 464_899, 0.60, 0.60),
+    "M1-16k README": Variant(
+        "log 16k, 80 bands", "after convolutions", "cycle by epoch, decay", 301_059, None, None, "a count without a run"
+    ),
+    "M3-8k repaired": Variant("true 8k", "conv 2, linear 1", "cycle by batch", 198_659),
+    "M3-16k repaired": Variant("true 16k", "everywhere", "cycle by batch", 301_059),
+}
+
+
+def settings(name):
+    """Feature, model and recipe of a variant, as `Experiment.from_dict` reads them.
+
+    Examples
+    --------
+    >>> settings("M3-8k")["feature"]["mel_rate"]
+    8000
+    """
+    variant = choose(name, VARIANTS, "variant of the mel CNN")
+    front = {"normalise": False, "padding": "signal", **FRONTS[variant.front]}
+    return {
+        "feature": {"name": "log_mel", **front},
+        "model": {"name": "mel_cnn", "dropout": DROPOUTS[variant.dropout]},
+        "recipe": dict(TRAININGS[variant.training]),
+    }
+
+
+# One factor at a time, from M3-8k as it was run: what changes, as settings by part of the experiment.
+AUDIT = {
+    "as run (M3-8k)": {},
+    "true 8 kHz": {"feature": {"sample_rate": 8000, "window_ms": 50.0, "hop_ms": 25.0, "mel_rate": None}},
+    "logarithm": {"feature": {"log": "db"}},
+    "normalised": {"feature": {"normalise": True}},
+    "schedule by batch": {"recipe": {"schedule_step": "batch"}},
+    "rate held at 0.0004": {"recipe": {"schedule": "constant", "rate": 4e-4}},  # what theirs hardly left
+    "no dropout": {"model": {"dropout": (0.0, 0.0, 0.0, 0.0)}},
+    "dropout as M1, M2": {"model": {"dropout": DROPOUTS["after convolutions"]}},
+    "dropout everywhere": {"model": {"dropout": DROPOUTS["everywhere"]}},
+    "batch 64": {"recipe": {"batch": 64}},
+    "rate 0.003": {"recipe": {"rate": 0.003}},
+    "30 epochs": {"recipe": {"epochs": 30}},
+}

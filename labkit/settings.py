@@ -1,0 +1,88 @@
+"""Settings as frozen values: each field says what it takes, and a value that does not fit is an error that names it."""
+
+from dataclasses import fields, is_dataclass
+from typing import Annotated, dataclass_transform
+
+import numpy as np
+from pydantic import AfterValidator, ConfigDict, Field, ValidationError
+from pydantic.dataclasses import dataclass
+
+from .errors import LabError, choose
+
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+WholeNumber = Annotated[int, Field(ge=0)]
+
+_CONFIG = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=True)
+
+
+@dataclass_transform(frozen_default=True)
+def settings(cls):
+    """Class decorator: a frozen dataclass whose fields are checked against their annotations (pydantic, strict).
+
+    Whole numbers pass for float and become one, numpy's numbers for Python's, lists for tuples; True is no number.
+
+    Examples
+    --------
+    >>> @settings
+    ... class Tone:
+    ...     hertz: Positive = 440.0
+    >>> Tone(220)
+    Tone(hertz=220.0)
+    >>> Tone(hertz=-1)
+    Traceback (most recent call last):
+    labkit.errors.LabError: Tone.hertz cannot be -1.0: it should be greater than 0. Change it.
+    """
+    cls = dataclass(frozen=True, config=_CONFIG)(cls)
+    check = cls.__init__
+
+    def __init__(self, *args, **values):
+        kinds = {field.name: field.type for field in fields(cls)}
+        if len(args) > len(kinds):
+            raise LabError(f"{cls.__name__} has {len(kinds)} settings, not {len(args)}. Give them by name.")
+        values = {**dict(zip(kinds, args, strict=False)), **values}
+        for name, value in values.items():
+            kind = choose(name, kinds, f"setting of {cls.__name__}")
+            as_json = isinstance(value, dict) and is_dataclass(kind)
+            values[name] = kind(**value) if as_json else plain(value)
+        try:
+            check(self, **values)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            name = ".".join(map(str, first["loc"]))
+            wants = first["msg"].removeprefix("Input ")
+            raise LabError(f"{cls.__name__}.{name} cannot be {first['input']!r}: it {wants}. Change it.") from None
+
+    __init__.__signature__ = getattr(cls, "__signature__", None)
+    cls.__init__ = __init__
+    return cls
+
+
+def one_of(options, what):
+    """Annotation of a string that is a key of the dict `options`, which may still grow."""
+    return Annotated[str, AfterValidator(lambda name: (choose(name, options, what), name)[1])]
+
+
+def plain(value):
+    """A value as settings keep it: tuples for lists, Python's numbers for numpy's."""
+    if isinstance(value, list | tuple):
+        return tuple(plain(item) for item in value)
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def changed(value):
+    """Settings that differ from their defaults, ready for JSON: a later setting with a default adds nothing."""
+    found = {field.name: getattr(value, field.name) for field in fields(value)}
+    return {field.name: _json(found[field.name]) for field in fields(value) if found[field.name] != _default(field)}
+
+
+def _default(field):
+    return field.default_factory() if callable(field.default_factory) else field.default
+
+
+def _json(value):
+    if isinstance(value, tuple):
+        return [_json(item) for item in value]
+    return changed(value) if is_dataclass(value) else value

@@ -1,0 +1,93 @@
+"""Learning-rate range test: let the rate grow from batch to batch, and watch the loss (Smith, arXiv 1506.01186)."""
+
+import math
+
+import pandas as pd
+import torch
+from torch import nn
+
+from ..errors import LabError
+from ..models.classifier import Classifier
+from .batches import source
+from .loop import LOSSES, OPTIMISERS, class_weights, epoch_seed
+
+SMOOTH = 0.9  # share of the past in the running mean of the loss
+DIVERGED = 3.0  # times the first loss: there is nothing more to see
+
+
+def rate_range(experiment, corpus, device="cpu", low=1e-5, high=1.0, batches=100):
+    """Train for a few batches with a rate that grows by a constant factor.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        Its recipe's rate, schedule and epochs play no part.
+    corpus : Corpus
+        Split.
+    device : str or torch.device
+    low, high : float
+        First and last rate.
+    batches : int
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per batch: `rate`, `loss` (nats, of that batch) and `smooth` (its running mean). It ends early where the
+        loss leaves all bounds.
+    """
+    if not 0 < low < high < math.inf or batches < 2:
+        raise LabError(f"low={low}, high={high}, batches={batches}: 0 < low < high, at least 2 batches. Change these.")
+    recipe, classes = experiment.recipe, len(corpus.labels)
+    train = source(corpus, "train", experiment.feature, device, augmentation=recipe.augmentation)
+    with torch.random.fork_rng([device] if torch.device(device).type == "cuda" else []):
+        torch.manual_seed(experiment.seed)
+        network = experiment.model.build(experiment.feature.shape, classes)
+        statistics = train.statistics() if experiment.feature.normalise else None
+        network = Classifier(network, statistics).to(device).train()
+        optimiser = OPTIMISERS[recipe.optimiser](network.parameters(), recipe)
+        loss_of = LOSSES[recipe.loss](recipe, class_weights(train.targets, classes) if recipe.class_weights else None)
+        rows, mean, epoch, left = [], 0.0, 0, []
+        for number in range(batches):
+            if not left:
+                epoch += 1
+                train.begin(experiment.seed, epoch)
+                left = list(train.batches(recipe.batch, epoch_seed(experiment.seed, epoch)))
+            rate = low * (high / low) ** (number / (batches - 1))
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+            x, lengths, targets = train[left.pop(0)]
+            loss = loss_of(network(x, lengths), targets)
+            value = loss.item()
+            mean = SMOOTH * mean + (1 - SMOOTH) * value
+            smooth = mean / (1 - SMOOTH ** (number + 1))  # as if the running mean had not begun at zero
+            rows.append({"rate": rate, "loss": value, "smooth": smooth})
+            if not math.isfinite(value) or smooth > DIVERGED * rows[0]["loss"]:
+                break
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            if recipe.clip_norm is not None:
+                nn.utils.clip_grad_norm_(network.parameters(), recipe.clip_norm)
+            optimiser.step()
+    return pd.DataFrame(rows)
+
+
+def steepest(table):
+    """The rate at which the loss falls fastest before it is lowest: a good peak for a schedule.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `rate_range`. Its losses are averaged over neighbours on both sides: a running mean would lag behind.
+
+    Examples
+    --------
+    >>> steepest(pd.DataFrame({"rate": [1e-4, 1e-3, 1e-2, 1e-1, 1.0], "loss": [1.4, 1.4, 0.9, 0.5, 2.0]}))
+    0.01
+    """
+    half = max(1, len(table) // 16)
+    level = table.loss.rolling(2 * half + 1, center=True, min_periods=1).mean() if half > 1 else table.loss
+    level = level[: level.idxmin() + 1]  # what comes after the lowest loss is recovery from a crash
+    slope = (level.shift(-half) - level.shift(half)).dropna()
+    if slope.empty or slope.min() >= 0:
+        raise LabError("The loss never fell, so no rate is better than another. Begin with a smaller rate (low).")
+    return float(table.rate[slope.idxmin()])

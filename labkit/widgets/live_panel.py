@@ -1,0 +1,275 @@
+"""Words as they are spoken: a microphone, or a file, and what a network reports."""
+
+import time
+from collections import deque
+from dataclasses import replace
+
+import numpy as np
+
+from .. import plots
+from ..data.corpus import OTHER
+from ..errors import LabError
+from ..experiments import pretrained as shipped
+from ..streaming import Detector, decide
+from .microphone_help import what_to_do
+from .panel import NARROW, WIDE, Panel, column, empty_figure, empty_picture, row
+from .recorder import decode
+
+BLOCK = 0.08  # seconds of sound that a file is cut into, as the browser does with the microphone
+KEPT = 30.0  # seconds at the end that the picture shows
+LONGEST = 600.0  # seconds of an upload
+SHOWN = 8  # words that stay on the page
+QUIET_DB = -60.0
+HIDDEN = "This page is in the background now. Recognition goes on; the browser may give it less time."
+IDLE = "Press Start and speak, or upload a file. Sound stays on this computer; nothing is kept."
+
+
+class LivePanel(Panel):
+    """Listens to the microphone, or to a file, and shows the words that a network reports while they are said.
+
+    Nothing is stored. Sound goes in blocks of 80 ms from the browser to the kernel, which answers each of them. If the
+    kernel is busy, sound waits in the browser and comes in larger blocks; what would wait more than ten seconds is
+    left out, and the gap is named.
+
+    Controls: `threshold` (what a word's probability needs), `upload` (a file of any format libsndfile reads).
+
+    Parameters
+    ----------
+    lab : Lab
+    detector : Detector, or what it takes (a shipped network, a run), or the name of a shipped network
+
+    Attributes
+    ----------
+    detector : Detector
+    microphone : anywidget.AnyWidget
+    words : list of Detection
+        What was reported since the last start.
+    costs : deque of float
+        Seconds that the latest blocks took here.
+    """
+
+    def __init__(self, lab, detector="ten-words"):
+        import ipywidgets
+
+        from .browser import LiveMicrophone
+
+        super().__init__(lab)
+        detector = shipped.load(detector) if isinstance(detector, str) else detector
+        self.detector = detector if isinstance(detector, Detector) else Detector(detector)
+        chosen = self.detector.decision.threshold
+        look = {"style": NARROW, "layout": ipywidgets.Layout(width=WIDE)}
+        self.controls = {
+            "threshold": ipywidgets.FloatSlider(
+                value=chosen, min=0.05, max=1.0, step=0.01, description="threshold", readout_format=".2f", **look
+            ),
+            "upload": ipywidgets.FileUpload(accept="audio/*,.wav,.flac,.ogg,.mp3", description="Upload"),
+        }
+        self.microphone = LiveMicrophone(threshold=chosen)
+        self.words, self.costs = [], deque(maxlen=1000)
+        self._session = None
+        self._begin()
+        self.microphone.on_msg(lambda widget, content, buffers: self.receive(content, buffers))
+        self.controls["threshold"].observe(self._new_threshold, "value")
+        self.controls["upload"].observe(self._uploaded, "value")
+        self.redraw()
+        known = ", ".join(label for label in self.detector.labels if label != OTHER)
+        self.say(f"It knows: {known}. {IDLE}")
+
+    @property
+    def synthetic(self):
+        return self._made
+
+    def receive(self, content, buffers=()):
+        """What the browser sends: see `LiveMicrophone`."""
+        kind, session = content.get("kind"), content.get("session")
+        if kind == "problem":
+            self.say(what_to_do(content, "Start"), wrong=True)
+        elif kind == "start":
+            if self._session:  # the panel is shown twice: the newer one speaks
+                self.microphone.send({"kind": "end", "session": self._session})
+            self._begin()
+            self._session = session
+            self.say("Listening.")
+        elif session != self._session:
+            self.microphone.send({"kind": "end", "session": session})
+        elif kind == "block" and buffers:
+            self._block(np.frombuffer(buffers[0], "<i2"), content["rate"], content["start"])
+        elif kind == "stop":
+            self._session = None
+            self._end()
+        elif kind in ("hidden", "visible", "resumed"):
+            self.say(HIDDEN if kind == "hidden" else "Listening.")
+
+    def listen(self, samples, rate, synthetic=False):
+        """Hear a recording block by block, as if it came from the microphone; returns the words.
+
+        Parameters
+        ----------
+        samples : numpy.ndarray
+            Shape (samples,), floats between -1 and 1.
+        rate : int
+            Hz.
+        synthetic : bool
+            Whether a program speaks in it: the picture is then stamped so.
+
+        Returns
+        -------
+        list of Detection
+        """
+        self._begin(synthetic)
+        size = max(1, round(BLOCK * rate))
+        for start in range(0, len(samples), size):
+            self._hear(np.asarray(samples[start : start + size]), rate, start)
+        self._end()
+        return self.words
+
+    def draw(self):
+        if not self._sound:
+            return empty_picture(8.5, 0.5, "what was heard is drawn here in the end"), "Empty: nothing was heard yet"
+        samples, rate, before = self._heard()
+        seconds = len(samples) / rate
+        times = self.detector.times - before
+        shown = times >= 0
+        found = [
+            replace(word, start=max(0.0, word.start - before), end=word.end - before, reported=word.reported - before)
+            for word in self.words
+            if word.reported > before
+        ]
+        figure = plots.timeline(
+            samples,
+            rate,
+            self.detector.labels,
+            times[shown],
+            self.detector.probabilities[shown],
+            found,
+            decision=self.detector.decision,
+            figure=empty_figure(9.5, 4.2),
+        )
+        names = ", ".join(f"{word.word} at {word.reported:.1f} s" for word in found) or "no word"
+        return figure, f"Waveform of the last {seconds:.0f} s and probabilities over time; reported: {names}"
+
+    @property
+    def view(self):
+        threshold, upload = self.controls.values()
+        return column(row(threshold, upload), self.microphone, self._message, self._picture)
+
+    def _heard(self):
+        """The latest sound, gaps included: samples, their rate, and the second of the stream at which they begin."""
+        rate = self._sound[-1][1]
+        parts = [(part, start) for part, its_rate, start in self._sound if its_rate == rate]
+        end = parts[-1][1] + len(parts[-1][0])
+        first = max(0, end - round(KEPT * rate))
+        samples = np.zeros(end - first, np.float32)
+        for part, start in parts:
+            part = part[max(0, first - start) :]
+            place = max(0, start - first)
+            samples[place : place + len(part)] = part
+        return samples, rate, first / rate
+
+    def _begin(self, synthetic=False):
+        """Forget what was heard."""
+        self._made = synthetic
+        self.detector.reset()
+        self.words, self._sound = [], deque()
+        self._named = self._drawn = 0  # problems that were said, and rows that were sent
+        self.costs.clear()
+        self.microphone.heard = []
+        self.microphone.send({"kind": "clear"})
+
+    def _block(self, samples, rate, start):
+        """A block of the microphone: heard, and answered."""
+        began = time.perf_counter()
+        self._hear(samples.astype(np.float32) / 32768, rate, start)
+        self.costs.append(time.perf_counter() - began)
+        loudest = np.abs(samples.astype(np.int32)).max(initial=1) / 32768
+        answer = {
+            "kind": "heard",
+            "session": self._session,
+            "upto": start + len(samples),
+            "seconds": self.detector.seconds,
+            "steps": self._steps(),
+            "level": max(QUIET_DB, 20 * float(np.log10(loudest))),
+        }
+        self.microphone.send(answer)
+
+    def _hear(self, samples, rate, start):
+        try:
+            self._report(self.detector.push(samples, rate, at=start / rate))
+            self._sound.append((samples, rate, start))
+        except LabError as error:
+            self.say(str(error), wrong=True)
+        while sum(len(part) / its_rate for part, its_rate, _ in self._sound) > KEPT + 1:
+            self._sound.popleft()
+        for problem in self.detector.problems[self._named :]:
+            self.say(problem, wrong=True)
+        self._named = len(self.detector.problems)
+
+    def _report(self, found):
+        if not found:
+            return
+        fresh = [
+            {
+                "number": len(self.words) + number,
+                "word": word.word,
+                "start": word.start,
+                "end": word.end,
+                "time": word.reported,
+                "confidence": word.confidence,
+            }
+            for number, word in enumerate(found)
+        ]
+        self.words += found
+        self.microphone.heard = [*self.microphone.heard, *fresh][-SHOWN:]
+
+    def _steps(self):
+        """[second, smoothed probability of the likeliest word] for each row that is new since the last call."""
+        detector = self.detector
+        times, probabilities = detector.times, detector.probabilities[:, detector.decider.words]
+        new, rows = len(times) - self._drawn, len(detector.decider.recent) + 1  # rows: of a mean
+        self._drawn = len(times)
+        recent = probabilities[max(0, len(times) - new - rows + 1) :]
+        if not new:
+            return []
+        recent = np.pad(recent, ((new + rows - 1 - len(recent), 0), (0, 0)))  # before the beginning: zeros
+        surest = np.lib.stride_tricks.sliding_window_view(recent, rows, axis=0).mean(-1).max(1)
+        return [list(pair) for pair in zip(times[-new:].tolist(), surest.tolist(), strict=True)]
+
+    def _end(self):
+        """The stream is over: the last words, the picture, a summary."""
+        self._report(self.detector.flush())
+        self.redraw()
+        self._summary()
+
+    def _summary(self):
+        words = ", ".join(f"{word.word} ({word.reported:.1f} s, {word.confidence:.0%})" for word in self.words[-SHOWN:])
+        said = [f"{self.detector.seconds:.1f} s heard, {len(self.words)} words reported{': ' if words else ''}{words}."]
+        if self.costs:
+            usual, most = 1000 * float(np.median(self.costs)), 1000 * max(self.costs)
+            said.append(f"A block took {usual:.1f} ms here, the slowest {most:.0f} ms.")
+        problems = self.detector.problems
+        self.say(" ".join([*said, *problems[-3:]]), wrong=bool(problems))
+
+    def _new_threshold(self, change):
+        """For the words to come; a recording that is over is judged again."""
+        detector = self.detector
+        decision = replace(detector.decision, threshold=change["new"])
+        detector.decision = detector.decider.decision = decision
+        self.microphone.threshold = change["new"]
+        if self._session is None and self._sound:
+            found = decide(detector.labels, detector.times, detector.probabilities, decision, detector.decider.span)
+            self.words, self.microphone.heard = [], []
+            self._report(found)
+            self.redraw()
+            self._summary()
+
+    def _uploaded(self, change):
+        if not change["new"]:
+            return
+        file = change["new"][0]
+        self.controls["upload"].value = ()  # so that the same file can be uploaded again
+        try:
+            samples = decode(bytes(file["content"]), file["name"], LONGEST)
+        except LabError as error:
+            self.say(f"{file['name']}: {error}", wrong=True)
+            return
+        self.listen(samples, 16_000)
