@@ -253,20 +253,20 @@ def test_a_changed_file_gives_a_new_store_and_a_warning(clip, folder):
 BUILDER = """
 import sys, time
 from pathlib import Path
-from labkit import audio
+from labkit.data import store
 from labkit.data.speech_commands import load
 
-build, me = audio._build, sys.argv[2]
+build, me = store._build, sys.argv[2]
 def slowly(*arguments):
     print("built by", me)
     time.sleep(0.5)
     build(*arguments)
-audio._build = slowly
+store._build = slowly
 corpus = load(sys.argv[1])
 Path(sys.argv[3], me).touch()
 while len(list(Path(sys.argv[3]).iterdir())) < 2:
     time.sleep(0.01)
-store = audio.open_store(corpus)
+store = store.open_store(corpus)
 print(store.folder.name, store.audio.sum(), len(store.index))
 """
 
@@ -286,7 +286,7 @@ def test_two_processes_that_build_one_store_at_once_give_one_result(made, tmp_pa
 KILLED = """
 import sys, time
 from pathlib import Path
-from labkit import audio
+from labkit.data import audio, store
 from labkit.data.speech_commands import load
 
 decode = audio._decode
@@ -296,7 +296,7 @@ def slowly(path, rate):
         time.sleep(60)
     return decode(path, rate)
 audio._decode = slowly
-audio.open_store(load(sys.argv[1]))
+store.open_store(load(sys.argv[1]))
 """
 
 

@@ -223,7 +223,7 @@ import os, signal, sys, time
 from pathlib import Path
 import torch
 torch.set_num_threads(int(sys.argv[4]))
-from labkit import runs
+from labkit.experiments import run as runs
 from labkit.data.speech_commands import load
 from labkit.training.loop import Watch
 from tiny import quick

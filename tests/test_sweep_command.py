@@ -181,7 +181,7 @@ def test_a_disk_that_fills_up_in_mid_sweep_loses_nothing(corpus, tmp_path, monke
 
 TWO = """
 import json, sys
-from labkit import runs
+from labkit.experiments import run as runs
 from labkit.cli import main
 trained = []
 fit = runs.fit
