@@ -1,74 +1,71 @@
 """An experiment: everything that decides a result, as one frozen value that can be written as JSON."""
 
-from dataclasses import dataclass, field, fields, is_dataclass, replace
-from functools import partial
-from numbers import Integral
+from dataclasses import field, fields, is_dataclass
+from typing import Annotated
 
-import numpy as np
+from pydantic import BeforeValidator
 
 from ..data.extra_voices import chosen
 from ..data.splits import Split
-from ..errors import LabError, check_types, choose
+from ..errors import LabError, choose
 from ..features import FEATURES, MFCC, Feature
 from ..files import digest
 from ..models import Model, code_of
+from ..settings import Count, plain, settings
 from ..training.loop import Recipe
+
+
+def changed(value):
+    """As settings.changed; also for parts that are not yet checked by labkit.settings."""
+    found = {}
+    for part in fields(value):
+        setting = plain(getattr(value, part.name))
+        default = part.default_factory() if callable(part.default_factory) else part.default
+        if setting != default:
+            setting = float(setting) if "float" in str(part.type) and isinstance(setting, int) else setting
+            setting = list(setting) if isinstance(setting, tuple) else setting
+            found[part.name] = changed(setting) if is_dataclass(setting) else setting
+    return found
+
+
+def _make(kind, values, what):
+    """A part from its settings, also one that is not yet checked by labkit.settings."""
+    for name in values:
+        choose(name, dict.fromkeys(part.name for part in fields(kind)), f"setting of {what}")
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise LabError(f"The settings {values} of {what} do not fit ({error}). Change it.") from error
+
 
 SCHEMA = 1  # raise it when the meaning of a setting changes: all run ids change with it
 
 
-@dataclass(frozen=True)
+@settings
 class Choice:
-    """Which corpus, and how much of it.
+    """Which corpus, and how much of it."""
 
-    Parameters
-    ----------
-    name : str
-        A key of `data.CORPORA`.
-    labels : tuple of str, optional
-        Only these classes.
-    clips_per_label : int, optional
-        At most so many clips of a label in each part.
-    extra : tuple of str
-        Names of other corpora, joined to this one (`data.join`), whose clips are trained on, too.
-    """
-
-    name: str = "speech_commands"
-    labels: tuple | None = None
-    clips_per_label: int | None = None
-    extra: tuple = ()
-
-    def __post_init__(self):
-        object.__setattr__(self, "labels", _frozen(self.labels))
-        object.__setattr__(self, "extra", _frozen(self.extra))
-        check_types(self)
+    name: str = "speech_commands"  # a key of data.CORPORA
+    labels: tuple[str, ...] | None = None  # only these classes
+    clips_per_label: Count | None = None  # at most so many clips of a label in each part
+    extra: tuple[str, ...] = ()  # other corpora, joined to this one (data.join), that are trained on as well
 
     def apply(self, corpus):
         """The chosen part of a corpus that was opened whole."""
         return chosen(corpus, self.extra).only(self.labels, clips_per_label=self.clips_per_label)
 
 
-@dataclass(frozen=True)
+def _pairs(classes):
+    return tuple(classes.items()) if isinstance(classes, dict) else classes
+
+
+@settings
 class Target:
-    """What is predicted.
+    """What is predicted."""
 
-    Parameters
-    ----------
-    column : str
-        Column of the corpus' table.
-    classes : tuple of (str, str), optional
-        Class table: pairs of a value of the column and the class it counts as. Other values are left out, and counted.
-    """
-
-    column: str = "label"
-    classes: tuple | None = None
-
-    def __post_init__(self):
-        pairs = self.classes.items() if isinstance(self.classes, dict) else self.classes
-        object.__setattr__(self, "classes", None if pairs is None else _frozen(list(pairs)))
-        check_types(self)
-        if any(not isinstance(pair, tuple) or len(pair) != 2 for pair in self.classes or ()):
-            raise LabError(f"classes={pairs!r} is no class table. Write pairs of a value and its class.")
+    column: str = "label"  # of the corpus' table
+    # pairs of a value of the column and the class it counts as; other values are left out, and counted
+    classes: Annotated[tuple[tuple[str, str], ...] | None, BeforeValidator(_pairs)] = None
 
     def apply(self, corpus):
         """The corpus with this target as its label."""
@@ -79,16 +76,33 @@ class Target:
         value = value.astype(str).where(value.notna() & (value.astype(str) != ""))
         table = dict(self.classes) if self.classes else {name: name for name in sorted(value.dropna().unique())}
         label = value.map(table)
-        out = int(label.isna().sum())
-        note = f"{out} clips of {corpus.name} have no {self.column}, or one outside the class table, and are left out."
+        skipped = corpus.skipped
+        if out := int(label.isna().sum()):
+            note = f"{out} clips of {corpus.name} have no {self.column}, or one outside the class table,"
+            skipped = (*skipped, f"{note} and are left out.")
         return corpus.with_clips(
             corpus.clips.assign(label=label)[label.notna()],
             labels=tuple(dict.fromkeys(table.values())),
-            skipped=(*corpus.skipped, *([note] if out else [])),
+            skipped=skipped,
         )
 
 
-@dataclass(frozen=True)
+def _feature(value):
+    """A feature, or one from JSON: its name and its settings."""
+    if not isinstance(value, dict):
+        return value
+    value = {"name": "mfcc", **value}
+    return _make(choose(value.pop("name"), FEATURES, "feature"), value, "feature")
+
+
+def _model(value):
+    if not isinstance(value, dict):
+        return value
+    value = {"name": "gru", **value}
+    return Model(**{key: plain(option) for key, option in value.items()})
+
+
+@settings
 class Experiment:
     """Corpus, target, split, feature, model, recipe and seed: the whole description of a run.
 
@@ -101,48 +115,37 @@ class Experiment:
     corpus: Choice = field(default_factory=Choice)
     target: Target = field(default_factory=Target)
     split: Split = field(default_factory=Split)
-    feature: object = field(default_factory=MFCC)
-    model: Model = field(default_factory=lambda: Model("gru"))
+    feature: Annotated[Feature, BeforeValidator(_feature)] = field(default_factory=MFCC)
+    model: Annotated[Model, BeforeValidator(_model)] = field(default_factory=lambda: Model("gru"))
     recipe: Recipe = field(default_factory=Recipe)
     seed: int = 0
-
-    def __post_init__(self):
-        for name, (kind, example) in PARTS_OF_IT.items():
-            if not isinstance(value := getattr(self, name), kind):
-                raise LabError(f"An experiment's {name} cannot be {value!r}. Write, for example, {name}={example}.")
 
     def to_dict(self):
         """What differs from the defaults, ready for JSON. (So a later setting with a default changes no run id.)"""
         full = {
-            "corpus": _changed(self.corpus),
-            "target": _changed(self.target),
-            "split": _changed(self.split),
-            "feature": {"name": _name(self.feature), **_changed(self.feature)},
-            "model": {"name": self.model.name, **{key: _plain(value) for key, value in self.model.options}},
-            "recipe": _changed(self.recipe),
-            "seed": _plain(self.seed),
+            "corpus": changed(self.corpus),
+            "target": changed(self.target),
+            "split": changed(self.split),
+            "feature": {"name": _name(self.feature), **changed(self.feature)},
+            "model": {"name": self.model.name, **as_json(dict(self.model.options))},
+            "recipe": changed(self.recipe),
+            "seed": self.seed,
         }
-        plain = {"feature": {"name": "mfcc"}, "model": {"name": "gru"}, "seed": 0}
-        return {key: value for key, value in full.items() if value != plain.get(key, {})}
+        unchanged = {"feature": {"name": "mfcc"}, "model": {"name": "gru"}, "seed": 0}
+        return {key: value for key, value in full.items() if value != unchanged.get(key, {})}
 
     @classmethod
     def from_dict(cls, values):
         """The inverse of `to_dict`; unknown settings raise LabError with the known ones."""
         if not isinstance(values, dict):
             raise LabError(f'An experiment is written as its parts by name, as in {{"seed": 1}}, not as {values!r}.')
-        for key, value in values.items():
-            choose(key, dict.fromkeys(part.name for part in fields(cls)), "part of an experiment")
-            if key != "seed" and not isinstance(value, dict):
-                raise LabError(f"The {key} of an experiment is written as its settings by name, not as {value!r}.")
-        parts = {"corpus": Choice, "target": Target, "split": Split, "recipe": Recipe}
-        made = {key: _make(kind, values[key], key) for key, kind in parts.items() if key in values}
-        if "feature" in values:
-            feature = dict(values["feature"])
-            made["feature"] = _make(choose(feature.pop("name", "mfcc"), FEATURES, "feature"), feature, "feature")
-        if "model" in values:
-            model = dict(values["model"])
-            made["model"] = Model(model.pop("name", "gru"), **{key: _frozen(value) for key, value in model.items()})
-        return cls(**made, seed=values.get("seed", 0))
+        parts = {"split": Split, "recipe": Recipe}
+        return cls(
+            **{
+                key: _make(parts[key], value, key) if key in parts and isinstance(value, dict) else value
+                for key, value in values.items()
+            }
+        )
 
     def id(self, fingerprint):
         """Run id: hash of this experiment, the corpus' fingerprint and the schema version.
@@ -162,75 +165,24 @@ class Experiment:
         >>> Experiment().change(recipe={"rate": 0.01}, seed=3).recipe.rate
         0.01
         """
-        values = {}
+        parts = {part.name: getattr(self, part.name) for part in fields(self)}
         for key, value in changes.items():
-            part = getattr(self, choose(key, {part.name: part.name for part in fields(self)}, "part of an experiment"))
+            part = choose(key, parts, "part of an experiment")
             if isinstance(value, dict) and key == "model":
-                value = {**dict(part.options), **value}
-                value = Model(value.pop("name", part.name), **value)
+                value = {"name": part.name, **dict(part.options), **value}
             elif isinstance(value, dict):
-                for setting in value:
-                    choose(setting, dict.fromkeys(item.name for item in fields(part)), f"setting of {key}")
-                value = _fitting(key, partial(replace, part), value)
-            values[key] = value
-        return replace(self, **values)
+                value = _make(type(part), {item.name: getattr(part, item.name) for item in fields(part)} | value, key)
+            parts[key] = value
+        return Experiment(**parts)
 
     def __str__(self):
         options = ", ".join(f"{key}={value}" for key, value in self.model.options)
         return f"{self.model.name}{f' ({options})' if options else ''} on {_name(self.feature)}, seed {self.seed}"
 
 
-PARTS_OF_IT = {
-    "corpus": (Choice, 'Choice("speech_commands")'),
-    "target": (Target, 'Target("label")'),
-    "split": (Split, 'Split("by_speaker")'),
-    "feature": (Feature, "MFCC(n_mfcc=20)"),
-    "model": (Model, 'Model("gru", hidden=64)'),
-    "recipe": (Recipe, "Recipe(epochs=10)"),
-    "seed": (Integral, "1"),
-}
+def as_json(options):
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in options.items()}
 
 
 def _name(feature):
     return next((name for name, kind in FEATURES.items() if kind is type(feature)), type(feature).__name__)
-
-
-def _changed(settings):
-    """Settings of a dataclass that differ from their defaults."""
-    return {
-        part.name: _plain(getattr(settings, part.name), "float" in str(part.type))
-        for part in fields(settings)
-        if getattr(settings, part.name) != part.default
-    }
-
-
-def _plain(value, point=False):
-    """What JSON can say; equal values give equal texts: with `point`, 1 is written as 1.0."""
-    if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if point and isinstance(value, int):
-        value = float(value)
-    return _changed(value) if is_dataclass(value) else value
-
-
-def _frozen(value):
-    return tuple(_frozen(item) for item in value) if isinstance(value, tuple | list) else value
-
-
-def _make(kind, values, what):
-    known = dict.fromkeys(part.name for part in fields(kind))
-    for key in values:
-        choose(key, known, f"setting of {what}")
-    return _fitting(what, kind, values)
-
-
-def _fitting(what, make, values):
-    """Call `make` with the values; its complaint about one of the wrong kind is put into words."""
-    try:
-        return make(**{key: _frozen(value) for key, value in values.items()})
-    except TypeError as error:
-        raise LabError(
-            f"The settings {values} of {what} do not fit ({error}). Compare them with its defaults."
-        ) from error
