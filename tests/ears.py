@@ -8,7 +8,7 @@ from torch import nn
 
 from labkit.features import MelFrames
 from labkit.models.classifier import Classifier
-from labkit.streaming import OTHER, Decision
+from labkit.streaming import OTHER
 
 RATE = 16_000
 TONES = {"low": 500, "high": 2000}  # Hz
@@ -41,7 +41,7 @@ def classifier():
         network=Classifier(Ears(feature)),
         labels=(*TONES, OTHER),
         device=torch.device("cpu"),
-        decision=Decision(threshold=0.6, smoothing=0.2, hold=0.6),
+        record={"decision": {"threshold": 0.6, "smoothing": 0.2, "hold": 0.6}},
     )
 
 

@@ -15,7 +15,7 @@ FEATURE = MelFrames(window_ms=30, hop_ms=10, n_mels=16, floor=1e-5)
 
 
 def classifier(model=None, feature=FEATURE, labels=("no", "yes", "other"), seed=0, name="untrained"):
-    """What a Run or a Shipped is to a detector, made in a moment."""
+    """What a Run is to a detector, made in a moment."""
     model = model or Model("stream_cnn", hidden=8, channels=4, blocks=2)
     experiment = Experiment(feature=feature, model=model)
     with torch.random.fork_rng([]):

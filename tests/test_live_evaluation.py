@@ -198,7 +198,7 @@ def test_a_record_says_on_whom_and_what_the_threshold_was_chosen(network, corpus
 
 
 def test_a_network_with_a_decision_keeps_it(network, corpus):
-    network.decision = Decision(threshold=0.42)
+    network.record["decision"] = {"threshold": 0.42}
     record = live.record(network, corpus, snrs=(20.0,), strings=1, seconds=8.0)
     assert record["decision"]["threshold"] == 0.42 and "threshold" in record["chosen"]
 
@@ -227,7 +227,7 @@ def test_each_committed_record_belongs_to_the_shipped_network(path):
     record = read_json(path)
     network = shipped.load(record["model"])
     assert record["run"] == network.id and record["labels"] == list(network.labels)
-    assert record["decision"] == asdict(network.decision)
+    assert record["decision"] == asdict(Decision.of(network))
     assert record["corpus"]["synthetic"] == ("synthetic" in path.stem)
     if not record["corpus"]["synthetic"]:
         assert record["chosen"] == record["decision"], "the shipped threshold is what these validation strings choose"

@@ -11,7 +11,7 @@ from torch import nn
 from labkit import plots
 from labkit.data.splits import split
 from labkit.errors import LabError
-from labkit.evaluation import saliency
+from labkit.evaluation import interpret
 from labkit.experiments.experiment import Experiment
 from labkit.features import LogMel
 from labkit.models import Model, count_parameters
@@ -39,22 +39,22 @@ def picture():
 
 def test_occlusion_finds_the_one_place_that_matters():
     x, lengths = picture()
-    fall = saliency.occlusion(OnePlace(), x, lengths, 1, bands=4, frames=4, step=2)
+    fall = interpret.occlusion(OnePlace(), x, lengths, 1, bands=4, frames=4, step=2)
     assert fall.shape == (40, 51) and fall.argmax() in torch.arange(40 * 51).view(40, 51)[27:34, 17:24]
     assert fall.max() > 0.1 and fall[:24].abs().max() == 0 and fall[:, 26:].abs().max() == 0
-    assert saliency.occlusion(OnePlace(), x, lengths, 0, bands=4, frames=4).min() < -0.1, (
+    assert interpret.occlusion(OnePlace(), x, lengths, 0, bands=4, frames=4).min() < -0.1, (
         "hiding it helps the other class"
     )
-    whole = saliency.occlusion(OnePlace(), x, lengths, 1, bands=99, frames=99)
+    whole = interpret.occlusion(OnePlace(), x, lengths, 1, bands=99, frames=99)
     assert torch.allclose(whole, whole[0, 0].expand(40, 51)), "a window larger than the picture hides all of it"
 
 
 def test_the_gradient_is_where_the_score_depends_on_the_picture():
     x, lengths = picture()
-    slope = saliency.gradient(OnePlace(), x, lengths, 1)
+    slope = interpret.gradient(OnePlace(), x, lengths, 1)
     assert slope[30, 20] == 3 and slope.sum() == 3 and x.grad is None
-    with pytest.raises(LabError, match=r"One picture is wanted.*not \(2, 1, 40, 51\)"):
-        saliency.gradient(OnePlace(), x.expand(2, -1, -1, -1), lengths, 1)
+    with pytest.raises(LabError, match=r"One spectrogram is wanted.*not \(2, 1, 40, 51\)"):
+        interpret.gradient(OnePlace(), x.expand(2, -1, -1, -1), lengths, 1)
 
 
 def test_one_hears_what_stays_and_hardly_what_does_not():
@@ -63,13 +63,13 @@ def test_one_hears_what_stays_and_hardly_what_does_not():
     low, high = 0.3 * np.sin(2 * np.pi * 400 * time), 0.3 * np.sin(2 * np.pi * 4000 * time)
     importance = torch.zeros(40, 51)
     importance[:15] = 1.0  # bands up to about 1,000 Hz
-    heard = saliency.hear((low + high).astype(np.float32), feature, importance, share=0.3)
+    heard = interpret.hear((low + high).astype(np.float32), feature, importance, share=0.3)
     middle = slice(2000, 14_000)
     assert heard.shape == (16_000,) and np.abs(heard - low)[middle].max() < 0.02
-    everything = saliency.hear((low + high).astype(np.float32), feature, importance, share=1.0)
+    everything = interpret.hear((low + high).astype(np.float32), feature, importance, share=1.0)
     assert np.abs(everything - low - high)[middle].max() < 1e-3
     with pytest.raises(LabError, match="share=0: .*Change it"):
-        saliency.hear(low, feature, importance, share=0)
+        interpret.hear(low, feature, importance, share=0)
 
 
 # Layers

@@ -24,13 +24,17 @@ def table(right, speakers):
 # Scores
 
 
+def answers(true, predicted):
+    return pd.DataFrame({"label": list(true), "predicted": list(predicted)})
+
+
 def test_scores_are_scikit_learns():
     rng = np.random.default_rng(0)
     for classes in (2, 4, 9):
         labels = [f"word {number}" for number in range(classes)]
         true = np.r_[np.arange(classes), rng.integers(0, classes, 200) // rng.integers(1, 3, 200)]
         predicted = np.where(rng.random(len(true)) < 0.6, true, rng.integers(0, classes, len(true)))
-        found = scores(true, predicted, labels, majority=1)
+        found = scores(answers(np.array(labels)[true], np.array(labels)[predicted]), labels, majority="word 1")
         assert found == {
             "clips": len(true),
             "accuracy": pytest.approx(theirs.accuracy_score(true, predicted)),
@@ -43,26 +47,26 @@ def test_scores_are_scikit_learns():
 
 
 def test_scores_of_an_example_by_hand():
-    found = scores([0, 0, 0, 1, 1, 2], [0, 0, 1, 1, 0, 2], ["a", "b", "c"], majority=0)
+    found = scores(answers("aaabbc", "aabbac"), ["a", "b", "c"], majority="a")
     assert found["accuracy"] == 4 / 6 and found["balanced_accuracy"] == pytest.approx((2 / 3 + 1 / 2 + 1) / 3)
     assert found["macro_f1"] == pytest.approx((2 / 3 + 1 / 2 + 1) / 3) and found["majority"] == 0.5
 
 
 def test_classes_that_are_absent_are_not_counted_as_failures():
-    found = scores([0, 0, 2, 2], [0, 1, 2, 2], ["a", "b", "c", "d"])
+    found = scores(answers("aacc", "abcc"), ["a", "b", "c", "d"])
     assert found["classes_present"] == 2 and found["chance"] == 0.25 and found["majority"] is None
     assert found["balanced_accuracy"] == 0.75 and found["macro_f1"] == pytest.approx((2 / 3 + 1) / 2)
-    assert scores([3], [3], ["a", "b", "c", "d"])["balanced_accuracy"] == 1
+    assert scores(answers("d", "d"), ["a", "b", "c", "d"])["balanced_accuracy"] == 1
 
 
 def test_scores_can_be_written_as_json():
-    found = scores(np.array([0, 1]), np.array([0, 0]), ["a", "b"], np.int64(1))
+    found = scores(answers("ab", "aa"), ["a", "b"], "b")
     assert all(type(value) in (int, float) for value in found.values())
 
 
 def test_no_clips_no_score():
     with pytest.raises(LabError, match="no clips to score. Choose a part"):
-        scores([], [], ["a"])
+        scores(answers("", ""), ["a"])
 
 
 def test_confusion_counts_clips_and_keeps_classes_nobody_said():
@@ -172,8 +176,15 @@ def test_sides_tested_on_different_clips_are_not_compared():
         speaker_interval([one], [one[1:]])
     with pytest.raises(LabError, match="The seeds were tested on different clips. Use the same split"):
         speaker_interval([one, one.assign(path="x" + one.path)])
-    with pytest.raises(LabError, match="at least two speakers. Test on more voices"):
-        speaker_interval([one.assign(speaker="ana")])
+
+
+def test_of_one_speaker_there_is_a_mean_and_no_interval():
+    one = clustered(np.random.default_rng(5)).assign(speaker="ana")
+    found = speaker_interval([one])
+    assert found["mean"] == (one.label == one.predicted).mean() and (found["speakers"], found["seeds"]) == (1, 1)
+    assert np.isnan(found["low"]) and np.isnan(found["high"])
+    difference = speaker_interval([one.assign(predicted=one.label)], [one.assign(predicted="-")])
+    assert verdict(difference, "GRU", "LSTM") == "GRU minus LSTM: +100.0 points for one speaker: no difference shown."
 
 
 @pytest.mark.parametrize(

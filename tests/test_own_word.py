@@ -8,11 +8,11 @@ from torch import nn
 
 from labkit.data.speech_commands import load
 from labkit.errors import LabError
-from labkit.experiments import pretrained as shipped
 from labkit.experiments import run as runs
 from labkit.experiments.enroll import add_word, fit, judge, last_layer
 from labkit.streaming import Decision, Detector
 from labkit.training.augment import Augmentation
+from tools.ship import ship
 
 pytest_plugins = ["tiny"]
 MILD = Augmentation(shift=0.05, gain=3.0)
@@ -41,7 +41,7 @@ def base(corpus, place):
         target={"classes": classes}, model={"dropout": 0.0, "hidden": 16}, recipe={"epochs": 12}
     )
     run = runs.train(experiment, corpus, place / "runs")
-    return shipped.ship(run, "two-tones", place / "shipped")
+    return ship(run, "two-tones", place / "shipped")
 
 
 def recorded(corpus, count=4):

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from labkit.errors import LabError
-from labkit.evaluation.gradients import gradient_norms, reach
+from labkit.evaluation.interpret import gradient_norms, reach
 from labkit.models import Model
 
 

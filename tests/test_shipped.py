@@ -1,20 +1,19 @@
 """Networks that come with the lab: written and read back, and refused where something is wrong with them."""
 
-import json
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 import torch
-from safetensors.torch import load_file
 from tiny import quick
 
 from labkit.errors import LabError
 from labkit.experiments import pretrained as shipped
 from labkit.experiments.run import train
-from labkit.files import home
+from labkit.files import home, read_json, write_json
 from labkit.models import MODELS
-from labkit.training.tensors import read_tensors, write_tensors
+from tools import ship as shipping
+from tools.ship import ship
 
 pytest_plugins = ["tiny"]
 
@@ -24,19 +23,19 @@ def run(corpus, tmp_path):
     return train(quick(), corpus, tmp_path / "runs")
 
 
-def rewrite(path, **changes):
-    """Change what the header of a shipped file says; None takes an entry out."""
-    tensors, header = read_tensors(path, "")
-    record = json.loads(header["labkit"]) | changes
-    record = {key: value for key, value in record.items() if value is not None}
-    write_tensors(path, tensors, {"labkit": json.dumps(record)})
+def rewrite(folder, **changes):
+    """Change what the record of a shipped network says; None takes an entry out."""
+    record = read_json(folder / "run.json") | changes
+    write_json(folder / "run.json", {key: value for key, value in record.items() if value is not None})
 
 
 def test_a_shipped_network_answers_as_its_run_did(run, corpus, tmp_path):
-    shipped.ship(run, "tiny-words", tmp_path)
+    ship(run, "tiny-words", tmp_path)
     assert shipped.names(tmp_path) == ["tiny-words"]
     again = shipped.load("tiny-words", place=tmp_path)
-    assert again.labels == run.labels and again.experiment == run.experiment and not again.network.training
+    assert again.labels == run.labels == again.words and again.experiment == run.experiment
+    assert not again.network.training and (again.id, again.name) == (run.id, "tiny-words")
+    assert again.test() == run.test() and again.predictions().equals(run.predictions())
     table, figures = again.evaluate(corpus)
     assert figures == run.test() and (table.predicted.values == run.predictions().predicted.values).all()
     path = corpus.root / table.path.iloc[0]
@@ -45,19 +44,19 @@ def test_a_shipped_network_answers_as_its_run_did(run, corpus, tmp_path):
     sound = torch.from_numpy(read_audio(path, 16_000)[0])[None]
     chances = again.probabilities(sound)
     assert chances.shape == (1, 3) and again.labels[chances.argmax()] == table.predicted.iloc[0]
-    assert abs(chances.sum() - 1) < 1e-5 and "test" in repr(again)
+    assert abs(chances.sum() - 1) < 1e-5 and "validation" in repr(again)
     with pytest.raises(LabError, match=r"write sound\[None\]"):
         again.probabilities(sound[0])
 
 
 def test_it_refuses_the_voices_it_was_trained_on(run, corpus, tmp_path):
-    shipped.ship(run, "tiny-words", tmp_path)
+    ship(run, "tiny-words", tmp_path)
     with pytest.raises(LabError, match="speakers were trained on"):
         shipped.load("tiny-words", place=tmp_path).evaluate(corpus, "train")
 
 
 def test_the_card_says_what_it_was_measured_on(run, tmp_path):
-    shipped.ship(run, "tiny-words", tmp_path)
+    ship(run, "tiny-words", tmp_path)
     card = (tmp_path / "tiny-words" / "card.md").read_text(encoding="utf-8")
     for words in (
         "fall, hold, rise",
@@ -71,8 +70,9 @@ def test_the_card_says_what_it_was_measured_on(run, tmp_path):
 
 
 def test_a_damaged_file_an_unknown_name_and_another_version_say_so(run, tmp_path):
-    shipped.ship(run, "tiny-words", tmp_path)
-    path = tmp_path / "tiny-words" / "model.safetensors"
+    ship(run, "tiny-words", tmp_path)
+    folder = tmp_path / "tiny-words"
+    path = folder / "weights.safetensors"
     whole = path.read_bytes()
     with pytest.raises(LabError, match="no shipped network called 'tiny-word'. Did you mean 'tiny-words'"):
         shipped.load("tiny-word", place=tmp_path)
@@ -81,41 +81,43 @@ def test_a_damaged_file_an_unknown_name_and_another_version_say_so(run, tmp_path
         with pytest.raises(LabError, match="not a whole safetensors file.*git checkout"):
             shipped.load("tiny-words", place=tmp_path)
     path.write_bytes(whole)
-    rewrite(path, format=99)
-    with pytest.raises(LabError, match="has format 99, and this version of the lab reads format 1. .*git pull"):
+    rewrite(folder, schema=99)
+    with pytest.raises(LabError, match="schema 99, not 1.*git pull"):
         shipped.load("tiny-words", place=tmp_path)
-    rewrite(path, format=1, labels=None)
-    with pytest.raises(LabError, match="does not say its labels. Fetch the file again"):
+    rewrite(folder, schema=1, labels=None)
+    with pytest.raises(LabError, match="does not fit this version of the lab .*labels.*git pull"):
         shipped.load("tiny-words", place=tmp_path)
-    write_tensors(path, load_file(path))
-    with pytest.raises(LabError, match="does not say what it holds"):
+    rewrite(folder, history=None)
+    with pytest.raises(LabError, match="is not a run record. .*git checkout"):
+        shipped.load("tiny-words", place=tmp_path)
+    (folder / "run.json").write_text("{")
+    with pytest.raises(LabError, match="run.json is not a complete JSON file .*git checkout"):
         shipped.load("tiny-words", place=tmp_path)
 
 
 def test_weights_that_fit_no_model_of_this_lab_say_so(run, tmp_path):
-    shipped.ship(run, "tiny-words", tmp_path)
-    path = tmp_path / "tiny-words" / "model.safetensors"
-    record = json.loads(read_tensors(path, "")[1]["labkit"])
+    ship(run, "tiny-words", tmp_path)
+    folder = tmp_path / "tiny-words"
     for model in ({"name": "gru", "hidden": 9}, {"name": "gone"}):
-        rewrite(path, experiment=record["experiment"] | {"model": model})
-        with pytest.raises(LabError, match="do not fit this version of the lab .* git pull"):
+        rewrite(folder, experiment=run.record["experiment"] | {"model": model})
+        with pytest.raises(LabError, match="does not fit this version of the lab .* git pull"):
             shipped.load("tiny-words", place=tmp_path)
 
 
 def test_synthetic_voices_and_large_networks_are_not_shipped(run, tmp_path, monkeypatch):
     made = replace(run, record=run.record | {"corpus": run.record["corpus"] | {"synthetic": True}})
     with pytest.raises(LabError, match="recordings of people"):
-        shipped.ship(made, "voices", tmp_path)
-    monkeypatch.setattr(shipped, "LARGEST", 1000)
+        ship(made, "voices", tmp_path)
+    monkeypatch.setattr(shipping, "LARGEST", 1000)
     with pytest.raises(LabError, match="Ship a smaller one"):
-        shipped.ship(run, "large", tmp_path)
+        ship(run, "large", tmp_path)
     assert shipped.names(tmp_path) == []
 
 
 @pytest.mark.parametrize("name", shipped.names())
 def test_each_committed_network_loads_is_small_and_was_trained_on_people(name):
     folder = home() / "results" / "shipped" / name
-    assert (folder / "model.safetensors").stat().st_size < 1_000_000
+    assert (folder / "weights.safetensors").stat().st_size < 1_000_000
     network = shipped.load(name)
     assert not network.record["corpus"]["synthetic"] and network.experiment.model.name in MODELS
     rate = network.experiment.feature.sample_rate
@@ -127,26 +129,21 @@ def test_each_committed_network_loads_is_small_and_was_trained_on_people(name):
 def test_a_network_ships_with_the_decision_that_validation_chose(run, tmp_path):
     from labkit.streaming import Decision, Detector
 
-    shipped.ship(run, "tiny-words", tmp_path)
-    assert shipped.load("tiny-words", place=tmp_path).decision is None
+    ship(run, "tiny-words", tmp_path)
+    assert Decision.of(shipped.load("tiny-words", place=tmp_path)) is None
     chosen = Decision(threshold=0.65, smoothing=0.1, hold=0.5)
-    shipped.ship(run, "tiny-words", tmp_path, decision=chosen)
+    ship(run, "tiny-words", tmp_path, decision=asdict(chosen))
     again = shipped.load("tiny-words", place=tmp_path)
-    assert again.decision == chosen and Detector(again).decision == chosen
+    assert Decision.of(again) == chosen and Detector(again).decision == chosen
     assert Detector(again, Decision(threshold=0.9)).decision.threshold == 0.9
     card = (tmp_path / "tiny-words" / "card.md").read_text(encoding="utf-8")
     assert "0.65, chosen on validation speakers" in card and "results/live/tiny-words.json" in card
-    path = tmp_path / "tiny-words" / "model.safetensors"
-    for decision in ({"threshold": 2.0}, {"patience": 3}):
-        rewrite(path, decision=decision)
-        with pytest.raises(LabError, match="do not fit this version of the lab .* git pull"):
-            shipped.load("tiny-words", place=tmp_path)
 
 
 def test_the_card_says_what_the_class_of_all_else_was_taught_with(corpus, tmp_path):
     classes = (("fall", "fall"), ("rise", "rise"), ("hold", "other"))
     experiment = quick().change(target={"classes": classes}, recipe={"augmentation": {"pieces": 0.2, "backwards": 0.1}})
-    shipped.ship(train(experiment, corpus, tmp_path / "runs"), "two-words", tmp_path)
+    ship(train(experiment, corpus, tmp_path / "runs"), "two-words", tmp_path)
     card = (tmp_path / "two-words" / "card.md").read_text(encoding="utf-8")
     assert "one of 2 spoken words: fall, rise." in card and "no class for anything else" not in card
     assert "1 other words of the corpus, pieces of words and noise alone, words played backwards" in card.replace(
@@ -158,12 +155,12 @@ def test_a_damaged_network_never_reaches_a_stream(run, tmp_path):
     """The error names the file; whoever listens goes on with the network that is loaded."""
     from labkit.streaming import Detector
 
-    shipped.ship(run, "tiny-words", tmp_path)
+    ship(run, "tiny-words", tmp_path)
     detector = Detector(shipped.load("tiny-words", place=tmp_path))
     detector.push(torch.zeros(8000))
-    path = tmp_path / "tiny-words" / "model.safetensors"
+    path = tmp_path / "tiny-words" / "weights.safetensors"
     path.write_bytes(path.read_bytes()[:-8])
-    with pytest.raises(LabError, match=r"model\.safetensors is not a whole safetensors file"):
+    with pytest.raises(LabError, match=r"weights\.safetensors is not a whole safetensors file"):
         shipped.load("tiny-words", place=tmp_path)
     detector.push(torch.zeros(8000))
     assert detector.seconds == 1.0 and detector.problems == []

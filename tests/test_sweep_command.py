@@ -58,11 +58,6 @@ def test_each_grid_of_the_lab_can_be_read():
     assert len(paths) >= 5 and all(Grid.read(path).experiments() for path in paths)
 
 
-def test_the_older_name_of_the_command_still_works(grids, made, tmp_path):
-    where = ["--data", str(made), "--results", str(tmp_path / "out"), "--device", "cpu"]
-    assert main(["run", str(grids["fast"]), *where]) == 0 and len(read_runs(tmp_path / "out")) == 4
-
-
 # Several grids, one table
 
 
@@ -110,7 +105,7 @@ def test_an_audit_is_kept_beside_the_record_of_what_was_tested(grids, made, tmp_
             assert set(trained.speaker) == set(run.record["training_speakers"])
             assert figures["train"]["accuracy"] == (trained.label == trained.predicted).mean()
             assert set(run.predictions("training_mode").path) == set(run.predictions("test").path)
-    monkeypatch.setattr("labkit.evaluation.audit.predict", lambda *_: pytest.fail("computed again"))
+    monkeypatch.setattr("labkit.evaluation.audit.predictions", lambda *_: pytest.fail("computed again"))
     assert command(made, tmp_path, grids["fast"], "--audit") == 0
 
 

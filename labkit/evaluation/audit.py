@@ -1,20 +1,11 @@
 """Two habits that flatter or blur a result, measured on a run and kept beside its record.
 
-The first counts clips that were trained on; the second never calls `eval()`, so that batch normalisation takes its mean
-from whichever clips share a batch (and dropout goes on dropping). Both need weights: audit a run where it was trained.
+The first counts clips that were trained on. The second never calls `eval()`, so batch normalisation takes its mean from
+whichever clips share a batch, and dropout goes on. Both need weights: audit a run where it was trained.
 """
 
-import copy
-
-import torch
-
-from ..data.store import open_store
 from ..files import read_json, write_json, write_table
-from ..training.batches import source
-from ..training.loop import predict
-from .evaluate import graded, own_corpus
-
-PARTS = {"train": "clips that were trained on", "training_mode": "the test part, without eval()"}
+from .predictions import predictions
 
 
 def audit(run, batch=64):
@@ -39,35 +30,15 @@ def audit(run, batch=64):
     path = run.folder / "audit.json"
     if path.exists():
         return read_json(path)
-    corpus = own_corpus(run)
-    store = open_store(corpus, run.experiment.feature.sample_rate)
-    corpus = corpus.without(store.problems)
-    figures = {}
-    for name, part in (("train", "train"), ("training_mode", "test")):
-        clips = source(corpus, part, run.experiment.feature, run.device, store=store)
-        if name == "train":
-            guess = predict(run.network, clips, run.experiment.recipe)[0].argmax(1)
-        else:
-            guess, batches = _in_training_mode(run.network, clips, batch)
-        guess = guess.cpu().numpy()
-        figures[name] = graded(run, clips, guess)
-        table = corpus.part(part)[["path", "speaker", "label"]]
-        write_table(run.folder / f"{name}.csv.gz", table.assign(predicted=[run.labels[number] for number in guess]))
-    figures["training_mode"] |= {"batch": batch, "mean_of_batches": batches}
+    tables = {
+        "train": predictions(run, "train", leaky=True),
+        "training_mode": predictions(run, mode="train", batch=batch),
+    }
+    figures = {name: run.scores(table) for name, table in tables.items()}
+    number = tables["training_mode"].pop("batch")
+    right = tables["training_mode"].label == tables["training_mode"].predicted
+    figures["training_mode"] |= {"batch": batch, "mean_of_batches": float(right.groupby(number).mean().mean())}
+    for name, table in tables.items():
+        write_table(run.folder / f"{name}.csv.gz", table)
     write_json(path, figures)
     return figures
-
-
-@torch.no_grad()
-def _in_training_mode(network, clips, batch):
-    """Guesses of a copy of the network that was never put into eval mode, and the mean of the batches' accuracies."""
-    network = copy.deepcopy(network).train()  # its running statistics move with each batch, as they did in the study
-    guess, accuracies = torch.empty_like(clips.targets), []
-    with torch.random.fork_rng([clips.device] if clips.device.type == "cuda" else []):
-        torch.manual_seed(0)
-        for index in clips.batches(batch, seed=0):
-            x, lengths, targets = clips[index]
-            some = network(x, lengths).argmax(1)
-            guess[index.to(clips.device)] = some
-            accuracies.append((some == targets).float().mean().item())
-    return guess, sum(accuracies) / len(accuracies)

@@ -7,45 +7,30 @@ a word is enrolled from few examples; compare Mazumder et al., arXiv 2104.01454)
 """
 
 import copy
-from dataclasses import dataclass
 
+import pandas as pd
 import torch
 from torch import nn
 
-from ..data.corpus import OTHER
-from ..data.store import open_store
 from ..errors import LabError
-from ..evaluation.evaluate import need_clips, refuse_training_speakers
+from ..evaluation.predictions import need_clips, predictions
 from ..metrics.scores import speaker_interval
 from ..training.augment import Augmentation
 from ..training.batches import source
-from ..training.loop import predict
-from .pretrained import Shipped
 
 VARIED = Augmentation(shift=0.2, speed=0.1, gain=6.0, noise=0.7, snr_low=0.0, snr_high=25.0)
 FEWEST = 3  # recordings
 
 
-@dataclass(frozen=True, eq=False)
-class WithWord(Shipped):
-    """A shipped network with one more word; used as any other."""
-
-    def __repr__(self):
-        own = self.record["own_word"]
-        return (
-            f"{self.name}: {own['base']} and {own['word']!r}, learnt from {own['recordings']} recordings of "
-            f"{own['speakers']} speaker(s)"
-        )
-
-
-def add_word(classifier, word, recordings, others, *, varied=VARIED, times=20, share=None, weight_decay=1e-3, seed=0):
-    """Teach a shipped network one more word.
+def add_word(run, word, recordings, others, *, varied=VARIED, times=20, share=None, weight_decay=1e-3, seed=0):
+    """Teach a trained network one more word.
 
     Its row is fitted by logistic regression: the new word against all other sounds, given what the old rows say.
 
     Parameters
     ----------
-    classifier : Shipped
+    run : Run
+        With its weights, such as `pretrained.load("ten-words")`.
     word : str
     recordings : Corpus
         Its clips of `word` are learnt from, whatever part they are in.
@@ -65,8 +50,8 @@ def add_word(classifier, word, recordings, others, *, varied=VARIED, times=20, s
 
     Returns
     -------
-    WithWord
-        `labels` end with the new word; its speakers count as trained on.
+    Run
+        In memory only. `labels` end with the new word; its speakers count as trained on.
 
     Raises
     ------
@@ -74,34 +59,35 @@ def add_word(classifier, word, recordings, others, *, varied=VARIED, times=20, s
         If the word is known, there are fewer than three recordings, nothing else to hear, or no linear layer at the
         end.
     """
-    if word in classifier.labels:
-        raise LabError(f"{classifier.name} knows {word!r} already. Take another word.")
+    if word in run.labels:
+        raise LabError(f"{run.name} knows {word!r} already. Take another word.")
     mine = recordings.clips[recordings.clips.label == word]
     if len(mine) < FEWEST:
         raise LabError(f"There are {len(mine)} recordings of {word!r}. Record it at least {FEWEST} times, better five.")
     mine = recordings.with_clips(mine.assign(split="train"), labels=(word,))
     rest = others.with_clips(others.clips[(others.clips.label != word) & (others.clips.split == "train")])
     need_clips(rest, "train")
-    network = copy.deepcopy(classifier.network)
-    name, layer = last_layer(network, len(classifier.labels))
-    new, new_scores = vectors(classifier, layer, network, mine, varied, times, seed)
-    old, old_scores = vectors(classifier, layer, network, rest, varied, 1, seed)
-    share = 1 / (len(classifier.labels) + 1) if share is None else share
+    network = copy.deepcopy(run.network)
+    name, layer = last_layer(network, len(run.labels))
+    new, new_scores = vectors(run, layer, network, mine, varied, times, seed)
+    old, old_scores = vectors(run, layer, network, rest, varied, 1, seed)
+    share = 1 / (len(run.labels) + 1) if share is None else share
     row, bias = fit(new, old, new_scores, old_scores, share, weight_decay)
     grown = nn.Linear(layer.in_features, layer.out_features + 1, device=layer.weight.device)
     with torch.no_grad():
         grown.weight.copy_(torch.cat([layer.weight, row[None].to(layer.weight)]))
         grown.bias.copy_(torch.cat([layer.bias, bias[None].to(layer.bias)]))
     network.set_submodule(name, grown)
-    speakers = sorted(set(mine.clips.speaker))
-    about = {"word": word, "base": classifier.name, "recordings": len(mine), "speakers": len(speakers)}
-    record = classifier.record | {
-        "id": f"{classifier.id}+{word}",
-        "labels": [*classifier.labels, word],
-        "training_speakers": sorted({*classifier.record["training_speakers"], *speakers, *rest.clips.speaker}),
-        "own_word": about,
-    }
-    return WithWord(f"{classifier.name}+{word}", record, network.eval(), classifier.device)
+    speakers = set(mine.clips.speaker)
+    heard = f"{len(mine)} recordings of {len(speakers)} speaker(s)"
+    return run.with_network(
+        network,
+        f"{run.name}+{word}",
+        id=f"{run.id}+{word}",
+        labels=[*run.labels, word],
+        training_speakers=sorted({*run.record["training_speakers"], *speakers, *rest.clips.speaker}),
+        in_words=f"{run.name}+{word}: {run.name} and {word!r}, learnt from {heard}",
+    )
 
 
 def last_layer(network, classes):
@@ -113,15 +99,9 @@ def last_layer(network, classes):
 
 
 @torch.no_grad()
-def vectors(classifier, layer, network, corpus, varied, times, seed):
-    """What the last layer reads for the training clips of a corpus, and the scores it gives.
-
-    Returns
-    -------
-    tuple of torch.Tensor
-        Shapes (clips * times, features) and (clips * times, classes), float64 on the CPU.
-    """
-    clips = source(corpus, "train", classifier.experiment.feature, classifier.device, augmentation=varied)
+def vectors(run, layer, network, corpus, varied, times, seed):
+    """What the last layer reads for the training clips of a corpus, and what it says: float64, on the CPU."""
+    clips = source(corpus, "train", run.experiment.feature, run.device, augmentation=varied)
     seen, scores = [], []
     hook = layer.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].double().cpu()))
     try:
@@ -132,34 +112,22 @@ def vectors(classifier, layer, network, corpus, varied, times, seed):
                 scores.append(network(x, lengths).double().cpu())
     finally:
         hook.remove()
-    return torch.cat(seen), torch.cat(scores)
+    return torch.cat(seen), torch.cat(scores)  # (clips * times, features), (clips * times, classes)
 
 
 def fit(new, old, new_scores, old_scores, share, weight_decay):
-    """The new row and its bias, by logistic regression.
+    """The new row, shape (features,), and its bias, by logistic regression.
 
-    With the old scores s fixed, softmax gives the new word the probability sigmoid(w x + b - logsumexp(s)).
-
-    Parameters
-    ----------
-    new, old : torch.Tensor
-        Vectors of the new word and of everything else: shape (clips, features), float64.
-    new_scores, old_scores : torch.Tensor
-        What the old rows say: shape (clips, classes).
-    share, weight_decay : float
-        As for `add_word`.
-
-    Returns
-    -------
-    tuple of torch.Tensor
-        Shape (features,), and a number.
+    `new` and `old` are vectors (clips, features) of the new word and of everything else, the scores (clips, classes)
+    what the old rows say. With these scores s fixed, softmax gives the new word the probability
+    sigmoid(w x + b - logsumexp(s)).
     """
     x = torch.cat([new, old])
     offset = torch.cat([new_scores, old_scores]).logsumexp(1)
     wanted = torch.cat([torch.ones(len(new)), torch.zeros(len(old))]).double()
     weight = torch.where(wanted > 0, share / len(new), (1 - share) / len(old))
-    mean, spread = x.mean(0), x.std(0).clamp(min=1e-6)  # fitted on a common scale, so that the decay treats all alike
-    z = (x - mean) / spread
+    mean, std = x.mean(0), x.std(0).clamp(min=1e-6)  # fitted on a common scale, so that the decay treats all alike
+    z = (x - mean) / std
     row = torch.zeros(x.shape[1] + 1, dtype=torch.float64, requires_grad=True)
     optimiser = torch.optim.LBFGS([row], max_iter=200, line_search_fn="strong_wolfe")
 
@@ -173,7 +141,7 @@ def fit(new, old, new_scores, old_scores, share, weight_decay):
 
     optimiser.step(loss)
     found = row.detach()
-    w = found[:-1] / spread
+    w = found[:-1] / std
     return w, found[-1] - w @ mean + offset.mean()
 
 
@@ -182,7 +150,7 @@ def judge(before, after, corpus, part="test"):
 
     Parameters
     ----------
-    before, after : Shipped
+    before, after : Run
     corpus : Corpus
         With clips of the new word and of others.
     part : str
@@ -190,39 +158,36 @@ def judge(before, after, corpus, part="test"):
     Returns
     -------
     pandas.DataFrame
-        A row for each question with `clips`, `speakers`, `before` and `after` (shares between 0 and 1), and for `after`
-        the 95% interval over speakers, `low` and `high`.
+        A row for each question with `clips`, `speakers`, `before` and `after` (fractions between 0 and 1), and for
+        `after` the 95% interval over speakers, `low` and `high`.
     """
-    import pandas as pd
-
     word = after.labels[-1]
-    corpus = corpus.without(open_store(corpus, after.experiment.feature.sample_rate).problems)
-    need_clips(corpus, part)
-    clips = corpus.part(part)
-    refuse_training_speakers(after, clips)
     heard = {}
-    for name, network in (("before", before), ("after", after)):
-        scores, _ = predict(
-            network.network, source(corpus, part, network.experiment.feature, network.device), network.experiment.recipe
-        )
-        heard[name] = [network.labels[number] for number in scores.argmax(1).tolist()]
+    for name, run in (("before", before), ("after", after)):
+        # Every clip is asked about, whatever was said: here its label is a place-holder that the run knows.
+        blank = corpus.with_clips(corpus.clips.assign(label=run.labels[0]), labels=run.labels)
+        heard[name] = predictions(run, part, blank).set_index("path").predicted
+    clips = corpus.part(part).set_index("path").loc[heard["after"].index]
     classes = dict(before.experiment.target.classes or ())
     meant = clips.label.map(lambda label: classes.get(label, label))
-    known = meant.isin(set(before.labels) - {OTHER}) & (clips.label != word)
-    kinds = {
-        f"{word!r} is recognised": (clips.label == word, word),
+    new = clips.label == word
+    known = meant.isin(before.words) & ~new
+    questions = {
+        f"{word!r} is recognised": (new, word),
         "an old word is recognised": (known, meant),
-        f"any other word is taken for {word!r}": ((clips.label != word) & ~known, word),
+        f"any other word is taken for {word!r}": (~new & ~known, word),
     }
     rows = {}
-    for question, (chosen, answer) in kinds.items():
-        if not chosen.any():
-            continue
-        table = clips[["path", "speaker"]].assign(label=answer)
-        row = {"clips": int(chosen.sum()), "speakers": clips.speaker[chosen].nunique()}
-        for name in heard:
-            mine = table.assign(predicted=heard[name])[chosen]
-            row[name] = float((mine.label == mine.predicted).mean())
-        interval = speaker_interval([mine]) if row["speakers"] > 1 else {"low": float("nan"), "high": float("nan")}
-        rows[question] = row | {key: interval[key] for key in ("low", "high")}
+    for question, (chosen, answer) in questions.items():
+        if chosen.any():
+            table = clips[["speaker"]].assign(label=answer)[chosen].reset_index()
+            sides = {name: table.assign(predicted=found[chosen].to_numpy()) for name, found in heard.items()}
+            interval = speaker_interval([sides["after"]])
+            rows[question] = {
+                "clips": len(table),
+                "speakers": interval["speakers"],
+                **{name: float((side.label == side.predicted).mean()) for name, side in sides.items()},
+                "low": interval["low"],
+                "high": interval["high"],
+            }
     return pd.DataFrame(rows).T.astype({"clips": int, "speakers": int})

@@ -1,15 +1,16 @@
 """A trained network learns other words: its last layer alone, all of it, or nothing kept."""
 
+from dataclasses import replace
+
 import torch
 
-from .. import metrics
 from ..data.store import open_store
 from ..errors import choose
-from ..evaluation.evaluate import need_clips
+from ..evaluation.predictions import need_clips, predictions
 from ..models import count_parameters
 from ..models.classifier import Classifier
 from ..training.batches import source
-from ..training.loop import fit, predict
+from ..training.loop import fit
 
 KEPT = ("last layer", "all layers", "nothing")
 
@@ -40,26 +41,29 @@ def retrain(run, corpus, recipe, how="last layer", seed=0):
     corpus = corpus.without(store.problems)
     for part in ("train", "validation", "test"):
         need_clips(corpus, part)
-    train, validation, test = (
-        source(corpus, part, feature, run.device, store=store) for part in ("train", "validation", "test")
-    )
+    train, validation = (source(corpus, part, feature, run.device, store=store) for part in ("train", "validation"))
     with torch.random.fork_rng([]):
         torch.manual_seed(seed)
-        network = Classifier(
-            run.experiment.model.build(feature.shape, len(corpus.labels)),
-            (front.mean, front.spread) if feature.normalise else None,
-        ).to(run.device)
+        network = run.experiment.model.build(feature.shape, len(corpus.labels))
+    network = Classifier(network, (front.mean, front.spread) if feature.normalise else None).to(run.device)
     if how != "nothing":
         kept = {name: value for name, value in run.network.state_dict().items() if ".scores." not in f".{name}"}
         network.load_state_dict(kept, strict=False)
     for name, weight in network.named_parameters():
         weight.requires_grad_(how != "last layer" or ".scores." in f".{name}")
     fitted = fit(network, train, validation, recipe, len(corpus.labels), seed)
-    guess = predict(network, test, recipe)[0].argmax(1).cpu().numpy()
-    table = corpus.part("test")[["path", "speaker", "label"]]
+    learnt = replace(run, corpus=corpus).with_network(
+        network,
+        f"{run.name}-retrained",
+        experiment=run.experiment.change(recipe=recipe).to_dict(),
+        labels=list(corpus.labels),
+        training_speakers=sorted(corpus.part("train").speaker.unique()),
+        protocol=corpus.protocol,
+    )
+    table = predictions(learnt)
     return {
-        "predictions": table.assign(predicted=[corpus.labels[number] for number in guess]),
-        "accuracy": metrics.scores(test.targets.cpu().numpy(), guess, corpus.labels)["accuracy"],
+        "predictions": table,
+        "accuracy": float((table.label == table.predicted).mean()),
         "trained": count_parameters(network),
         "history": fitted.history,
     }

@@ -1,31 +1,27 @@
 """What a run leaves behind, and how it comes to be: exists -> loaded; else trained; interrupted -> resumed."""
 
-import platform
-import sys
-import time
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
 import torch
-from filelock import FileLock, Timeout
 
 from .. import metrics
-from ..data.corpus import PARTS
+from ..data.corpus import OTHER, PARTS
 from ..data.splits import split
 from ..data.store import open_store
-from ..device import device_name
 from ..errors import LabError, LabWarning, choose
-from ..evaluation.evaluate import evaluate, need_clips
-from ..files import read_json, write_json, write_table
+from ..evaluation.predictions import need_clips, predictions
+from ..files import alone, read_json, write_json, write_table
 from ..models import count_parameters
 from ..models.classifier import Classifier
 from ..training.batches import source
 from ..training.loop import Watch, fit
 from ..training.tensors import read_tensors, write_tensors
 from .experiment import SCHEMA, Experiment
+from .provenance import about, origin
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,18 +47,23 @@ class Run:
 
     def __repr__(self):
         made = " (synthetic speech)" if self.synthetic else ""
-        return (
+        return self.record.get("in_words") or (
             f"Run {self.id}: {self.experiment} on {self.record['corpus']['name']}{made}, validation "
             f"{100 * self.validation['accuracy']:.1f}%, best epoch {self.record['best_epoch']} of {len(self.history)}"
         )
+
+    def __getstate__(self):
+        """What travels between processes: the weights stay in their file."""
+        return {key: value for key, value in self.__dict__.items() if key != "network"}
 
     @property
     def id(self):
         return self.record["id"]
 
-    def __getstate__(self):
-        """What travels between processes: the weights stay in their file."""
-        return {key: value for key, value in self.__dict__.items() if key != "network"}
+    @property
+    def name(self):
+        """Name of its folder; of a network that comes with the lab, the name it is loaded by."""
+        return self.folder.name
 
     @cached_property
     def experiment(self):
@@ -75,6 +76,11 @@ class Run:
     @property
     def labels(self):
         return tuple(self.record["labels"])
+
+    @property
+    def words(self):
+        """The labels without "other", which stands for whatever is none of them."""
+        return tuple(label for label in self.labels if label != OTHER)
 
     @property
     def history(self):
@@ -99,16 +105,17 @@ class Run:
             Test on this corpus' test part instead, as `evaluate` does, and record that too.
         """
         name = "test" if other is None else f"test-{other.name}"
-        if not (self.folder / f"{name}.json").exists():
-            table, figures = evaluate(self, "test", other)
+        path = self.folder / f"{name}.json"
+        if not path.exists():
+            table, figures = self.evaluate(other)
             if other is not None:
                 figures["corpus"] = about(other)
             write_table(self.folder / f"{name}.csv.gz", table)
-            write_json(self.folder / f"{name}.json", figures)
-        figures = read_json(self.folder / f"{name}.json")
+            write_json(path, figures)
+        figures = read_json(path)
         if other is not None and figures["corpus"]["fingerprint"] != other.fingerprint:
             raise LabError(
-                f"{self.folder / name}.json is of another corpus that was called {other.name}, too. "
+                f"{path} is of another corpus that was called {other.name}, too. "
                 "Rename this one's folder, or move that record away."
             )
         return figures
@@ -119,7 +126,7 @@ class Run:
         return {path.stem.removeprefix("test-"): read_json(path) for path in found}
 
     def predictions(self, part="test"):
-        """Per clip: `path`, `speaker`, `label`, `predicted`, `confidence` (the probability given to the guess).
+        """Per clip: `path`, `speaker`, `label`, `predicted`, `confidence` (the probability of the predicted class).
 
         `part` is "validation", "test", or "test-NAME" for another corpus that was tested on.
         """
@@ -135,6 +142,32 @@ class Run:
     def confusion(self, part="test"):
         """Confusion matrix in clips: true labels down, predicted ones across."""
         return metrics.confusion(self.predictions(part), self.labels)
+
+    def scores(self, table):
+        """Scores of predictions of this run, as `metrics.scores` gives them."""
+        return metrics.scores(table, self.labels, self.record["majority"])
+
+    def evaluate(self, corpus=None, part="test"):
+        """Test on another corpus (or another part of one), if nobody in it was trained on.
+
+        Parameters
+        ----------
+        corpus : Corpus, optional
+            Split; clips whose label this run does not know are left out. By default its own.
+        part : str
+
+        Returns
+        -------
+        tuple of (pandas.DataFrame, dict)
+            Predictions as in `predictions`, and scores.
+
+        Raises
+        ------
+        LabError
+            If a speaker of these clips was in the training part, unless the run's split is called leaky.
+        """
+        table = predictions(self, part, corpus)
+        return table, self.scores(table)
 
     @cached_property
     def network(self):
@@ -152,26 +185,38 @@ class Run:
         network.load_state_dict(tensors)
         return network.to(self.device).eval()
 
-    def evaluate(self, corpus, part="test"):
-        """Test on another corpus (or another part of one), if nobody in it was trained on.
+    def with_network(self, network, name, **changes):
+        """A run like this one with another network, in memory only; `changes` go into its record."""
+        other = replace(self, folder=self.folder.with_name(name), record=self.record | changes)
+        other.__dict__["network"] = network.eval()
+        return other
+
+    @torch.no_grad()
+    def probabilities(self, waveforms, lengths=None):
+        """Class probabilities of some sounds.
 
         Parameters
         ----------
-        corpus : Corpus
-            Split; clips whose label this run does not know are left out.
-        part : str
+        waveforms : torch.Tensor
+            Shape (batch, samples), between -1 and 1, at the rate `experiment.feature.sample_rate`.
+        lengths : torch.Tensor, optional
+            Shape (batch,), in samples; by default all of them.
 
         Returns
         -------
-        tuple of (pandas.DataFrame, dict)
-            Predictions as in `predictions`, and scores.
-
-        Raises
-        ------
-        LabError
-            If a speaker of these clips was in the training part, unless the run's split is called leaky.
+        torch.Tensor
+            Shape (batch, classes), on the CPU; the classes are `labels`.
         """
-        return evaluate(self, part, corpus)
+        waveforms = torch.as_tensor(waveforms, dtype=torch.float32, device=self.device)
+        if waveforms.ndim != 2:
+            raise LabError(
+                f"Sounds come as (batch, samples), not {tuple(waveforms.shape)}. For one sound write sound[None]."
+            )
+        if lengths is None:
+            lengths = torch.full((len(waveforms),), waveforms.shape[1])
+        extract = self.experiment.feature.build()
+        extract = extract.to(self.device) if isinstance(extract, torch.nn.Module) else extract
+        return self.network(*extract(waveforms, torch.as_tensor(lengths, device=self.device))).softmax(1).cpu()
 
 
 def train(experiment, corpus, results, device="cpu", watch=None, memory=1_000_000_000):
@@ -197,23 +242,12 @@ def train(experiment, corpus, results, device="cpu", watch=None, memory=1_000_00
     device = torch.device(device)
     corpus, run_id, folder = place(experiment, corpus, results)
     corpus = split(corpus, experiment.split)
-    if (folder / "run.json").exists():
-        return Run(folder, read_record(folder), corpus, device)
-    lock = lock_of(run_id, results)
-    try:
-        Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
-    except Timeout:  # which is an OSError, too
-        print(f"Another kernel is training run {run_id}; waiting for it.")
-        lock.acquire()
-    except OSError as error:
-        raise LabError(f"Could not write below {results}. Set LABKIT_RESULTS to a folder you may write to.") from error
-    try:
-        if (folder / "run.json").exists():  # the other kernel finished it
-            return Run(folder, read_record(folder), corpus, device)
-        return _train(experiment, corpus, run_id, folder, device, watch, memory)
-    finally:
-        lock.release()
+    if not (folder / "run.json").exists():
+        lock = Path(results) / ".locks" / f"{run_id}.lock"
+        with alone(lock, waiting=f"Another kernel is training run {run_id}; waiting for it."):
+            if not (folder / "run.json").exists():  # else the other kernel finished it
+                return _train(experiment, corpus, run_id, folder, device, watch or Watch(), memory)
+    return Run(folder, read_record(folder), corpus, device)
 
 
 def place(experiment, corpus, results):
@@ -223,41 +257,39 @@ def place(experiment, corpus, results):
     return corpus, run_id, Path(results) / corpus.name / f"{experiment.model.name}-{run_id}"
 
 
-def lock_of(run_id, results):
-    """The lock that is held while a run is trained."""
-    return FileLock(Path(results) / ".locks" / f"{run_id}.lock")
-
-
 def _train(experiment, corpus, run_id, folder, device, watch, memory):
     for stale in folder.glob(".*.partial"):  # of a killed training; we hold the lock, so nobody writes there
         stale.unlink(missing_ok=True)
-    store = open_store(corpus, experiment.feature.sample_rate)
+    feature, recipe = experiment.feature, experiment.recipe
+    store = open_store(corpus, feature.sample_rate)
     if store.problems:
         corpus = corpus.without(store.problems)
         warnings.warn(corpus.skipped[-1], LabWarning, stacklevel=3)
         for part in PARTS:
             need_clips(corpus, part)
-    train_part, validation_part = (
-        source(corpus, part, experiment.feature, device, memory, store, augmentation)
-        for part, augmentation in (("train", experiment.recipe.augmentation), ("validation", None))
-    )
+    train_part = source(corpus, "train", feature, device, memory, store, recipe.augmentation)
+    validation_part = source(corpus, "validation", feature, device, memory, store)
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(experiment.seed)
-        network = experiment.model.build(experiment.feature.shape, len(corpus.labels))
+        network = experiment.model.build(feature.shape, len(corpus.labels))
     parameters = count_parameters(network)
-    network = Classifier(network, train_part.statistics() if experiment.feature.normalise else None).to(device)
+    network = Classifier(network, train_part.statistics() if feature.normalise else None).to(device)
     checkpoint = folder / "checkpoint.safetensors"
-    watch = watch or Watch()
     try:
         fitted = fit(
-            *(network, train_part, validation_part, experiment.recipe, len(corpus.labels), experiment.seed),
-            *(checkpoint, watch),
+            network,
+            train_part,
+            validation_part,
+            recipe,
+            len(corpus.labels),
+            seed=experiment.seed,
+            checkpoint=checkpoint,
+            watch=watch,
         )
     finally:
         watch.close()
     if fitted.stopped:
         return None
-    speakers = sorted(corpus.part("train").speaker.unique())
     record = {
         "id": run_id,
         "schema": SCHEMA,
@@ -273,45 +305,23 @@ def _train(experiment, corpus, run_id, folder, device, watch, memory):
         "history": fitted.history,
         "validation": None,
         "seconds_per_epoch": float(pd.DataFrame(fitted.history).seconds.median()),
-        "device": device_name(device),
-        "date": time.strftime("%Y-%m-%d"),
-        "command": command(sys.argv),
-        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+        **origin(device),
         "skipped": list(corpus.skipped) + list(store.notes),
-        "training_speakers": speakers,
+        "training_speakers": sorted(corpus.part("train").speaker.unique()),
     }
     write_tensors(folder / "weights.safetensors", network.state_dict())
     run = Run(folder, record, corpus, device)
     run.__dict__["network"] = network.eval()
-    table, record["validation"] = evaluate(run, "validation")
+    table, record["validation"] = run.evaluate(part="validation")
     write_table(folder / "validation.csv.gz", table)
     write_json(folder / "run.json", record)  # last: from here on the run exists
     checkpoint.unlink(missing_ok=True)
     return run
 
 
-def command(words):
-    """The command that made a record, with folders by their names: where they lie concerns nobody else."""
-    if not words or Path(words[0]).name != "__main__.py":
-        return "labkit.train"
-    return " ".join(
-        ["python -m labkit", *(Path(word).name if Path(word).is_absolute() else word for word in words[1:])]
-    )
-
-
-def about(corpus):
-    """What a record says of a corpus."""
-    return {
-        "name": corpus.name,
-        "fingerprint": corpus.fingerprint,
-        "synthetic": corpus.synthetic,
-        "licence": corpus.licence,
-    }
-
-
-def read_record(folder):
+def read_record(folder, mend=None):
     """Contents of a run's `run.json`."""
-    mend = f"Delete {folder / 'run.json'} and run again: training takes up where it can."
+    mend = mend or f"Delete {folder / 'run.json'} and run again: training takes up where it can."
     record = read_json(folder / "run.json", mend)
     if not isinstance(record, dict) or not {"id", "experiment", "corpus", "history"} <= set(record):
         raise LabError(f"{folder / 'run.json'} is not a run record. {mend}")

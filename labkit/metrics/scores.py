@@ -6,16 +6,16 @@ import pandas as pd
 from ..errors import LabError
 
 
-def scores(true, predicted, labels, majority=None):
-    """Accuracy and what to hold beside it.
+def scores(predictions, labels, majority=None):
+    """Accuracy, balanced accuracy, macro F1, chance and majority.
 
     Parameters
     ----------
-    true, predicted : array of int
-        Class numbers, shape (clips,).
+    predictions : pandas.DataFrame
+        A row per clip, with the columns `label` and `predicted`.
     labels : sequence of str
         Names of the classes.
-    majority : int, optional
+    majority : str, optional
         The class most frequent in training; always guessing it gives the figure `majority`.
 
     Returns
@@ -26,20 +26,23 @@ def scores(true, predicted, labels, majority=None):
 
     Examples
     --------
-    >>> scores([0, 0, 0, 1], [0, 0, 0, 0], ["no", "yes"], majority=0)["balanced_accuracy"]
+    >>> table = pd.DataFrame({"label": ["no", "no", "no", "yes"], "predicted": ["no", "no", "no", "no"]})
+    >>> scores(table, ["no", "yes"], majority="no")["balanced_accuracy"]
     0.5
     """
     from sklearn.metrics import f1_score, recall_score
 
-    true, predicted = np.asarray(true), np.asarray(predicted)
-    if not len(true):
+    true, predicted = predictions.label, predictions.predicted
+    if true.empty:
         raise LabError("There are no clips to score. Choose a part that has some.")
-    present = np.unique(true)
+    spoken = set(true)
+    present = [label for label in labels if label in spoken]
+    over_classes = {"labels": present, "average": "macro", "zero_division": 0}
     return {
         "clips": len(true),
         "accuracy": float((true == predicted).mean()),
-        "balanced_accuracy": float(recall_score(true, predicted, labels=present, average="macro", zero_division=0)),
-        "macro_f1": float(f1_score(true, predicted, labels=present, average="macro", zero_division=0)),
+        "balanced_accuracy": float(recall_score(true, predicted, **over_classes)),
+        "macro_f1": float(f1_score(true, predicted, **over_classes)),
         "classes_present": len(present),
         "chance": 1 / len(labels),
         "majority": None if majority is None else float((true == majority).mean()),
@@ -47,23 +50,21 @@ def scores(true, predicted, labels, majority=None):
 
 
 def confusion(predictions, labels):
-    """Confusion matrix as a table.
+    """Confusion matrix in clips: a row per true label, a column per predicted one.
 
     Parameters
     ----------
     predictions : pandas.DataFrame
-        With columns `label` and `predicted`.
+        With the columns `label` and `predicted`.
     labels : sequence of str
 
     Returns
     -------
     pandas.DataFrame
-        Clips; a row per true label, a column per predicted one.
     """
     table = pd.crosstab(predictions.label, predictions.predicted)
-    return (
-        table.reindex(index=labels, columns=labels, fill_value=0).rename_axis("true").rename_axis("predicted", axis=1)
-    )
+    table = table.reindex(index=labels, columns=labels, fill_value=0)
+    return table.rename_axis("true").rename_axis("predicted", axis=1)
 
 
 def speaker_interval(tables, others=None, draws=10_000, seed=0, level=0.95):
@@ -84,7 +85,8 @@ def speaker_interval(tables, others=None, draws=10_000, seed=0, level=0.95):
     Returns
     -------
     dict
-        `mean`, `low`, `high` (shares between 0 and 1), `speakers`, `seeds`.
+        `mean`, `low`, `high` (fractions between 0 and 1; of one speaker there is a mean, and `low` and `high` are nan),
+        `speakers`, `seeds`.
     """
     right, speakers = _right(tables)
     if others is not None:
@@ -95,12 +97,12 @@ def speaker_interval(tables, others=None, draws=10_000, seed=0, level=0.95):
             )
         right = right - other
     sums = right.groupby(speakers).agg(["sum", "count"])
-    if len(sums) < 2:
-        raise LabError("An interval over speakers needs at least two speakers. Test on more voices.")
-    rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=draws)  # (draws, speakers)
-    means = (drawn @ sums["sum"].values) / (drawn @ sums["count"].values)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    low = high = float("nan")
+    if len(sums) > 1:
+        rng = np.random.default_rng(seed)
+        drawn = rng.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=draws)  # (draws, speakers)
+        means = (drawn @ sums["sum"].values) / (drawn @ sums["count"].values)
+        low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return {
         "mean": float(right.mean()),
         "low": float(low),
@@ -111,7 +113,7 @@ def speaker_interval(tables, others=None, draws=10_000, seed=0, level=0.95):
 
 
 def _right(tables):
-    """Share of seeds that got each clip right, indexed by path; and the clips' speakers."""
+    """Fraction of seeds that got each clip right, indexed by path; and the clips' speakers."""
     tables = [table.sort_values("path").set_index("path") for table in tables]
     if any(not table.index.equals(tables[0].index) for table in tables):
         raise LabError("The seeds were tested on different clips. Use the same split for all of them.")
@@ -127,11 +129,11 @@ def verdict(interval, first="the first", second="the second"):
     >>> verdict({"mean": 0.01, "low": -0.01, "high": 0.03, "speakers": 112, "seeds": 3}, "GRU", "LSTM")
     'GRU minus LSTM: +1.0 points [-1.0, +3.0] over 112 speakers and 3 seeds: no difference shown.'
     """
-    numbers = "{:+.1f} points [{:+.1f}, {:+.1f}]".format(*(100 * interval[key] for key in ("mean", "low", "high")))
-    shown = (
-        "no difference shown"
-        if interval["low"] <= 0 <= interval["high"]
-        else (f"{first if interval['mean'] > 0 else second} is ahead")
-    )
+    mean, low, high = (100 * interval[key] for key in ("mean", "low", "high"))
+    ahead = "no difference shown"
+    if low > 0 or high < 0:
+        ahead = f"{first if mean > 0 else second} is ahead"
     over = f"{interval['speakers']} speakers and {interval['seeds']} seeds"
-    return f"{first} minus {second}: {numbers} over {over}: {shown}."
+    if interval["speakers"] == 1:
+        return f"{first} minus {second}: {mean:+.1f} points for one speaker: {ahead}."
+    return f"{first} minus {second}: {mean:+.1f} points [{low:+.1f}, {high:+.1f}] over {over}: {ahead}."

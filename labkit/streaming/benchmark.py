@@ -6,17 +6,12 @@ or a false alarm. Figures depend on how often the words come and how long the ga
 settings, and promise nothing about a kitchen.
 """
 
-import platform
-import sys
-import time
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pandas as pd
-import torch
 
-from ..device import device_name
-from ..experiments.run import about, command
+from ..experiments.provenance import about, origin
 from ..metrics.scores import speaker_interval
 from . import Decision, decide, detect
 from .mixtures import LATE, Scene, background, pool, string
@@ -185,7 +180,7 @@ def record(
 
     Parameters
     ----------
-    classifier : Shipped or Run
+    classifier : Run
     corpus : Corpus
         Words of the vocabulary, split.
     others, others_validation : Corpus, optional
@@ -208,7 +203,7 @@ def record(
         Ready for JSON.
     """
     say = say or (lambda sentence: None)
-    decision = decision or getattr(classifier, "decision", None)
+    decision = decision or Decision.of(classifier)
     rate, result = classifier.experiment.feature.sample_rate, {}
     for part, strangers in (("validation", others_validation), ("test", others)):
         clips = pool(classifier, corpus, part, strangers)
@@ -227,7 +222,7 @@ def record(
         for level in result[part]["levels"]:
             say(sentence(level, part))
     return {
-        "model": getattr(classifier, "name", classifier.id),
+        "model": classifier.name,
         "run": classifier.id,
         "labels": list(classifier.labels),
         "decision": asdict(decision),
@@ -236,10 +231,7 @@ def record(
         "noises": (noises or corpus).name,
         "validation": result["validation"],
         "test": result["test"],
-        "device": device_name(classifier.device),
-        "date": time.strftime("%Y-%m-%d"),
-        "command": command(sys.argv),
-        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+        **origin(classifier.device),
     }
 
 

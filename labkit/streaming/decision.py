@@ -33,6 +33,12 @@ class Decision:
     smoothing: float = 0.2
     hold: float = 0.8
 
+    @classmethod
+    def of(cls, run):
+        """The decision in a run's record, which was chosen on validation data; None where nobody chose."""
+        chosen = run.record.get("decision")
+        return cls(**chosen) if chosen else None
+
     def __post_init__(self):
         check_types(self)
         if not (0 < self.threshold <= 1 and 0 <= self.smoothing < math.inf and 0 <= self.hold < math.inf):

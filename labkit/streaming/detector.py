@@ -30,7 +30,7 @@ class Detector:
 
     Parameters
     ----------
-    classifier : Shipped or Run
+    classifier : Run
         A trained network. One that can stream (`streams(classifier)`) keeps its state from block to block; any other
         is run again ten times a second on the last second, which gives similar answers for much more work.
     decision : Decision, optional
@@ -57,7 +57,7 @@ class Detector:
         self.classifier = classifier
         self.labels = tuple(classifier.labels)
         self.rate = classifier.experiment.feature.sample_rate
-        self.decision = decision or getattr(classifier, "decision", None) or Decision()
+        self.decision = decision or Decision.of(classifier) or Decision()
         self.listener = (Stateful if streams(classifier) else Sliding)(classifier)
         self.decider = Decider(self.labels, self.decision, self.listener.period, self.listener.span)
         self.reset()
@@ -329,7 +329,7 @@ def detect(classifier, samples, rate, decision=None):
 
     Parameters
     ----------
-    classifier : Shipped or Run
+    classifier : Run
     samples : array_like
         Shape (samples,).
     rate : int

@@ -12,7 +12,7 @@ import pandas as pd
 from ..data.audio import read_audio
 from ..data.corpus import OTHER
 from ..errors import LabError, check_types
-from ..evaluation.evaluate import need_clips, refuse_training_speakers
+from ..evaluation.predictions import need_clips, refuse_training_speakers
 from ..files import digest
 
 LEVEL = 0.05  # rms of each word where it is spoken, against a full scale of 1
@@ -58,7 +58,7 @@ def pool(classifier, corpus, part, others=None):
 
     Parameters
     ----------
-    classifier : Shipped or Run
+    classifier : Run
     corpus : Corpus
         Opened whole.
     part : str

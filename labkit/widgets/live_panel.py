@@ -9,7 +9,7 @@ import numpy as np
 from .. import plots
 from ..data.corpus import OTHER
 from ..errors import LabError
-from ..experiments import pretrained as shipped
+from ..experiments import pretrained
 from ..streaming import Detector, decide
 from .microphone_help import what_to_do
 from .panel import NARROW, WIDE, Panel, column, empty_figure, empty_picture, row
@@ -54,7 +54,7 @@ class LivePanel(Panel):
         from .browser import LiveMicrophone
 
         super().__init__(lab)
-        detector = shipped.load(detector) if isinstance(detector, str) else detector
+        detector = pretrained.load(detector) if isinstance(detector, str) else detector
         self.detector = detector if isinstance(detector, Detector) else Detector(detector)
         chosen = self.detector.decision.threshold
         look = {"style": NARROW, "layout": ipywidgets.Layout(width=WIDE)}

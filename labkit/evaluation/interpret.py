@@ -1,0 +1,178 @@
+"""Looking into a network: how far back in time its answer reaches, where in a spectrogram it looks, and what is left.
+
+`gradient_norms` and `reach` are about time in a recurrent network; `occlusion` and `gradient` give the importance of
+each place of a log-mel spectrogram, and `hear` turns the important places back into sound.
+"""
+
+import torch
+from torch import nn
+
+from ..errors import LabError
+
+
+def gradient_norms(network, x, lengths, targets):
+    """How much each frame of a clip moves the score of its class, by the frame's distance from the last one.
+
+    The norm of d score / d x[t]. What a training step changes for the sake of an early frame passes through the same
+    product of matrices, one factor per frame in between, so where this norm is nothing, nothing is learnt (Bengio,
+    Simard and Frasconi, 1994; Pascanu, Mikolov and Bengio, arXiv 1211.5063, eq. 5).
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        With `forward(x, lengths)`; it is left as it was.
+    x : torch.Tensor
+        Shape (batch, frames, features).
+    lengths : torch.Tensor
+        Valid frames, shape (batch,).
+    targets : torch.Tensor
+        Class numbers, shape (batch,).
+
+    Returns
+    -------
+    torch.Tensor
+        Shape (frames,), on the CPU: entry d is the median norm over the clips, d frames before the last valid one; nan
+        where no clip is that long.
+    """
+    if x.ndim != 3:
+        raise LabError(f"Distances in time need (batch, frames, features), not {tuple(x.shape)}. Probe an 'mfcc' run.")
+    training = network.training
+    network.eval()
+    x = x.detach().clone().requires_grad_()
+    try:
+        with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):  # cuDNN has no backward in eval mode
+            logits = network(x, lengths)
+            (gradient,) = torch.autograd.grad(logits.gather(1, targets[:, None]).sum(), x)
+    finally:
+        network.train(training)
+    norms = gradient.norm(dim=2)  # (batch, frames)
+    place = lengths[:, None] - 1 - torch.arange(x.shape[1], device=x.device)  # of each distance: (batch, frames)
+    norms = norms.gather(1, place.clamp(min=0)).masked_fill(place < 0, torch.nan)
+    return norms.nanmedian(dim=0).values.cpu()
+
+
+def reach(norms, hop_ms, share=1e-3):
+    """How far back a network hears: the distance in ms where the norm first falls below `share` of its largest value.
+
+    Parameters
+    ----------
+    norms : torch.Tensor
+        As `gradient_norms` returns them.
+    hop_ms : float
+        Time from frame to frame.
+    share : float
+
+    Returns
+    -------
+    float
+        Milliseconds; the whole clip if it never falls so low.
+
+    Examples
+    --------
+    >>> reach(torch.tensor([1.0, 0.1, 0.01, 0.0001, 0.0]), hop_ms=10)
+    30.0
+    """
+    norms = norms[~norms.isnan()]
+    largest = int(norms.argmax())
+    low = (norms[largest:] < share * norms[largest]).nonzero()
+    return float(hop_ms * (largest + int(low[0, 0]) if len(low) else len(norms)))
+
+
+@torch.no_grad()
+def occlusion(network, x, lengths, target, bands=8, frames=8, step=2):
+    """How much the answer suffers when a piece of the spectrogram is hidden (Zeiler and Fergus, arXiv 1311.2901).
+
+    A window of `bands` by `frames` moves over it; what it covers is replaced by the mean of each band.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        In eval mode, with `forward(x, lengths)`.
+    x : torch.Tensor
+        One clip, shape (1, 1, bands, frames).
+    lengths : torch.Tensor
+        Its valid frames, shape (1,).
+    target : int
+        Number of the class.
+    bands, frames : int
+        Size of the window.
+    step : int
+        By which it moves, both ways.
+
+    Returns
+    -------
+    torch.Tensor
+        Shape (bands, frames), on the CPU: by how much the log-probability of the class falls, averaged over all windows
+        that cover a place. Below zero: hiding this place would help.
+    """
+    _need_one_clip(x)
+    height, width = x.shape[2:]
+    bands, frames = min(bands, height), min(frames, width)
+    covers = []
+    for top in range(0, height - bands + step, step):
+        for left in range(0, width - frames + step, step):
+            cover = torch.zeros(1, height, width, dtype=torch.bool, device=x.device)
+            cover[0, top : top + bands, left : left + frames] = True
+            covers.append(cover)
+    covers = torch.stack(covers)  # (windows, 1, bands, frames)
+    mean = x[..., : int(lengths)].mean(3, keepdim=True)
+    whole = network(x, lengths).log_softmax(1)[0, target]
+    falls = []
+    for some in covers.split(128):
+        hidden = network(torch.where(some, mean, x), lengths.expand(len(some)))
+        falls.append(whole - hidden.log_softmax(1)[:, target])
+    covers = covers[:, 0].float()  # (windows, bands, frames)
+    return (torch.einsum("w,wbf->bf", torch.cat(falls).float(), covers) / covers.sum(0).clamp(min=1)).cpu()
+
+
+def gradient(network, x, lengths, target):
+    """How much each value of the spectrogram moves the score of a class, |d score / d x| (Simonyan, arXiv 1312.6034).
+
+    Parameters and shapes as for `occlusion`; the network's own gradients are left alone.
+    """
+    _need_one_clip(x)
+    x = x.detach().clone().requires_grad_()
+    with torch.enable_grad():
+        (slope,) = torch.autograd.grad(network(x, lengths)[0, target], x)
+    return slope[0, 0].abs().cpu()
+
+
+def hear(samples, feature, importance, share=0.2, rest_db=-40.0):
+    """The sound with only its most important places at full level.
+
+    Parameters
+    ----------
+    samples : numpy.ndarray or torch.Tensor
+        The clip, shape (samples,), as the feature saw it.
+    feature : Spectral
+    importance : torch.Tensor
+        Shape (bands, frames), as `occlusion` and `gradient` return it.
+    share : float
+        Fraction of the places that stay.
+    rest_db : float
+        Level that the others are set to.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (samples,).
+    """
+    samples = torch.as_tensor(samples, dtype=torch.float32)
+    if not 0 < share <= 1:
+        raise LabError(f"share={share}: it lies above 0 and at most at 1. Change it.")
+    filters = feature.build().filters  # (frequencies, bands)
+    kept = (importance >= importance.flatten().quantile(1 - share)).float()  # (bands, frames)
+    window = torch.hann_window(feature.window)
+    settings = {"n_fft": feature.fft, "hop_length": feature.hop, "win_length": feature.window, "window": window}
+    spectrum = torch.stft(samples, **settings, pad_mode="constant", return_complex=True)  # (frequencies, frames)
+    weights = filters / filters.sum(1, keepdim=True).clamp(min=1e-9)
+    mask = nn.functional.pad(weights @ kept, (0, max(0, spectrum.shape[1] - kept.shape[1])))[:, : spectrum.shape[1]]
+    quiet = 10 ** (rest_db / 20)
+    return torch.istft(spectrum * (quiet + (1 - quiet) * mask), **settings, length=len(samples)).numpy()
+
+
+def _need_one_clip(x):
+    if x.ndim != 4 or x.shape[:2] != (1, 1):
+        raise LabError(
+            f"One spectrogram is wanted, (1, 1, bands, frames), not {tuple(x.shape)}. Take one clip of a 'log_mel'."
+        )

@@ -1,0 +1,147 @@
+"""The one way from a run and clips to predictions: of its own corpus or another, as they are or changed first."""
+
+import copy
+import warnings
+
+import torch
+
+from ..data.splits import LEAKY
+from ..data.store import open_store
+from ..errors import LabError, LabWarning, choose
+from ..training.batches import source
+from ..training.loop import predict
+
+
+def predictions(
+    run,
+    part="test",
+    corpus=None,
+    *,
+    augmentation=None,
+    sound=None,
+    features=None,
+    mode="eval",
+    batch=64,
+    leaky=False,
+):
+    """What a run says of each clip of a part.
+
+    Parameters
+    ----------
+    run : Run
+        With its weights.
+    part : str
+    corpus : Corpus, optional
+        By default the one it was trained on. Of another one, clips with labels that the run does not know are left out.
+    augmentation : Augmentation, optional
+        What is drawn for each clip, such as `Augmentation(noise=1.0, snr_low=10.0, snr_high=10.0)`; the same in every
+        call.
+    sound : callable, optional
+        From waveforms (batch, samples), float32, and their rate in Hz to changed ones: `perturb.level`, `perturb.band`.
+    features : callable, optional
+        From features, as the experiment shapes them, to changed ones: `perturb.without_bands`.
+    mode : {"eval", "train"}
+        "train" never calls `eval()`: batch normalisation takes its mean from the clips that share a batch, and dropout
+        goes on.
+    batch : int
+        Clips that share a batch in training mode; they are drawn at random.
+    leaky : bool
+        Allow speakers that the run was trained on.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `path`, `speaker`, `label`, `predicted`, `confidence` (the probability of the predicted class); in training mode
+        also the number of the `batch`.
+
+    Raises
+    ------
+    LabError
+        If the part has no clips, or a speaker of it was trained on (unless the run's split is called leaky).
+    """
+    choose(mode, dict.fromkeys(("eval", "train")), "mode")
+    corpus, feature = _readable(run, corpus), run.experiment.feature
+    store = open_store(corpus, feature.sample_rate)
+    corpus = corpus.without(store.problems)
+    need_clips(corpus, part)
+    table = corpus.part(part)[["path", "speaker", "label"]]
+    if not leaky:
+        refuse_training_speakers(run, table)
+    if augmentation is None and sound is None and features is None:
+        clips = source(corpus, part, feature, run.device, store=store)
+    else:  # no memory: what is computed once and kept would not be changed
+        clips = source(corpus, part, feature, run.device, memory=0, store=store, augmentation=augmentation)
+        clips.begin(0, 1)
+        clips.extract = _changed(clips.extract, feature.sample_rate, sound, features)
+    if mode == "eval":
+        logits, _ = predict(run.network, clips, run.experiment.recipe)
+    else:
+        logits, number = _in_training_mode(run.network, clips, batch)
+        table = table.assign(batch=number)
+    confidence, predicted = logits.softmax(1).max(1)
+    return table.assign(
+        predicted=[run.labels[number] for number in predicted.tolist()],
+        confidence=confidence.cpu().numpy().round(4),
+    )
+
+
+def _readable(run, corpus):
+    """The corpus with the run's labels, and only clips that have one of them."""
+    if corpus is None:
+        corpus = run.corpus
+        if corpus is None:
+            raise LabError(
+                f"Run {run.id} was read without its corpus. Call labkit.train(run.experiment, ...) to have both."
+            )
+    elif corpus.labels != run.labels:  # else this target, or none, was applied before
+        corpus = run.experiment.target.apply(corpus)
+    if unknown := set(corpus.labels) - set(run.labels):
+        corpus = corpus.only(labels=[label for label in run.labels if label in corpus.labels])
+        warnings.warn(
+            f"{len(unknown)} labels of {corpus.name} are unknown to this run and left out.", LabWarning, stacklevel=4
+        )
+    return corpus.with_clips(corpus.clips, labels=run.labels)
+
+
+def _changed(extract, rate, sound, features):
+    def changed(waveforms, lengths):
+        if sound is not None:
+            waveforms = sound(waveforms, rate)
+        x, lengths = extract(waveforms, lengths)
+        return (x if features is None else features(x)), lengths
+
+    return changed
+
+
+@torch.no_grad()
+def _in_training_mode(network, clips, batch):
+    """Logits (clips, classes) of a copy of the network that was never put into eval mode; each clip's batch."""
+    network = copy.deepcopy(network).train()  # its running statistics move with each batch
+    batches, logits = clips.batches(batch, seed=0), []
+    with torch.random.fork_rng([clips.device] if clips.device.type == "cuda" else []):
+        torch.manual_seed(0)
+        for index in batches:
+            x, lengths, _ = clips[index]
+            logits.append(network(x, lengths))
+    order = torch.cat(list(batches)).argsort()
+    numbers = torch.cat([torch.full((len(index),), number) for number, index in enumerate(batches)])
+    return torch.cat(logits)[order.to(clips.device)], numbers[order].numpy()
+
+
+def need_clips(corpus, part):
+    if corpus.part(part).empty:
+        raise LabError(
+            f"{corpus.name} has no clips in its part {part!r} that can be read and used here. "
+            f"Split it (labkit.split) or add clips. {' '.join(corpus.skipped)}"
+        )
+
+
+def refuse_training_speakers(run, clips):
+    """Raise LabError if a clip is of a speaker the run was trained on and its split is not called leaky."""
+    known = set(run.record["training_speakers"]) & set(clips.speaker)
+    if known and run.record["protocol"] not in LEAKY:
+        raise LabError(
+            f"{len(known)} of these speakers were trained on by run {run.id} ({sorted(known)[0]} for one), so this "
+            "would measure memory, not recognition. Test on other speakers, "
+            "or study the leak with the split 'by_clip_leaky'."
+        )

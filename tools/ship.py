@@ -1,0 +1,120 @@
+"""Ship a trained network with the lab: its run folder and a card go to results/shipped/NAME/.
+
+    python -m tools.ship results/local/CORPUS/MODEL-ID NAME [--decision results/live/NAME.json]
+
+The run is tested, has its weights, and was trained on recordings of people. A decision, for a detector, is the one that
+`python -m labkit live` chose on validation data.
+"""
+
+import argparse
+import shutil
+from pathlib import Path
+
+from labkit.data.corpus import OTHER
+from labkit.errors import LabError
+from labkit.experiments.pretrained import load
+from labkit.experiments.run import Run, read_record
+from labkit.files import atomic_file, home, read_json, write_json, write_text
+
+LARGEST = 1_000_000  # bytes
+FILES = ("weights.safetensors", "test.json", "test.csv.gz", "validation.csv.gz")
+
+
+def ship(run, name, place=None, decision=None):
+    """Copy a tested run below `place`, with the decision (a dict) in its record and a card; return it as loaded."""
+    if run.synthetic:
+        raise LabError(
+            f"Run {run.id} was trained on synthetic speech. Ship one that was trained on recordings of people."
+        )
+    size = (run.folder / "weights.safetensors").stat().st_size
+    if size > LARGEST:
+        raise LabError(
+            f"Run {run.id} has {size / 1e6:.1f} MB of weights; {LARGEST / 1e6:.0f} MB is the most. Ship a smaller one."
+        )
+    test = run.test()
+    target = Path(place or home() / "results" / "shipped") / name
+    for file in FILES:
+        with atomic_file(target / file) as temporary:
+            shutil.copyfile(run.folder / file, temporary)
+    record = run.record | ({} if decision is None else {"decision": decision})
+    write_json(target / "run.json", record)
+    write_text(target / "card.md", card(name, record, test))
+    return load(name, place=place)
+
+
+def card(name, record, test):
+    """A model card (Mitchell et al., arXiv 1810.03993) in Markdown."""
+    corpus = record["corpus"]
+    shown = ("accuracy", "balanced_accuracy", "macro_f1", "chance", "majority")
+    scores = "\n".join(
+        f"| {part} | " + " | ".join(f"{100 * figures[key]:.1f}%" for key in shown) + " |"
+        for part, figures in (("validation", record["validation"]), ("test", test))
+    )
+    rows = "\n".join(
+        f"| {part} | {record['clips'][part]:,} | {record['speakers'][part]:,} |"
+        for part in ("train", "validation", "test")
+    )
+    words = [label for label in record["labels"] if label != OTHER]
+    others = "There is no class for anything else: other sounds get one of these names too."
+    if OTHER in record["labels"]:
+        others = f'A class "{OTHER}" stands for all else; it was taught with {_taught(record)}.'
+    listening = ""
+    if decision := record.get("decision"):
+        listening = f"""
+**In a stream** it reports a word whose probability, averaged over {decision["smoothing"]:g} s, reaches
+{decision["threshold"]:g}, chosen on validation speakers, and then nothing for {decision["hold"]:g} s. How many words it
+finds so, and how many that nobody said: `results/live/{name}.json`.
+"""
+    return f"""# {name}
+
+Names one of {len(words)} spoken words: {", ".join(words)}.
+{others}
+
+**Network.** {record["experiment"]["model"]["name"]}, {record["parameters"]:,} parameters; settings, labels and training
+speakers are in `run.json`. Trained on {record["date"]} with torch {record["versions"]["torch"]}.
+
+**Recordings.** {corpus["name"]} (fingerprint {corpus["fingerprint"]}), split "{record["protocol"]}":
+
+| part | clips | speakers |
+|---|---|---|
+{rows}
+
+Nobody is in two parts.
+
+**Test, once, on speakers never heard.** The epoch was chosen on validation.
+
+| | accuracy | balanced accuracy | macro F1 | chance | always the commonest word |
+|---|---|---|---|---|---|
+{scores}
+{listening}
+**Fit for.** Lessons, and trying it on one's own voice. **Not fit for** anything that matters: it was tested on clips of
+one second of this corpus only. Who these speakers are is not known; other accents, ages, rooms and microphones were not
+measured.
+
+**Licence.** Weights: MIT, as the lab. The recordings: {corpus["licence"]}; none of them is contained here.
+"""
+
+
+def _taught(record):
+    """What the class "other" was made of, in words."""
+    table = record["experiment"].get("target", {}).get("classes", [])
+    words = [word for word, label in table if label == OTHER and word != OTHER]
+    augmentation = record["experiment"]["recipe"].get("augmentation", {})
+    parts = [f"{len(words)} other words of the corpus"] if words else []
+    parts += ["pieces of words and noise alone"] if augmentation.get("pieces") else []
+    parts += ["words played backwards"] if augmentation.get("backwards") else []
+    return ", ".join(parts)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("run", type=Path, help="folder of the run, with its weights")
+    parser.add_argument("name", help="what the network is called")
+    parser.add_argument("--decision", type=Path, help="record of `labkit live` whose choice on validation is kept")
+    args = parser.parse_args()
+    decision = read_json(args.decision)["chosen"] if args.decision else None
+    print(ship(Run(args.run, read_record(args.run)), args.name, decision=decision))
+
+
+if __name__ == "__main__":
+    main()
