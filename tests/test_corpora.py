@@ -205,10 +205,10 @@ def test_problems_are_told_by_kind():
     table = pd.DataFrame({"path": list("abcd"), "problem": ["empty file", None, "truncated: 1", "truncated: 2"]})
     good, notes = usable(table, "mine")
     assert list(good.path) == ["b"] and "problem" not in good
-    assert notes == (
+    assert notes == [
         "mine: 1 files left out (empty file), the first: a (empty file).",
         "mine: 2 files left out (truncated), the first: c (truncated: 1).",
-    )
+    ]
 
 
 # Speech Commands
@@ -250,7 +250,7 @@ def test_files_named_wrongly_are_counted_wherever_they_lie(folder):
         soundfile.write(folder / path, clip, 16_000, format="WAV")
     corpus = speech_commands.load(folder)
     assert len(corpus) == 72 and corpus.skipped == (
-        "tiny: 5 files left out (the name does not say who speaks), the first: 0a_nohash_0.wav.",
+        "tiny: 5 files left out (the name is not WORD/HASH_nohash_N.wav), the first: 0a_nohash_0.wav.",
     )
 
 
@@ -310,13 +310,13 @@ def test_auto_falls_back_to_the_synthetic_corpus_and_synthetic_insists(tmp_path,
     made = []
 
     def stand_in(entry, scale):
-        made.append((entry.synthetic, scale))
+        made.append((entry.name, scale))
         folder = tmp_path / "synthetic_speech_commands"
         if not folder.exists():
             (tiny.make(folder) / SYNTHETIC_MARKER).write_text("made by a program")
         return folder
 
-    monkeypatch.setattr(corpora, "_synthesise", stand_in)
+    monkeypatch.setattr(corpora.Entry, "synthesise", stand_in)
     assert corpora.find("speech_commands", "auto").synthetic and made == [("speech_commands", "lab")]
     tiny.make(tmp_path / "speech_commands")
     assert not corpora.find("speech_commands", "auto").synthetic and len(made) == 1

@@ -65,7 +65,7 @@ def test_defaults_are_pinned():
     assert asdict(Target()) == {"column": "label", "classes": None}
     assert asdict(Split()) == {
         **{"protocol": "official", "fold": 0, "folds": 5, "speaker": ""},
-        **{"validation": 0.1, "test": 0.1, "seed": 0, "most_clips": None, "fewest_speakers": 0},
+        **{"validation": 0.1, "test": 0.1, "seed": 0, "most_clips": None},
         "validation_speaker": "",
     }
     feature = {"sample_rate": 16_000, "seconds": 1.0, "padding": "masked", "offset": 0.0, "normalise": True}

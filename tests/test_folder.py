@@ -72,7 +72,7 @@ def test_three_people_are_enough_for_three_parts_and_fewer_are_not(root):
         parts = load(root).clips.groupby("speaker").split.first()
         assert set(parts) == {"train", "validation", "test"}, count
         shutil.rmtree(root)
-    with pytest.warns(LabWarning, match="2 speakers .ana, luis., so nobody is left"):
+    with pytest.warns(LabWarning, match="2 .ana, luis., so nobody is left"):
         load(record_people(root, ["ana", "luis"]))
 
 
@@ -117,7 +117,7 @@ def test_what_phones_write_comes_with_the_mend(root):
 def test_unknown_speakers_are_asked_for_with_the_reason_and_three_ways_out(root):
     record_people(root)
     record(root / "yes" / "take1.wav")
-    with pytest.raises(LabError, match="1 of 33 clips.*yes/take1.wav") as caught:
+    with pytest.raises(LabError, match="1 clips do not say who speaks.*yes/take1.wav") as caught:
         load(root)
     for words in ("keeps each person in one part", "SPEAKER_anything.wav", "clips.csv", 'speaker="ana"'):
         assert words in str(caught.value)
@@ -126,28 +126,28 @@ def test_unknown_speakers_are_asked_for_with_the_reason_and_three_ways_out(root)
 def test_one_person_may_be_named_for_all(root):
     record(root / "yes" / "take1.wav")
     record(root / "no" / "take_2.wav")
-    with pytest.warns(LabWarning, match="1 speaker .ana., so nobody is left for validation and test"):
+    with pytest.warns(LabWarning, match="1 .ana., so nobody is left for validation and test"):
         corpus = load(root, speaker="ana")
     assert set(corpus.clips.speaker) == {"ana"} and set(corpus.clips.split) == {"train"}
 
 
 def test_a_class_is_not_taken_for_a_speaker(root):
     record(root / "yes" / "yes_1.wav")
-    with pytest.raises(LabError, match="yes/yes_1.wav the speaker would be 'yes', which is the class"):
+    with pytest.raises(LabError, match="1 clips have a speaker who is called as the class, the first: yes/yes_1.wav"):
         load(root)
 
 
 def test_numbers_in_front_that_make_everyone_a_new_person_are_noticed(root):
     for number in range(8):
         record(root / "yes" / f"{number:03}_ana.wav", 0.1)
-    with pytest.warns(LabWarning, match="Each of the 8 clips.*another person.*000, 001"):
+    with pytest.warns(LabWarning, match="Each clip .*another person: 8 .000, 001"):
         load(root)
 
 
 def test_one_name_in_two_spellings_is_noticed(root):
     record_people(root)
     record(root / "yes" / "Ana_5.wav")
-    with pytest.warns(LabWarning, match="'Ana' and 'ana'"):
+    with pytest.warns(LabWarning, match="written in small letters .* the first: Ana"):
         load(root)
 
 
@@ -177,7 +177,7 @@ def test_a_folder_without_classes_or_without_anything_says_how_to_lay_it_out(roo
     with pytest.raises(LabError, match="It holds no files.*one folder for each class"):
         load(root)
     record(root / "ana_1.wav")
-    with pytest.raises(LabError, match="1 files lie in it without a class.*ana_1.wav"):
+    with pytest.raises(LabError, match="1 files left out .in no class folder.*ana_1.wav"):
         load(root)
     (root / "yes").mkdir()
     (root / "ana_1.wav").rename(root / "yes" / "ana_1.wav")
@@ -241,7 +241,7 @@ def test_a_table_without_speakers_may_be_one_person(root):
     with pytest.raises(LabError, match=r"names the speakers \['luis'\].*speaker='ana'"):
         load(root, speaker="ana")
     table_of(root, "path,label,speaker\na.wav,yes,\n")
-    with pytest.raises(LabError, match="Nobody says who speaks in 1 of 1"):
+    with pytest.raises(LabError, match="1 clips do not say who speaks"):
         load(root)
     assert set(quiet(root, speaker="ana").clips.speaker) == {"ana"}
 
@@ -287,7 +287,7 @@ def test_a_table_that_is_no_table_is_named(root):
     with pytest.raises(LabError, match="Line 2 of .* has 4 columns, the first line has 3"):
         load(root)
     table_of(root, "path,label,speaker\nsí.wav,sí,ana\n", encoding="latin-1")
-    with pytest.raises(LabError, match="not UTF-8"):
+    with pytest.raises(LabError, match="UTF-8"):
         load(root)
     table_of(root, "")
     with pytest.raises(LabError, match="lacks the columns"):
@@ -312,7 +312,7 @@ def test_the_tables_own_split_is_obeyed_and_a_leak_in_it_is_called_one(root):
     corpus = load(root)
     assert corpus.clips.split.tolist() == ["train", "validation", "test"] and corpus.protocol == "official"
     table_of(root, head + "a.wav,yes,ana,train\nb.wav,yes,ana,test\nc.wav,yes,eva,validation\n")
-    with pytest.warns(LabWarning, match="1 speakers into more than one part, the first: ana"):
+    with pytest.warns(LabWarning, match="1 speakers are in more than one part .* the first: ana"):
         assert load(root).protocol == "by_clip_leaky"
     table_of(root, head + "a.wav,yes,ana,train\nb.wav,yes,ana,tset\nc.wav,yes,eva,test\n")
     with pytest.raises(LabError, match="'tset'. Did you mean 'test'"):
@@ -329,5 +329,5 @@ def test_real_recordings_in_a_students_folder(real_audio, root):
     assert corpus.labels == ("0", "1", "2") and len(corpus) == 72
     assert set(corpus.clips.speaker) == {"george", "jackson", "lucas", "nicolas", "theo", "yweweler"}
     shutil.copytree(real_audio / "fsdd" / "recordings", root.parent / "fsdd" / "7", ignore=lambda *_: set())
-    with pytest.raises(LabError, match="which is the class"):  # 7_jackson_3.wav in the folder 7
+    with pytest.raises(LabError, match="called as the class"):  # 7_jackson_3.wav in the folder 7
         load(root.parent / "fsdd")

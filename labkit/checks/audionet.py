@@ -2,7 +2,7 @@
 
 import torch
 
-from ..data.audiomnist import GROUPS
+from ..data.splits import GROUPS
 from ..models import Model
 from .exploration import tell
 
@@ -105,7 +105,7 @@ def check_fold(parts):
 
 
 def _fold_problems(parts):
-    groups = [set(group) for group in GROUPS["digit"]]
+    groups = [set(group) for group in GROUPS["audiomnist_digit"]]
     tested = []
     for fold in range(5):
         try:

@@ -20,43 +20,42 @@ __all__ = ["CORPORA", "Corpus", "find", "found", "join", "make_synthetic", "part
 class Entry:
     """Where a kind of corpus is found and how it is read."""
 
-    module: str  # of this package; it has load(root) -> Corpus
+    name: str  # of a module of this package; it has load(root) -> Corpus
     real: tuple  # names of its folder below the data folder, the first one found being used
     download: str = ""  # name for `python -m labkit download`, empty if it cannot be downloaded
-    maker: str = ""  # module of labkit.synthetic that makes a stand-in, empty if there is none
-    synthetic: str = ""  # its function that does
+    maker: str = ""  # module of labkit.synthetic with a function of this name that makes a stand-in, empty if none
 
     def load(self, root):
-        return import_module(f".{self.module}", __name__).load(root)
+        return import_module(f".{self.name}", __name__).load(root)
 
     def made(self, scale="lab"):
         """Name of the stand-in's folder below the data folder."""
-        return f"synthetic_{self.synthetic}" if scale == "lab" else f"synthetic_{self.synthetic}_{scale}"
+        return f"synthetic_{self.name}" if scale == "lab" else f"synthetic_{self.name}_{scale}"
 
     def folders(self):
         """Names of all its folders, real and synthetic."""
-        return (*self.real, *((self.made(), self.made("full")) if self.synthetic else ()))
+        return (*self.real, *((self.made(), self.made("full")) if self.maker else ()))
 
     def synthesise(self, scale="lab"):
         """Make the stand-in unless it is there already; its folder."""
-        make = getattr(import_module(f"..synthetic.{self.maker}", __name__), self.synthetic)
+        make = getattr(import_module(f"..synthetic.{self.maker}", __name__), self.name)
         return make(data_folder() / self.made(scale), scale)
 
 
 CORPORA = {
-    "speech_commands": Entry(
-        "speech_commands",
-        ("speech_commands_v0.02", "SpeechCommands/speech_commands_v0.02", "speech_commands"),
-        "speech_commands",
-        "words",
-        "speech_commands",
-    ),
-    "common_voice": Entry(
-        "common_voice", ("common_voice_es", "common_voice"), "common_voice_es", "spanish", "common_voice"
-    ),
-    "fsdd": Entry("fsdd", ("fsdd", "free-spoken-digit-dataset"), "fsdd"),
-    "audiomnist": Entry("audiomnist", ("audiomnist", "AudioMNIST"), "audiomnist", "digits", "audiomnist"),
-    "folder": Entry("folder", ("recordings",)),
+    entry.name: entry
+    for entry in (
+        Entry(
+            "speech_commands",
+            ("speech_commands_v0.02", "SpeechCommands/speech_commands_v0.02", "speech_commands"),
+            "speech_commands",
+            "words",
+        ),
+        Entry("common_voice", ("common_voice_es", "common_voice"), "common_voice_es", "spanish"),
+        Entry("fsdd", ("fsdd", "free-spoken-digit-dataset"), "fsdd"),
+        Entry("audiomnist", ("audiomnist", "AudioMNIST"), "audiomnist", "digits"),
+        Entry("folder", ("recordings",)),
+    )
 }
 
 
@@ -67,21 +66,10 @@ def data_folder():
 
 
 def find(name="speech_commands", data="auto", scale="lab"):
-    """Open a corpus, real or synthetic.
+    """Open a corpus, a key of `CORPORA`.
 
-    Parameters
-    ----------
-    name : str
-        A key of `CORPORA`.
-    data : str or Path
-        "auto" (the real one where it is present, else the synthetic one), "real", "synthetic", or a folder: either
-        the corpus itself or one that holds it.
-    scale : {"lab", "full"}
-        Size of the synthetic one.
-
-    Returns
-    -------
-    Corpus
+    `data` is "auto" (the real one where it is present, else the synthetic one), "real", "synthetic", or a folder: the
+    corpus itself or one that holds it. `scale` is the size of the synthetic one, "lab" or "full".
     """
     entry = choose(name, CORPORA, "corpus")
     if data not in ("auto", "real", "synthetic"):
@@ -96,7 +84,7 @@ def find(name="speech_commands", data="auto", scale="lab"):
     real = next((place for place in places if place.is_dir() and not (place / SYNTHETIC_MARKER).exists()), None)
     if data != "synthetic" and real is not None:
         return entry.load(real)
-    if data == "real" or not entry.synthetic:
+    if data == "real" or not entry.maker:
         get = f"run `python -m labkit download {entry.download}`" if entry.download else "put your recordings there"
         raise LabError(f"{entry.real[0]} is not in {data_folder()}: {get}, or set LABKIT_DATA to its folder.")
     return entry.load(entry.synthesise(scale))
@@ -122,7 +110,7 @@ def read(folder):
 
 def make_synthetic(scale="lab"):
     """Make every synthetic corpus that is not there yet; return their folders."""
-    return [entry.synthesise(scale) for entry in CORPORA.values() if entry.synthetic]
+    return [entry.synthesise(scale) for entry in CORPORA.values() if entry.maker]
 
 
 def found(folder=None):

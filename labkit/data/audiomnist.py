@@ -14,20 +14,14 @@ import pandas as pd
 
 from ..errors import LabError
 from ..files import read_json
+from .headers import counted
 from .layout import make_corpus, read_layout
 from .splits import published_parts
 
 META = "audioMNIST_meta.txt"
 WINDOW = 1.0  # seconds that Becker et al. place every clip in
-FIELDS = {  # column of the table: its name in the metadata
-    "age": "age",
-    "gender": "gender",
-    "accent": "accent",
-    "native": "native speaker",
-    "origin": "origin",
-    "room": "recordingroom",
-    "date": "recordingdate",
-}
+FIELDS = {name: name for name in ("age", "gender", "accent", "origin")}  # column: its name in the metadata
+FIELDS |= {"native": "native speaker", "room": "recordingroom", "date": "recordingdate"}
 LAYOUT = "SPEAKER/DIGIT_SPEAKER_R.wav"
 PATTERN = re.compile(r"(?:.*/)?(?P<speaker>\d+)/(?P<label>\d)_(?P=speaker)_(?P<repetition>\d+)\.wav")
 GET = "Run `python -m labkit download audiomnist`, or point LABKIT_DATA to the folder that holds data/."
@@ -47,8 +41,9 @@ def load(root):
     people, mended = read_metadata(place / META)
     clips = clips.join(people, on="speaker").fillna(dict.fromkeys(FIELDS, ""))
     clips["age"] = pd.to_numeric(clips.age, errors="coerce")
-    clips["split"] = clips.speaker.map(published_parts("audiomnist_digit", 0)).fillna("train")
-    notes = (*notes, *mended, *_compared(clips, people, name))
+    parts = published_parts("audiomnist_digit", 0)
+    clips["split"] = [parts.get(name, "train") for name in clips.speaker]
+    notes += [*mended, *_compared(clips, people, name)]
     return make_corpus(place, clips, notes, name=name, labels=tuple("0123456789"), licence="MIT")
 
 
@@ -81,18 +76,13 @@ def _compared(clips, people, name):
     speakers = set(clips.speaker)
     if silent := sorted(set(people.index) - speakers):
         yield (
-            f"{name}: {len(silent)} of {len(people)} speakers have no clips here ({_few(silent)}). "
+            f"{name}: {len(silent)} of {len(people)} speakers have no clips here ({', '.join(silent)}). "
             "Published folds need them all: run `python -m labkit download audiomnist`."
         )
-    if unknown := sorted(speakers - set(people.index)):
-        yield f"{name}: {META} says nothing of the speakers {_few(unknown)}: age, gender ... are empty. Add them there."
+    if unknown := ", ".join(sorted(speakers - set(people.index))):
+        yield f"{name}: {META} says nothing of the speakers {unknown}: age, gender ... are empty. Add them there."
     long = clips[clips.seconds > WINDOW]
-    if len(long):
-        yield (
-            f"{name}: {len(long)} clips are longer than {WINDOW:g} s, the first: {long.path.iloc[0]} "
-            f"({long.seconds.iloc[0]:.2f} s). A feature with seconds={WINDOW:g} cuts their end: give it more seconds."
-        )
-
-
-def _few(names):
-    return ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
+    what = (
+        f"clips are longer than {WINDOW:g} s (a feature with seconds={WINDOW:g} cuts their end: give it more seconds)"
+    )
+    yield from counted(long.path + long.seconds.map(" ({:.2f} s)".format), what, f"{name}: ")

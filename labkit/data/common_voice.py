@@ -18,7 +18,7 @@ import pandas as pd
 from ..errors import LabError
 from .corpus import PARTS, parts_filled
 from .dialects import classes, same
-from .headers import scan, usable
+from .headers import counted, scan, usable
 from .layout import make_corpus, read_cells
 
 LISTS = ("validated", "other")  # the clips: voted good, and not voted on yet
@@ -30,7 +30,6 @@ SAME = {"male_masculine": "male", "female_feminine": "female", "fourties": "fort
 UNKNOWN = "unknown"
 KINDS = (".mp3", ".flac", ".wav", ".ogg")
 LOST = 0.3  # seconds that a clip may be shorter than clip_durations.tsv says
-CUT = "left out (their cells do not fit the columns)"
 COPY = "Copy it from the release again, or save it as UTF-8; columns are separated by tabs."
 
 
@@ -38,9 +37,8 @@ def load(root):
     """The corpus in the folder of a language, or in one that holds a single such folder, or "es".
 
     The label is the dialect area, or "unknown" where nobody says or the table of classes lacks the text. Extra columns:
-    `list` (validated or other), `sentence`, `up_votes`, `down_votes`, `age`, `gender`, `accent` (as written), `area`,
-    `fifteen` and `locale`; text is "" where nothing is given. Without official parts, whole speakers are sorted into
-    parts by a hash.
+    `list` (validated or other), `accent` (as written), `area`, `fifteen` and those in USED; text is "" where nothing is
+    given. Without official parts, whole speakers are sorted into parts by a hash.
     """
     place, name = _place(Path(os.path.abspath(root)))
     rows, notes = _rows(place)
@@ -96,19 +94,16 @@ def _rows(place):
         notes.append(f"About {count:,} clips in invalidated.tsv are not used: listeners voted them down.")
     rows = pd.concat(tables)
     for lists in (LISTS, tuple(PARTS_OF_IT)):
-        twice = rows.path[rows["list"].isin(lists)]
-        if len(twice := twice[twice.duplicated()]):
-            notes.append(f"{len(twice)} clips are in two of {', '.join(lists)}; the first counts: {twice.iloc[0]}.")
-    described = rows.drop_duplicates(["path", "client_id", "accent"]).path
-    if len(odd := described[described.duplicated()].unique()):
-        notes.append(f"{len(odd)} clips have lines that disagree on speaker or accent, the first: {odd[0]}.")
+        paths = rows.path[rows["list"].isin(lists)]
+        notes += counted(paths[paths.duplicated()], f"clips are in two of {', '.join(lists)} (the first one counts)")
+    paths = rows.drop_duplicates(["path", "client_id", "accent"]).path
+    notes += counted(paths[paths.duplicated()].unique(), "clips have lines that disagree on speaker or accent")
     official = rows[rows["list"].isin(PARTS_OF_IT)].drop_duplicates("path").set_index("path")["list"]
     rows = rows.drop_duplicates("path").reset_index(drop=True)
     rows["split"] = rows.path.map(official.map(PARTS_OF_IT))
     rows["list"] = rows["list"].where(rows["list"].isin(LISTS), "validated")  # parts are made of validated clips
     nameless = rows.client_id == ""
-    if nameless.any():
-        notes.append(f"{nameless.sum()} clips left out (no client_id), the first: {rows.path[nameless].iloc[0]}.")
+    notes += counted(rows.path[nameless], "clips left out (no client_id)")
     rows = rows[~nameless].rename(columns={"client_id": "speaker"})
     if rows.empty:
         raise LabError(f"The tables of {place} list no clip. {' '.join(notes)} Unpack the release again.")
@@ -122,21 +117,19 @@ def _table(path):
     rows, mended, lost = {}, [], []
     for number, cells in lines.items():
         extra = len(cells) - len(head)
+        goes_on = extra < 0 and cells[-1].count('"') % 2  # a line end inside quotes
         if extra > 0 and "sentence" in head:  # somebody typed a tab
             start = head.index("sentence")
             cells[start : start + extra + 1] = [" ".join(cells[start : start + extra + 1])]
         cells += [""] * -extra  # an editor that cuts white space cuts empty cells at the end
-        if len(cells) != len(head) or not _plausible(dict(zip(head, cells, strict=True))):
-            lost.append(number)
+        if goes_on or len(cells) != len(head) or not _plausible(dict(zip(head, cells, strict=True))):
+            lost.append(f"line {number}")
             continue
         rows[number] = [_unquoted(cell) for cell in cells]
         if extra:
-            mended.append(number)
-    notes = [
-        f"{path.name}: {len(numbers):,} lines were {what}, the first: line {numbers[0]}."
-        for numbers, what in ((mended, "mended (a tab in the sentence, or no empty cells at the end)"), (lost, CUT))
-        if numbers
-    ]
+            mended.append(f"line {number}")
+    notes = counted(mended, "lines were mended (a tab in the sentence, or no empty cells at the end)", f"{path.name}: ")
+    notes += counted(lost, "lines were left out (their cells do not fit the columns)", f"{path.name}: ")
     rows = pd.DataFrame(list(rows.values()), columns=head, index=list(rows), dtype=str)
     if "accent" not in rows:
         rows = rows.rename(columns={"accents": "accent"})
@@ -145,9 +138,8 @@ def _table(path):
     rows = rows.reindex(columns=[*NEEDED, *USED], fill_value="")
     rows["path"] = [_file(cell) for cell in rows.path]
     twice = rows.path.duplicated()
-    if twice.any():
-        first = rows.index[twice][0]
-        notes.append(f"{path.name}: {twice.sum()} lines repeat a clip and were left out, the first: line {first}.")
+    again = [f"line {number}" for number in rows.index[twice]]
+    notes += counted(again, "lines were left out (they repeat a clip)", f"{path.name}: ")
     for column in VOTES:
         rows[column] = pd.to_numeric(rows[column], errors="coerce").fillna(0).astype(int)
     return rows[~twice].replace({"age": SAME, "gender": SAME}), notes

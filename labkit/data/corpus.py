@@ -17,11 +17,7 @@ OTHER = "other"  # the class of all that is no word of the vocabulary
 
 @dataclass(frozen=True, eq=False)
 class Corpus:
-    """What was said, by whom, and where the recordings lie.
-
-    `clips` has one row per clip: `path` (relative to `root`, with forward slashes), `label`, `speaker`, `split` ("train",
-    "validation" or "test"), `seconds`, `bytes` (size of the file), and whatever else the corpus knows.
-    """
+    """What was said, by whom, and where the recordings lie."""
 
     name: str  # of the folder it was found in, or of the corpus
     root: Path  # the paths of clips start here
@@ -29,6 +25,8 @@ class Corpus:
     labels: tuple  # all classes, in the order of a model's outputs
     licence: str
     synthetic: bool  # the voices are made by a program; everything shown from it is then stamped so
+    # One row per clip: path (relative to root, with forward slashes), label, speaker, split (one of PARTS), seconds,
+    # bytes (size of the file), and whatever else the corpus knows.
     clips: pd.DataFrame = field(repr=False)
     noises: tuple = ()  # paths of background noises, which are not clips
     skipped: tuple = ()  # a sentence for each kind of file that was left out, with counts
@@ -87,14 +85,9 @@ class Corpus:
         return replace(self, clips=clips.reset_index(drop=True), **changes)
 
     def only(self, labels=None, speakers=None, clips_per_label=None):
-        """A smaller corpus, chosen the same way every time.
+        """A smaller corpus, chosen the same way every time: these labels, in this order, and these speakers.
 
-        Parameters
-        ----------
-        labels, speakers : iterable of str, optional
-            Keep these labels, in this order; keep these speakers.
-        clips_per_label : int, optional
-            Keep at most so many clips of each label *in each part*, chosen by a hash of their path.
+        Of each label *in each part* at most `clips_per_label` clips are kept, chosen by a hash of their path.
         """
         clips, kept = self.clips, self.labels
         if labels is not None:
@@ -121,22 +114,9 @@ class Corpus:
 
 
 def parts_by_speaker(speakers, validation=0.1, test=0.1, seed=0):
-    """Assign whole speakers to parts by a hash of their name, as Speech Commands does.
+    """The part of each row, by a hash of its speaker's name, as Speech Commands does it.
 
-    A speaker keeps their part when others are added or removed.
-
-    Parameters
-    ----------
-    speakers : pandas.Series of str
-    validation, test : float
-        Fraction of speakers to expect in each part.
-    seed : int
-        Another seed gives another assignment.
-
-    Returns
-    -------
-    pandas.Series of str
-        "train", "validation" or "test" for each row.
+    So speakers keep their part when others are added or removed. `validation` and `test` are fractions of speakers.
     """
 
     def part(speaker):

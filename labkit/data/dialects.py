@@ -26,16 +26,10 @@ class Classes:
     texts: tuple = ()  # all texts, as people write them
 
     def of(self, cell, column):
-        """What a cell with one or several accents counts as, by one of `columns`.
+        """What a cell with one or several accents counts as, by one of `columns`: (class or "", why it has none).
 
-        Returns
-        -------
-        tuple of (str, str)
-            The class, or ""; and why there is none: "" (it has one), "no accent", "several classes", "no class"
-            (known, and none of them), "unknown".
+        The reason is "" (it has one), "no accent", "several classes", "no class" (known, and of none) or "unknown".
 
-        Examples
-        --------
         >>> spanish = classes("es")
         >>> spanish.of("rioplatense", "area"), spanish.of("México,North Mexico", "area")[0]
         (('rioplatense', ''), 'mexicano_centroamericano')
@@ -62,8 +56,6 @@ class Classes:
 def accents_in(cell):
     """The accents in a cell, joined by "|" or, in older releases, by "," without a space.
 
-    Examples
-    --------
     >>> accents_in("España: Centro-Sur peninsular (Madrid, Toledo, Castilla-La Mancha),catalan")
     ('España: Centro-Sur peninsular (Madrid, Toledo, Castilla-La Mancha)', 'catalan')
     """

@@ -22,25 +22,13 @@ COLUMN = "extra"  # "" for a clip of the main corpus, else the name of the corpu
 DIGITS = {name: str(i) for i, name in enumerate("zero one two three four five six seven eight nine".split())}
 
 
-def join(main, others, labels=None):
-    """A corpus with the clips of others to train on.
+def join(main, others, labels=DIGITS):
+    """The main corpus with the column `extra`, and with the clips of other corpora in the same folder to train on.
 
-    Parameters
-    ----------
-    main : Corpus
-    others : list of Corpus
-        They lie in the same folder as the main one.
-    labels : dict of str to str, optional
-        What a label of the others is called in the main corpus; by default "zero" is "0" ... "nine" is "9". Labels that
-        the main corpus knows neither way are left out, and counted.
-
-    Returns
-    -------
-    Corpus
-        With the extra column `extra`. A speaker of another corpus is called CORPUS/SPEAKER, so that namesakes stay two
-        people. It counts as synthetic if the main corpus is: its results are measured on that one alone.
+    `labels` says what a label of the others is called in the main corpus. Labels that the main corpus knows neither way
+    are left out, and counted. A speaker of another corpus is called CORPUS/SPEAKER, so that namesakes stay two people.
+    The result counts as synthetic if the main corpus is: results are measured on that one alone.
     """
-    labels = DIGITS if labels is None else labels
     own, tables, notes = main.clips.assign(**{COLUMN: ""}), [], []
     for other in others:
         label = other.clips.label.map(lambda name: labels.get(name, name))

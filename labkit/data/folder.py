@@ -18,7 +18,7 @@ import pandas as pd
 
 from ..errors import LabError, LabWarning, choose
 from .corpus import PARTS, parts_filled
-from .headers import scan, usable
+from .headers import counted, scan, usable
 from .layout import NOISE, make_corpus, read_cells
 
 TABLE = "clips.csv"
@@ -34,39 +34,27 @@ HOW = (
 
 
 def load(root, *, sample_rate=16_000, speaker=None):
-    """Read recordings of your own.
+    """Read recordings of your own; what cannot be used is left out and counted in `skipped`.
 
     Parameters
     ----------
     root : Path
-        A folder with a folder for each class; or a folder that holds `clips.csv`; or the table itself, whatever its
-        name. The table has the columns path (relative to it), label and speaker; a column split ("train",
-        "validation" or "test") is obeyed, all others are kept as text.
+        A folder with a folder for each class; or one that holds `clips.csv`; or the table itself, whatever its name.
+        The table has the columns path (relative to it), label and speaker; a column split ("train", "validation" or
+        "test") is obeyed (without one, a hash of the speaker decides), all others are kept as text.
     sample_rate : int
         The rate in Hz that most of them have; the waveform store resamples the others.
     speaker : str, optional
         The one person who speaks in all clips.
-
-    Returns
-    -------
-    Corpus
-        Split by a hash of the speaker unless the table says otherwise. Files that cannot be used are left out and
-        counted in `skipped`.
-
-    Raises
-    ------
-    LabError
-        If there is nothing to load, or nobody says who speaks.
     """
     root = Path(os.path.abspath(root))
-    speaker = _same(speaker or "")
-    table = root if root.is_file() else root / TABLE
-    folder = table.parent
     if not root.exists():
         raise LabError(f"{root} does not exist. Make it, with one folder for each class: {root.name}/yes/ana_1.wav.")
+    table = root if root.is_file() else root / TABLE
+    folder = table.parent
     clips, notes = _from_table(table, speaker) if table.is_file() else _from_folders(folder)
     if speaker:
-        clips["speaker"] = speaker
+        clips["speaker"] = _same(speaker)
     headers = scan(folder, list(clips.path))
     scanned, problems = usable(headers, folder.name)
     clips = clips.merge(scanned, on="path")
@@ -75,56 +63,53 @@ def load(root, *, sample_rate=16_000, speaker=None):
         notes.append(f"Convert {kind} files to WAV (`ffmpeg -i clip{kind} clip.wav`).")
     if clips.empty:
         raise LabError(f"No recording in {root} can be used. {' '.join(notes)} {HOW}")
-    _need_speakers(clips, root)
+    for odd, what in (
+        (clips[clips.speaker == ""], "clips do not say who speaks"),
+        (
+            clips[clips.speaker.str.lower() == clips.label.str.lower()],
+            "clips have a speaker who is called as the class",
+        ),
+    ):
+        if told := counted(odd.path, what, f"{root}: "):
+            raise LabError(f"{told[0]} {WHY} {HOW}")
     protocol = "by_speaker"
     if "split" in clips:
         clips["split"] = clips.split.str.lower().replace(OTHER_WORDS)
         for part in clips.split.unique():
             choose(part, dict.fromkeys(PARTS), f"part (column split of {table})")
-        shared = clips.groupby("speaker").split.nunique() > 1
-        protocol = "by_clip_leaky" if shared.any() else "official"
+        protocol = "by_clip_leaky" if (clips.groupby("speaker").split.nunique() > 1).any() else "official"
     else:
         clips["split"] = parts_filled(clips.speaker)
     if doubts := " ".join(_doubts(clips)):
         warnings.warn(f"{root}: {doubts}", LabWarning, stacklevel=2)
-    return make_corpus(
-        folder,
-        clips,
-        notes,
-        sample_rate=sample_rate,
-        licence="your own: ask every speaker before you pass the recordings on",
-        protocol=protocol,
-    )
+    licence = "your own: ask every speaker before you pass the recordings on"
+    return make_corpus(folder, clips, notes, sample_rate=sample_rate, licence=licence, protocol=protocol)
 
 
 def _from_folders(root):
     """(clips, notes) of CLASS/SPEAKER_anything.*"""
-    rows, loose, deep = [], [], []
+    found = {1: [], 2: [], 3: []}  # by how deep they lie
     for path in sorted(root.rglob("*")):
         inside = path.relative_to(root)
-        if not path.is_file() or inside.parts[0] == NOISE or any(part.startswith(".") for part in inside.parts):
-            continue
-        if len(inside.parts) == 2:
-            name, underscore, _ = _same(path.stem).partition("_")
-            rows.append((inside.as_posix(), _same(inside.parts[0]), name if underscore else ""))
-        else:
-            (loose if len(inside.parts) == 1 else deep).append(inside.as_posix())
-    notes = [
-        f"{root.name}: {len(left)} files left out ({why}), the first: {left[0]}."
-        for left, why in ((deep, "deeper than CLASS/file"), (loose, "in no class folder"))
-        if left
-    ]
-    if not rows:
+        if path.is_file() and inside.parts[0] != NOISE and not any(part.startswith(".") for part in inside.parts):
+            found[min(len(inside.parts), 3)].append(inside)
+    notes = counted(map(Path.as_posix, found[3]), "files left out (deeper than CLASS/file)", f"{root.name}: ")
+    notes += counted(found[1], "files left out (in no class folder)", f"{root.name}: ")
+    if not found[2]:
         raise LabError(
             f"{root} has no folder with recordings. {' '.join(notes) or 'It holds no files.'} "
             f"Make one folder for each class, such as {root.name}/yes/ana_1.wav, or write {TABLE} beside the files."
         )
+    rows = []
+    for path in found[2]:
+        name, underscore, _ = _same(path.stem).partition("_")
+        rows.append((path.as_posix(), _same(path.parts[0]), name if underscore else ""))
     return pd.DataFrame(rows, columns=NEEDED), notes
 
 
 def _from_table(table, speaker):
     """(clips, notes) of a table."""
-    needed = [name for name in NEEDED if name != "speaker" or not speaker]
+    needed = NEEDED[:2] if speaker else NEEDED
     head, lines = read_cells(table, needed, f"{WHY} {HOW} Save the table as `CSV UTF-8`.")
     for number, cells in lines.items():
         if len(cells) != len(head):
@@ -135,19 +120,19 @@ def _from_table(table, speaker):
     rows = pd.DataFrame(list(lines.values()), columns=head, index=list(lines), dtype=str)
     rows = rows.drop(columns=[*MEASURED, ""], errors="ignore")
     rows["label"] = [_same(label) for label in rows.label]
-    rows["speaker"] = [_same(name) for name in rows.speaker] if "speaker" in rows else speaker
-    if speaker and (others := sorted(set(rows.speaker) - {"", speaker})):
+    rows["speaker"] = [_same(name) for name in rows.speaker] if "speaker" in rows else ""
+    if speaker and (others := sorted(set(rows.speaker) - {"", _same(speaker)})):
         raise LabError(f"{table} names the speakers {others[:5]}, but speaker={speaker!r} was given. Leave one out.")
-    reasons = pd.Series("", rows.index)
     found = rows.path.map(lambda path: _find(table.parent, path))
+    reasons = pd.Series("", rows.index)
     reasons[found == ""] = "missing file"
     reasons[found.isna()] = f"not below {table.parent.name}"
     reasons[rows.path == ""] = "no path"
     reasons[rows.label == ""] = "no label"
-    notes = [
-        f"{table.name}: {len(bad)} lines left out ({reason}), the first: line {bad.index[0]} ({bad.path.iloc[0]!r})."
-        for reason, bad in rows[reasons != ""].groupby(reasons)
-    ]
+    notes = []
+    for reason, bad in rows[reasons != ""].groupby(reasons):
+        lines = [f"line {number} ({path!r})" for number, path in bad.path.items()]
+        notes += counted(lines, f"lines left out ({reason})", f"{table.name}: ")
     return rows.assign(path=found)[reasons == ""].reset_index(drop=True), notes
 
 
@@ -163,47 +148,23 @@ def _find(folder, path):
     return next((form for form in forms if (folder / form).is_file()), "")
 
 
-def _need_speakers(clips, place):
-    """Nobody may be unknown, and a class is not a person."""
-    unknown = clips[clips.speaker == ""]
-    if len(unknown):
-        raise LabError(
-            f"Nobody says who speaks in {len(unknown):,} of {len(clips):,} clips of {place}, "
-            f"the first: {unknown.path.iloc[0]}. {WHY} {HOW}"
-        )
-    same = clips[clips.speaker.str.lower() == clips.label.str.lower()]
-    if len(same):
-        raise LabError(
-            f"In {same.path.iloc[0]} the speaker would be {same.speaker.iloc[0]!r}, which is the class "
-            f"({len(same):,} clips of {place}). {WHY} {HOW}"
-        )
-
-
 def _doubts(clips):
     """Sentences on what a split by these speakers cannot give, and on names that look like no names."""
-    speakers = clips.speaker.value_counts()
-    names = f"{', '.join(sorted(speakers.index)[:5])}{' ...' if len(speakers) > 5 else ''}"
+    speakers, names = clips.speaker.value_counts(), sorted(clips.speaker.unique())
+    listed = f"{len(names)} ({', '.join(names[:5])}{' ...' if len(names) > 5 else ''})"
     parts = clips.groupby("speaker").split.nunique()
-    if shared := list(parts[parts > 1].index):
-        yield (
-            f"The column split puts {len(shared)} speakers into more than one part, the first: {shared[0]}. "
-            "The results will look better than they are; leave the column out to split by speaker."
-        )
-    if len(speakers) > 5 and speakers.max() == 1:
-        yield (
-            f"Each of the {len(clips)} clips seems to be spoken by another person ({names}). If that is not so, the "
-            f"parts share voices. {HOW}"
-        )
-    if alike := [name for name in speakers.index if name != name.lower() and name.lower() in speakers.index]:
-        yield (
-            f"There are the speakers {alike[0]!r} and {alike[0].lower()!r}. If they are one person, the parts share a "
-            "voice: write the name in one way."
-        )
+    yield from counted(
+        parts.index[parts > 1],
+        "speakers are in more than one part (results will look better than they are: leave out the column split)",
+    )
+    if len(names) > 5 and speakers.max() == 1:
+        yield f"Each clip seems to be spoken by another person: {listed}. If not so, the parts share voices. {HOW}"
+    alike = [name for name in names if name != name.lower() and name.lower() in names]
+    yield from counted(alike, "speakers are also written in small letters (if they are one person, write one name)")
     if empty := [part for part in PARTS if part not in set(clips.split)]:
         yield (
-            f"The speakers are {len(speakers)} ({names}), so nobody is left for {' and '.join(empty)}. Record more "
-            f"people, write a column split into {TABLE}, or use a protocol for few speakers (folds, "
-            "leave_one_speaker_out)."
+            f"The speakers are {listed}, so nobody is left for {' and '.join(empty)}. Record more people, write a "
+            f"column split into {TABLE}, or use a protocol for few speakers (folds, leave_one_speaker_out)."
         )
 
 

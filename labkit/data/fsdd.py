@@ -26,5 +26,5 @@ def load(root):
     clips, notes = read_layout(root, PATTERN, LAYOUT, root.name, GET)
     names = sorted(clips.speaker.unique())
     parts = {names[0]: "test", names[1]: "validation"} if len(names) > 2 else {}
-    clips["split"] = clips.speaker.map(parts).fillna("train")
+    clips["split"] = [parts.get(name, "train") for name in clips.speaker]
     return make_corpus(root, clips, notes, sample_rate=8_000, licence="CC BY-SA 4.0", protocol="leave_one_speaker_out")

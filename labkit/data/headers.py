@@ -61,13 +61,16 @@ def scan(root, paths):
 
 def usable(table, corpus):
     """Part a scanned table into usable rows and a sentence for each kind of problem."""
-    bad = table[table.problem.notna()]
-    kinds = bad.problem.str.split(":").str[0]
-    notes = tuple(
-        f"{corpus}: {len(group)} files left out ({kind}), the first: {group.path.iloc[0]} ({group.problem.iloc[0]})."
-        for kind, group in bad.groupby(kinds)
-    )
+    bad, notes = table[table.problem.notna()], []
+    for kind, group in bad.groupby(bad.problem.str.split(":").str[0]):
+        notes += counted(group.path + " (" + group.problem + ")", f"files left out ({kind})", f"{corpus}: ")
     return table[table.problem.isna()].drop(columns="problem"), notes
+
+
+def counted(items, what, where=""):
+    """A list with one sentence that counts some items and names the first; with none where there are no items."""
+    items = list(items)
+    return [f"{where}{len(items):,} {what}, the first: {items[0]}."] if items else []
 
 
 def _header(path, size):

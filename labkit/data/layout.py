@@ -9,7 +9,7 @@ import io
 
 from ..errors import LabError
 from .corpus import SYNTHETIC_MARKER, Corpus
-from .headers import audio_files, scan, usable
+from .headers import audio_files, counted, scan, usable
 
 NOISE = "_background_noise_"  # a folder of noises, which are not clips
 
@@ -20,9 +20,9 @@ def read_layout(root, pattern, layout, name, mend):
     named = [path for path in files if pattern.fullmatch(path)]
     if not named:
         raise LabError(f"{root} holds no clips named {layout}. {mend}")
-    table, notes = usable(scan(root, named), name)
-    if odd := sorted(set(files) - set(named)):
-        notes = (f"{name}: {len(odd)} files left out (the name is not {layout}), the first: {odd[0]}.", *notes)
+    table, problems = usable(scan(root, named), name)
+    odd = sorted(set(files) - set(named))
+    notes = [*counted(odd, f"files left out (the name is not {layout})", f"{name}: "), *problems]
     if table.empty:
         raise LabError(f"No clip in {root} can be used. {' '.join(notes)} Get the corpus again.")
     return table.assign(**table.path.str.extract(pattern).astype({"repetition": int})), notes
@@ -62,7 +62,7 @@ def read_cells(path, needed, mend, quoting=csv.QUOTE_MINIMAL):
     first = text.partition("\n")[0]
     reader = csv.reader(io.StringIO(text), delimiter=max("\t,;", key=first.count), quoting=quoting, strict=True)
     try:
-        lines = {reader.line_num: [cell.strip() for cell in cells] for cells in reader}
+        lines = dict((reader.line_num, [cell.strip() for cell in cells]) for cells in reader)
     except csv.Error as error:
         raise LabError(f"Line {reader.line_num} of {path} cannot be read ({error}). {mend}") from error
     head = [cell.lower() for cell in lines.pop(1, [])]

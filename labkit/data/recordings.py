@@ -73,8 +73,6 @@ def check(samples):
 def around_word(samples, rate, seconds=1.0):
     """The part of so many seconds that holds the most energy, as the makers of Speech Commands cut theirs.
 
-    Examples
-    --------
     >>> word = np.concatenate([np.zeros(900), np.ones(100), np.zeros(1000)])
     >>> part = around_word(word, rate=1000, seconds=1.0)
     >>> len(part), int(part.sum()), int(part.argmax())
@@ -93,13 +91,9 @@ def around_word(samples, rate, seconds=1.0):
 def yours(labels=None):
     """Your own recordings as a corpus to be tested on, or None where there are none.
 
-    All of its clips are in the test part: a network that was trained on others has never heard you. Where the data are
-    asked to be synthetic (LABKIT_DATA=synthetic) there are none: what is published from there shows no person.
-
-    Parameters
-    ----------
-    labels : iterable of str, optional
-        The words that count, others being left out.
+    All of its clips are in the test part: a network that was trained on others has never heard you. With `labels`, only
+    these words count. Where the data are asked to be synthetic (LABKIT_DATA=synthetic) there are none: what is
+    published from there shows no person.
     """
     if os.environ.get("LABKIT_DATA") == "synthetic":
         return None

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from . import extra_voices
 from ..errors import LabError, choose
 from ..settings import Count, Fraction, WholeNumber, one_of, settings
 from .corpus import PARTS, Corpus, parts_by_speaker
+from .extra_voices import COLUMN
 
 # Of each published protocol, the groups of speakers that were tested together. AudioMNIST's two are from
 # github.com/soerenab/AudioMNIST, audiomnist/train/splits.py; its gender task takes 24 speakers, half of them women.
@@ -133,18 +133,10 @@ class Split:
 
 
 def split(corpus: Corpus, how: Split) -> Corpus:
-    """Apply a protocol.
+    """Apply a protocol: the corpus with its `split` column replaced and `protocol` set.
 
-    Returns
-    -------
-    Corpus
-        With its `split` column replaced and `protocol` set. What is left out (clips beyond `most_clips`, labels with
-        too few speakers) is counted in `skipped`.
-
-    Raises
-    ------
-    LabError
-        If a part would be empty, or a speaker would be in two parts of a protocol that is not leaky.
+    What is left out (clips beyond `most_clips`, labels with too few speakers) is counted in `skipped`. It is an error
+    if a part would be empty, or a speaker would be in two parts of a protocol that is not leaky.
     """
     name = corpus.protocol if how.protocol == "official" else how.protocol
     if how.most_clips is not None:
@@ -173,9 +165,9 @@ def split(corpus: Corpus, how: Split) -> Corpus:
 def _parts(corpus, how):
     """What the protocol makes of the corpus' own clips; those of corpora that were joined (`join`) all train."""
     protocol, clips = PROTOCOLS[how.protocol], corpus.clips
-    if extra_voices.COLUMN not in clips:
+    if COLUMN not in clips:
         return protocol(corpus, how)
-    own = clips[extra_voices.COLUMN] == ""
+    own = clips[COLUMN] == ""
     parts = protocol(corpus.with_clips(clips[own]), how)
     return pd.Series(parts.values, clips.index[own]).reindex(clips.index, fill_value="train")
 

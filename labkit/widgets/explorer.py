@@ -173,14 +173,9 @@ def present():
     return {
         folder: partial(entry.load, data_folder() / folder)
         for entry in CORPORA.values()
-        for folder in _folders(entry)
+        for folder in entry.folders()
         if (data_folder() / folder).is_dir()
     }
-
-
-def _folders(entry):
-    made = f"synthetic_{entry.synthetic}"
-    return (*entry.folders, *((made, f"{made}_full") if entry.synthetic else ()))
 
 
 def wav(samples, rate):
