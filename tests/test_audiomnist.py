@@ -98,15 +98,15 @@ def test_speakers_in_one_of_clips_and_metadata_are_told(place):
     metadata(place, {"02": PERSON, "09": PERSON})
     corpus = audiomnist.load(place)
     told = " ".join(corpus.skipped)
-    assert "1 of 2 speakers have no clips here (09)" in told and "download audiomnist" in told
-    assert "says nothing of the speakers 01" in told and len(corpus) == 6
+    assert "1 of 2 speakers have no clips here" in told and "the first: 09." in told
+    assert f"1 speakers are not in {META}" in told and "the first: 01." in told and len(corpus) == 6
     assert set(corpus.clips.gender[corpus.clips.speaker == "01"]) == {""}
 
 
 def test_clips_longer_than_the_window_are_told(place):
     soundfile.write(place / "data" / "01" / "0_01_1.wav", np.full(60_000, 0.1), 48_000)
     told = " ".join(audiomnist.load(place).skipped)
-    assert "1 clips are longer than 1 s" in told and "01/0_01_1.wav (1.25 s)" in told and "give it more seconds" in told
+    assert "1 clips are longer than 1 s" in told and "01/0_01_1.wav" in told and "give it more seconds" in told
 
 
 def test_files_of_another_name_or_folder_are_told(place):

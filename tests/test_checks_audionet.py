@@ -7,6 +7,8 @@ from labkit.checks.audionet import check_fold, check_parameters, check_placing
 from labkit.data.splits import GROUPS
 from labkit.models import Model, count_parameters
 
+DIGITS = GROUPS["audiomnist_digit"]
+
 
 def by_hand(widths, samples=8000, biases=1, pooled=True):
     total, before = 0, 1
@@ -89,7 +91,7 @@ def test_mistakes_in_placing_are_named(wrong, words, capsys):
 
 
 def parts(fold):
-    groups = GROUPS["audiomnist_digit"]
+    groups = DIGITS
     validation, test = groups[fold], groups[(fold + 1) % 5]
     return {
         "train": {name for group in groups for name in group} - {*validation, *test},
@@ -99,7 +101,7 @@ def parts(fold):
 
 
 def next_validates(fold):
-    groups = GROUPS["audiomnist_digit"]
+    groups = DIGITS
     rest = [name for number, group in enumerate(groups) for name in group if number not in (fold, (fold + 1) % 5)]
     return {"train": rest, "validation": groups[(fold + 1) % 5], "test": groups[fold]}
 
@@ -113,14 +115,14 @@ def test_folds_may_be_made_in_several_ways(right):
     ("wrong", "words"),
     [
         (
-            lambda fold: {**parts(fold), "train": [name for group in GROUPS["audiomnist_digit"] for name in group]},
+            lambda fold: {**parts(fold), "train": [name for group in DIGITS for name in group]},
             "in train and in test",
         ),
         (lambda fold: {**parts(fold), "train": []}, "36 speakers are in no part"),
         (lambda fold: parts(0), "two folds test the same group"),
         (lambda fold: {"train": []}, "fails or lacks a part: KeyError"),
         (
-            lambda fold: {"train": [], "validation": GROUPS["audiomnist_digit"][0], "test": sum(GROUPS["audiomnist_digit"][1:], ())},
+            lambda fold: {"train": [], "validation": DIGITS[0], "test": sum(DIGITS[1:], ())},
             "test one whole group",
         ),
     ],

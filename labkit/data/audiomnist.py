@@ -42,8 +42,15 @@ def load(root):
     clips = clips.join(people, on="speaker").fillna(dict.fromkeys(FIELDS, ""))
     clips["age"] = pd.to_numeric(clips.age, errors="coerce")
     parts = published_parts("audiomnist_digit", 0)
-    clips["split"] = [parts.get(name, "train") for name in clips.speaker]
-    notes += [*mended, *_compared(clips, people, name)]
+    clips["split"] = [parts.get(speaker, "train") for speaker in clips.speaker]
+    notes += mended
+    here, known, long = set(clips.speaker), set(people.index), clips[clips.seconds > WINDOW]
+    for items, what in (
+        (sorted(known - here), f"of {len(known)} speakers have no clips here (published folds need them all)"),
+        (sorted(here - known), f"speakers are not in {META} (add them there: their age, gender ... are empty)"),
+        (long.path, f"clips are longer than {WINDOW:g} s (a feature cuts their end: give it more seconds)"),
+    ):
+        notes += counted(items, what, f"{name}: ")
     return make_corpus(place, clips, notes, name=name, labels=tuple("0123456789"), licence="MIT")
 
 
@@ -53,13 +60,9 @@ def read_metadata(path):
     broken = [name for name, row in rows.items() if not isinstance(row, dict)] if isinstance(rows, dict) else ["all"]
     if broken or not rows:
         raise LabError(f"{path} is no table of speakers (look at {', '.join(broken[:3]) or 'all'}). {COPY}")
-    people = pd.DataFrame(
-        {
-            column: [" ".join(str(row.get(field, "")).split()) for row in rows.values()]
-            for column, field in FIELDS.items()
-        },
-        index=list(rows),
-    )
+    people = pd.DataFrame(index=list(rows))
+    for column, field in FIELDS.items():
+        people[column] = [" ".join(str(row.get(field, "")).split()) for row in rows.values()]
     people["accent"] = people.accent.map(lambda accent: accent.capitalize() if accent.isalpha() else accent)
     people["room"] = people.room.str.lower().replace("vr-romm", "vr-room")  # the same room, mistyped
     years = pd.to_numeric(people.age, errors="coerce")
@@ -69,20 +72,3 @@ def read_metadata(path):
             notes.append(f"{META}: the {column} of speaker {speaker} cannot be {value!r}: left empty. Mend it there.")
         people[column] = people[column].where(good, "")
     return people, notes
-
-
-def _compared(clips, people, name):
-    """Sentences on speakers in one of clips and metadata only, and on clips that a second cannot hold."""
-    speakers = set(clips.speaker)
-    if silent := sorted(set(people.index) - speakers):
-        yield (
-            f"{name}: {len(silent)} of {len(people)} speakers have no clips here ({', '.join(silent)}). "
-            "Published folds need them all: run `python -m labkit download audiomnist`."
-        )
-    if unknown := ", ".join(sorted(speakers - set(people.index))):
-        yield f"{name}: {META} says nothing of the speakers {unknown}: age, gender ... are empty. Add them there."
-    long = clips[clips.seconds > WINDOW]
-    what = (
-        f"clips are longer than {WINDOW:g} s (a feature with seconds={WINDOW:g} cuts their end: give it more seconds)"
-    )
-    yield from counted(long.path + long.seconds.map(" ({:.2f} s)".format), what, f"{name}: ")

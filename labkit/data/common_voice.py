@@ -122,12 +122,12 @@ def _table(path):
             start = head.index("sentence")
             cells[start : start + extra + 1] = [" ".join(cells[start : start + extra + 1])]
         cells += [""] * -extra  # an editor that cuts white space cuts empty cells at the end
+        cells = [_unquoted(cell) for cell in cells]
         if goes_on or len(cells) != len(head) or not _plausible(dict(zip(head, cells, strict=True))):
             lost.append(f"line {number}")
-            continue
-        rows[number] = [_unquoted(cell) for cell in cells]
-        if extra:
-            mended.append(f"line {number}")
+        else:
+            rows[number] = cells
+            mended += [f"line {number}"] if extra else []
     notes = counted(mended, "lines were mended (a tab in the sentence, or no empty cells at the end)", f"{path.name}: ")
     notes += counted(lost, "lines were left out (their cells do not fit the columns)", f"{path.name}: ")
     rows = pd.DataFrame(list(rows.values()), columns=head, index=list(rows), dtype=str)
@@ -171,7 +171,7 @@ def _find(place, name):
 
 
 def _as_long_as_promised(headers, place):
-    """Names the clips that are much shorter than clip_durations.tsv says: they were cut off on their way."""
+    """Name the clips that are much shorter than clip_durations.tsv says: they were cut off on their way."""
     if (place / "clip_durations.tsv").is_file():
         _, lines = read_cells(place / "clip_durations.tsv", ["clip"], COPY, csv.QUOTE_NONE)
         milliseconds = {f"clips/{cells[0]}": cells[1] for cells in lines.values() if len(cells) > 1}
@@ -211,7 +211,7 @@ def _with_classes(clips, folder):
         if 0 < counts.sum() and counts.get("no accent", 0) < len(clips):
             told = ", ".join(f"{count:,.0f} ({why})" for why, count in counts.items())
             notes.append(f"{counts.sum():,.0f} of {len(clips):,} clips have no {column}: {told}.")
-    unknown = clips.accent.map(known.unknown).explode().dropna().map(same).value_counts()
+    unknown = clips.accent[clips.area == ""].map(known.unknown).explode().dropna().map(same).value_counts()
     if len(unknown):
         listed = ", ".join(f"{text!r} ({count})" for text, count in unknown[:10].items())
         notes.append(
