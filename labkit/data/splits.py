@@ -120,10 +120,8 @@ class Split:
     """Which protocol says who is in which part, and how."""
 
     protocol: one_of(PROTOCOLS, "split protocol") = "official"
-    fold: WholeNumber = (
-        0  # of "folds": which of the groups is tested (the next validates); of a published protocol: its
-    )
-    folds: WholeNumber = 5  # groups of "folds"
+    fold: WholeNumber = 0  # of "folds": the group that is tested (the next validates); of a published protocol: which
+    folds: WholeNumber = 5  # how many groups "folds" makes
     speaker: str = ""  # who is tested in "leave_one_speaker_out"
     validation: Fraction = 0.1  # of speakers, or of clips, in "by_speaker", "stratified" and "by_clip_leaky"
     test: Fraction = 0.1
