@@ -4,7 +4,6 @@ One registry serves every chapter. To add a corpus, write a module with `load(ro
 """
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -19,55 +18,44 @@ __all__ = ["CORPORA", "Corpus", "find", "found", "join", "make_synthetic", "part
 
 @dataclass(frozen=True)
 class Entry:
-    """Where a kind of corpus is found and how it is read.
+    """Where a kind of corpus is found and how it is read."""
 
-    Parameters
-    ----------
-    module : str
-        Module of this package that has `load(root) -> Corpus`.
-    folders : tuple of str
-        Names of its real folder, below the data folder, the first one found being used.
-    download : str
-        Name for `python -m labkit download`, empty if it cannot be downloaded.
-    synthetic : str
-        Function that makes a stand-in, empty if there is none.
-    maker : str
-        Module of `labkit.synthetic` that has that function.
-    """
+    module: str  # of this package; it has load(root) -> Corpus
+    real: tuple  # names of its folder below the data folder, the first one found being used
+    download: str = ""  # name for `python -m labkit download`, empty if it cannot be downloaded
+    maker: str = ""  # module of labkit.synthetic that makes a stand-in, empty if there is none
+    synthetic: str = ""  # its function that does
 
-    module: str
-    folders: tuple
-    download: str = ""
-    synthetic: str = ""
-    maker: str = "words"
+    def load(self, root):
+        return import_module(f".{self.module}", __name__).load(root)
 
-    @property
-    def load(self) -> Callable:
-        return import_module(f".{self.module}", __name__).load
+    def made(self, scale="lab"):
+        """Name of the stand-in's folder below the data folder."""
+        return f"synthetic_{self.synthetic}" if scale == "lab" else f"synthetic_{self.synthetic}_{scale}"
+
+    def folders(self):
+        """Names of all its folders, real and synthetic."""
+        return (*self.real, *((self.made(), self.made("full")) if self.synthetic else ()))
+
+    def synthesise(self, scale="lab"):
+        """Make the stand-in unless it is there already; its folder."""
+        make = getattr(import_module(f"..synthetic.{self.maker}", __name__), self.synthetic)
+        return make(data_folder() / self.made(scale), scale)
 
 
 CORPORA = {
     "speech_commands": Entry(
         "speech_commands",
         ("speech_commands_v0.02", "SpeechCommands/speech_commands_v0.02", "speech_commands"),
-        download="speech_commands",
-        synthetic="speech_commands",
+        "speech_commands",
+        "words",
+        "speech_commands",
     ),
     "common_voice": Entry(
-        "common_voice",
-        ("common_voice_es", "common_voice"),
-        download="common_voice_es",
-        synthetic="common_voice",
-        maker="spanish",
+        "common_voice", ("common_voice_es", "common_voice"), "common_voice_es", "spanish", "common_voice"
     ),
-    "fsdd": Entry("fsdd", ("fsdd", "free-spoken-digit-dataset"), download="fsdd"),
-    "audiomnist": Entry(
-        "audiomnist",
-        ("audiomnist", "AudioMNIST"),
-        download="audiomnist",
-        synthetic="audiomnist",
-        maker="digits",
-    ),
+    "fsdd": Entry("fsdd", ("fsdd", "free-spoken-digit-dataset"), "fsdd"),
+    "audiomnist": Entry("audiomnist", ("audiomnist", "AudioMNIST"), "audiomnist", "digits", "audiomnist"),
     "folder": Entry("folder", ("recordings",)),
 }
 
@@ -100,18 +88,25 @@ def find(name="speech_commands", data="auto", scale="lab"):
         folder = Path(data)
         if not folder.exists() and (data_folder() / folder).exists():  # "recordings" means data/recordings
             folder = data_folder() / folder
-        inside = _inside(folder, entry)
-        if inside != folder or not _is_data_folder(folder, entry):
+        inside = next((folder / name for name in entry.real if (folder / name).is_dir()), folder)
+        if inside != folder or not _holds_synthetic_only(folder, entry):
             return entry.load(inside)
         data = "auto"
-    places = [data_folder() / folder for folder in entry.folders]
+    places = [data_folder() / folder for folder in entry.real]
     real = next((place for place in places if place.is_dir() and not (place / SYNTHETIC_MARKER).exists()), None)
     if data != "synthetic" and real is not None:
         return entry.load(real)
     if data == "real" or not entry.synthetic:
         get = f"run `python -m labkit download {entry.download}`" if entry.download else "put your recordings there"
-        raise LabError(f"{entry.folders[0]} is not in {data_folder()}: {get}, or set LABKIT_DATA to its folder.")
-    return entry.load(_synthesise(entry, scale))
+        raise LabError(f"{entry.real[0]} is not in {data_folder()}: {get}, or set LABKIT_DATA to its folder.")
+    return entry.load(entry.synthesise(scale))
+
+
+def _holds_synthetic_only(folder, entry):
+    """Whether a folder (known to hold no real corpus of this kind) is where corpora are kept, with a synthetic one."""
+    if folder.absolute() != data_folder().absolute() or (folder / SYNTHETIC_MARKER).exists():
+        return False
+    return any((folder / name / SYNTHETIC_MARKER).exists() for name in entry.folders())
 
 
 def read(folder):
@@ -125,34 +120,14 @@ def read(folder):
     raise LabError(f"{folder} holds no corpus that the lab reads. " + " ".join(problems))
 
 
-def _inside(folder, entry):
-    """The folder itself, or the corpus' folder inside it."""
-    return next((folder / name for name in entry.folders if (folder / name).is_dir()), folder)
-
-
-def _is_data_folder(folder, entry):
-    """Whether a folder is where corpora are kept and holds only a synthetic one of this kind."""
-    if folder.absolute() != data_folder().absolute() or (folder / SYNTHETIC_MARKER).exists():
-        return False
-    return bool(entry.synthetic) and any(folder.glob(f"synthetic_{entry.synthetic}*/{SYNTHETIC_MARKER}"))
-
-
-def _synthesise(entry, scale):
-    make = getattr(import_module(f"..synthetic.{entry.maker}", __name__), entry.synthetic)
-    folder = data_folder() / f"synthetic_{entry.synthetic}{'' if scale == 'lab' else f'_{scale}'}"
-    return make(folder, scale)  # which leaves a complete one as it is
-
-
 def make_synthetic(scale="lab"):
     """Make every synthetic corpus that is not there yet; return their folders."""
-    return [_synthesise(entry, scale) for entry in CORPORA.values() if entry.synthetic]
+    return [entry.synthesise(scale) for entry in CORPORA.values() if entry.synthetic]
 
 
 def found(folder=None):
     """Names of the corpora present below `folder`, each with the folder it was found in."""
     folder = Path(folder or data_folder())
-    names = []
-    for name, entry in CORPORA.items():
-        made = [f"synthetic_{entry.synthetic}", f"synthetic_{entry.synthetic}_full"] if entry.synthetic else []
-        names += [f"{name} ({place})" for place in (*entry.folders, *made) if (folder / place).is_dir()]
-    return names
+    return [
+        f"{name} ({place})" for name, entry in CORPORA.items() for place in entry.folders() if (folder / place).is_dir()
+    ]

@@ -5,77 +5,61 @@
         validated.tsv  other.tsv  train.tsv  dev.tsv  test.tsv  clip_durations.tsv      (as many as there are)
 
 `client_id` is the speaker. Old releases name the accent by a code in the column `accent`, newer ones by free text in
-`accents`, often several in one cell; `accents` maps both to classes.
+`accents`, often several in one cell; `dialects` maps both to classes. No line of a table is lost in silence: it becomes
+a clip, or is counted in `skipped`.
 """
 
+import csv
 import os
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
 from ..errors import LabError
+from .corpus import PARTS, parts_filled
 from .dialects import classes, same
-from .corpus import PARTS, SYNTHETIC_MARKER, Corpus, parts_by_speaker
 from .headers import scan, usable
-from .tsv import read_tsv
+from .layout import make_corpus, read_cells
 
 LISTS = ("validated", "other")  # the clips: voted good, and not voted on yet
 PARTS_OF_IT = {"train": "train", "dev": "validation", "test": "test"}
-NEEDED = ("client_id", "path")
-USED = ("sentence", "up_votes", "down_votes", "age", "gender", "accent", "locale")
+NEEDED = ["client_id", "path"]
+VOTES = ["up_votes", "down_votes"]
+USED = ["sentence", *VOTES, "age", "gender", "accent", "locale"]
 SAME = {"male_masculine": "male", "female_feminine": "female", "fourties": "forties"}  # as other releases write it
 UNKNOWN = "unknown"
 KINDS = (".mp3", ".flac", ".wav", ".ogg")
 LOST = 0.3  # seconds that a clip may be shorter than clip_durations.tsv says
+CUT = "left out (their cells do not fit the columns)"
+COPY = "Copy it from the release again, or save it as UTF-8; columns are separated by tabs."
 
 
 def load(root):
-    """Read a folder in the layout of Common Voice.
+    """The corpus in the folder of a language, or in one that holds a single such folder, or "es".
 
-    Parameters
-    ----------
-    root : Path
-        The folder of a language (it holds `clips/` and tables), or one that holds a single such folder, or "es".
-
-    Returns
-    -------
-    Corpus
-        The label is the dialect area, or "unknown" where nobody says or the table of classes lacks the text. Columns
-        besides those of every corpus: `list` (validated or other), `sentence`, `up_votes`, `down_votes`, `age`,
-        `gender`, `accent` (as written), `area`, `fifteen` and `locale`; text is "" where nothing is given. For a target
-        take Target("area"), Target("fifteen"), Target("gender") ... Without official parts, whole speakers are sorted
-        into parts by a hash.
-
-    Raises
-    ------
-    LabError
-        If the folder is no release, a table is no table, or no clip is left.
+    The label is the dialect area, or "unknown" where nobody says or the table of classes lacks the text. Extra columns:
+    `list` (validated or other), `sentence`, `up_votes`, `down_votes`, `age`, `gender`, `accent` (as written), `area`,
+    `fifteen` and `locale`; text is "" where nothing is given. Without official parts, whole speakers are sorted into
+    parts by a hash.
     """
     place, name = _place(Path(os.path.abspath(root)))
     rows, notes = _rows(place)
-    found = {path: _find(place, path) for path in rows.path.unique()}
-    rows = rows.assign(path=rows.path.map(found))
-    headers = scan(place, list(rows.path))
-    headers = _promised(headers, place)
-    table, problems = usable(headers, name)
-    clips = rows.merge(table[["path", "seconds", "bytes"]], on="path")
+    rows["path"] = [_find(place, path) for path in rows.path]
+    table, problems = usable(_as_long_as_promised(scan(place, list(rows.path)), place), name)
+    clips = rows.merge(table, on="path")
+    notes += problems
     if clips.empty:
-        raise LabError(
-            f"No clip of {place} can be used. {' '.join((*notes, *problems))} Unpack the release again, clips and all."
-        )
+        raise LabError(f"No clip of {place} can be used. {' '.join(notes)} Unpack the release again, clips and all.")
     clips, told = _with_classes(clips, place.name)
+    clips["label"] = clips.area.where(clips.area != "", UNKNOWN)
     clips, protocol = _parts(clips)
-    labels = set(clips.label)
-    synthetic = any((folder / SYNTHETIC_MARKER).exists() for folder in (place, place.parent))
-    return Corpus(
+    return make_corpus(
+        place,
+        clips,
+        [*notes, *told],
         name=name,
-        root=place,
-        sample_rate=int(table.rate.mode()[0]),
-        labels=(*sorted(labels - {UNKNOWN}), *(labels & {UNKNOWN})),
-        licence="see LICENSE in its folder" if synthetic else "CC0 1.0; and never try to find out who a speaker is",
-        synthetic=synthetic,
-        clips=clips.reset_index(drop=True),
-        skipped=(*notes, *problems, *told),
+        labels=sorted(set(clips.label), key=lambda label: (label == UNKNOWN, label)),
+        licence="CC0 1.0; and never try to find out who a speaker is",
         protocol=protocol,
     )
 
@@ -84,14 +68,11 @@ def _place(root):
     """(folder of the language, name of the corpus)."""
     if _is_release(root):
         return root, root.name if len(root.name) > 3 else f"{root.parent.name}_{root.name}"
-    inside = [folder for folder in sorted(root.glob("*")) if _is_release(folder)] if root.is_dir() else []
-    chosen = inside[0] if len(inside) == 1 else next((folder for folder in inside if folder.name == "es"), None)
-    if chosen is not None:
-        return chosen, root.name
+    inside = {folder.name: folder for folder in sorted(root.glob("*")) if _is_release(folder)}
+    if "es" in inside or len(inside) == 1:
+        return inside.get("es") or inside.popitem()[1], root.name
     if inside:
-        raise LabError(
-            f"{root} holds the languages {', '.join(folder.name for folder in inside)}. Give the folder of one of them."
-        )
+        raise LabError(f"{root} holds the languages {', '.join(inside)}. Give the folder of one of them.")
     raise LabError(
         f"{root} is no release of Common Voice: it has no clips/ and no validated.tsv. `python -m labkit download "
         "common_voice_es` says where to get one; point LABKIT_DATA to the folder of its language, such as es/."
@@ -104,70 +85,85 @@ def _is_release(folder):
 
 def _rows(place):
     """(rows of all tables, each clip once; notes)."""
-    tables, notes = {}, []
+    tables, notes = [], []
     for name in (*LISTS, *PARTS_OF_IT):
         if (place / f"{name}.tsv").is_file():
-            tables[name], told = _table(place / f"{name}.tsv")
+            table, told = _table(place / f"{name}.tsv")
+            tables.append(table.assign(list=name))
             notes += told
     if (place / "invalidated.tsv").is_file():
         count = (place / "invalidated.tsv").read_bytes().count(b"\n") - 1
         notes.append(f"About {count:,} clips in invalidated.tsv are not used: listeners voted them down.")
-    rows = pd.concat([table.assign(list=name) for name, table in tables.items()])
-    parts = {name: set(tables[name].path) for name in PARTS_OF_IT if name in tables}
-    rows["list"] = rows["list"].where(rows["list"].isin(LISTS), "validated")  # parts are made of validated clips
-    # a clip of a part stands in validated.tsv, too; in two lists it would be a mistake
-    both = rows[rows["list"].isin(LISTS)].groupby("path")["list"].nunique()
-    if len(both := both[both > 1]):
-        notes.append(f"{len(both)} clips are in validated.tsv and in other.tsv, counted as validated: {both.index[0]}.")
-    told = [_disagreeing(rows)]
+    rows = pd.concat(tables)
+    for lists in (LISTS, tuple(PARTS_OF_IT)):
+        twice = rows.path[rows["list"].isin(lists)]
+        if len(twice := twice[twice.duplicated()]):
+            notes.append(f"{len(twice)} clips are in two of {', '.join(lists)}; the first counts: {twice.iloc[0]}.")
+    described = rows.drop_duplicates(["path", "client_id", "accent"]).path
+    if len(odd := described[described.duplicated()].unique()):
+        notes.append(f"{len(odd)} clips have lines that disagree on speaker or accent, the first: {odd[0]}.")
+    official = rows[rows["list"].isin(PARTS_OF_IT)].drop_duplicates("path").set_index("path")["list"]
     rows = rows.drop_duplicates("path").reset_index(drop=True)
-    rows["split"] = None
-    for name, paths in parts.items():
-        again = rows.path.isin(paths) & rows.split.notna()
-        if again.any():
-            told.append(f"{again.sum()} clips are in {name}.tsv and in a part before it, where they stay.")
-        rows.loc[rows.path.isin(paths) & rows.split.isna(), "split"] = PARTS_OF_IT[name]
+    rows["split"] = rows.path.map(official.map(PARTS_OF_IT))
+    rows["list"] = rows["list"].where(rows["list"].isin(LISTS), "validated")  # parts are made of validated clips
     nameless = rows.client_id == ""
     if nameless.any():
-        told.append(f"{nameless.sum()} clips left out (no client_id), the first: {rows.path[nameless].iloc[0]}.")
+        notes.append(f"{nameless.sum()} clips left out (no client_id), the first: {rows.path[nameless].iloc[0]}.")
     rows = rows[~nameless].rename(columns={"client_id": "speaker"})
     if rows.empty:
-        raise LabError(f"The tables of {place} list no clip. {' '.join([*notes, *told])} Unpack the release again.")
-    return rows, [*notes, *(note for note in told if note)]
-
-
-def _disagreeing(rows):
-    """A sentence on clips that two lines describe differently."""
-    twice = rows[rows.path.duplicated(keep=False)].drop_duplicates(["path", "client_id", "accent"])
-    odd = twice.path[twice.path.duplicated()].unique()
-    return f"{len(odd)} clips have lines that disagree on speaker or accent, the first: {odd[0]}." if len(odd) else ""
+        raise LabError(f"The tables of {place} list no clip. {' '.join(notes)} Unpack the release again.")
+    return rows, notes
 
 
 def _table(path):
-    """(rows, notes) of one table."""
-    reading = read_tsv(path, NEEDED, _plausible, "sentence")
-    rows, notes = reading.rows, list(reading.notes(path.name))
-    if "accent" not in rows and "accents" in rows:
+    """(rows, notes) of one table. Each line becomes a row or is counted in a note."""
+    # Read without quotes: one that does not close would swallow all lines up to the next.
+    head, lines = read_cells(path, NEEDED, COPY, csv.QUOTE_NONE)
+    rows, mended, lost = {}, [], []
+    for number, cells in lines.items():
+        extra = len(cells) - len(head)
+        if extra > 0 and "sentence" in head:  # somebody typed a tab
+            start = head.index("sentence")
+            cells[start : start + extra + 1] = [" ".join(cells[start : start + extra + 1])]
+        cells += [""] * -extra  # an editor that cuts white space cuts empty cells at the end
+        if len(cells) != len(head) or not _plausible(dict(zip(head, cells, strict=True))):
+            lost.append(number)
+            continue
+        rows[number] = [_unquoted(cell) for cell in cells]
+        if extra:
+            mended.append(number)
+    notes = [
+        f"{path.name}: {len(numbers):,} lines were {what}, the first: line {numbers[0]}."
+        for numbers, what in ((mended, "mended (a tab in the sentence, or no empty cells at the end)"), (lost, CUT))
+        if numbers
+    ]
+    rows = pd.DataFrame(list(rows.values()), columns=head, index=list(rows), dtype=str)
+    if "accent" not in rows:
         rows = rows.rename(columns={"accents": "accent"})
-    missing = [column for column in USED if column not in rows]
-    if missing:
+    if missing := [column for column in USED if column not in rows]:
         notes.append(f"{path.name} has no column {', '.join(missing)}: left empty.")
-    rows = rows.reindex(columns=[*NEEDED, *USED], fill_value="").apply(lambda column: column.str.strip())
-    rows = rows.assign(path=rows.path.map(_file))
+    rows = rows.reindex(columns=[*NEEDED, *USED], fill_value="")
+    rows["path"] = [_file(cell) for cell in rows.path]
     twice = rows.path.duplicated()
     if twice.any():
         first = rows.index[twice][0]
         notes.append(f"{path.name}: {twice.sum()} lines repeat a clip and were left out, the first: line {first}.")
-    rows = rows[~twice]
-    for column in ("up_votes", "down_votes"):
-        rows = rows.assign(**{column: pd.to_numeric(rows[column], errors="coerce").fillna(0).astype(int)})
-    return rows.assign(age=rows.age.replace(SAME), gender=rows.gender.replace(SAME)), notes
+    for column in VOTES:
+        rows[column] = pd.to_numeric(rows[column], errors="coerce").fillna(0).astype(int)
+    return rows[~twice].replace({"age": SAME, "gender": SAME}), notes
 
 
 def _plausible(row):
     """Whether the cells of a line stand in their columns: votes are numbers, a file's name has no spaces."""
-    votes = all(row.get(column, "").strip().isdecimal() or not row.get(column, "").strip() for column in USED[1:3])
-    return votes and row["path"].strip() != "" and not any(" " in row[column].strip() for column in NEEDED)
+    votes = all(row.get(column, "").isdecimal() or not row.get(column) for column in VOTES)
+    return votes and row["path"] != "" and " " not in row["path"] + row["client_id"]
+
+
+def _unquoted(cell):
+    """A cell as it was meant: old releases quote it where it holds a quote, and double that one."""
+    inside = cell[1:-1].replace('""', "")
+    quoted = len(cell) > 1 and cell[0] == cell[-1] == '"' and '"' not in inside
+    return cell[1:-1].replace('""', '"').strip() if quoted else cell
 
 
 def _file(cell):
@@ -182,27 +178,22 @@ def _find(place, name):
     return f"clips/{next((name for name in names if (place / 'clips' / name).is_file()), name)}"
 
 
-def _promised(headers, place):
-    """Compare with clip_durations.tsv, where there is one: a clip that is much shorter was cut off on its way."""
-    if not (place / "clip_durations.tsv").is_file():
-        return headers
-    rows = read_tsv(place / "clip_durations.tsv", ("clip",), lambda row: True, "clip").rows
-    column = next((name for name in rows if name.startswith("duration")), None)
-    if column is None:
-        return headers
-    promised = pd.to_numeric(rows[column], errors="coerce") / 1000
-    promised = headers.path.map(dict(zip("clips/" + rows["clip"], promised, strict=True)))
-    short = headers.problem.isna() & (promised - headers.seconds > LOST)
-    words = [
-        f"truncated: {whole:.2f} s promised, {found:.2f} s here"
-        for whole, found in zip(promised[short], headers.seconds[short], strict=True)
-    ]
-    headers.loc[short, "problem"] = words
+def _as_long_as_promised(headers, place):
+    """Names the clips that are much shorter than clip_durations.tsv says: they were cut off on their way."""
+    if (place / "clip_durations.tsv").is_file():
+        _, lines = read_cells(place / "clip_durations.tsv", ["clip"], COPY, csv.QUOTE_NONE)
+        milliseconds = {f"clips/{cells[0]}": cells[1] for cells in lines.values() if len(cells) > 1}
+        promised = pd.to_numeric(headers.path.map(milliseconds), errors="coerce") / 1000
+        short = headers.problem.isna() & (promised - headers.seconds > LOST)
+        headers.loc[short, "problem"] = [
+            f"truncated: {whole:.2f} s promised, {found:.2f} s here"
+            for whole, found in zip(promised[short], headers.seconds[short], strict=True)
+        ]
     return headers
 
 
 def _with_classes(clips, folder):
-    """(clips with a column for each way of forming classes, and the label; notes)."""
+    """(clips with a column for each way of forming classes, notes)."""
     locale = clips.locale[clips.locale != ""].mode().get(0, folder)
     known = classes(locale)
     notes = []
@@ -214,51 +205,34 @@ def _with_classes(clips, folder):
             f"None of {len(clips):,} clips says an accent: there is nothing to classify by accent. "
             'Other targets work, such as Target("gender").'
         )
+    elif known is None:
+        notes.append(
+            f"There is no table of accents for {locale!r}: each text of the column accent is a class of its own. "
+            f"To merge them, write labkit/data/dialects_{locale}.csv."
+        )
     if known is None:
-        if (clips.accent != "").any():
-            notes.append(
-                f"There is no table of accents for {locale!r}: each text of the column accent is a class of its own. "
-                f"To merge them, write labkit/data/dialects_{locale}.csv."
-            )
-        clips = clips.assign(area=clips.accent.map(lambda cell: " ".join(cell.split())), fifteen="")
-    else:
-        cells = clips.accent.unique()
-        for column in known.columns:
-            answers = {cell: known.of(cell, column) for cell in cells}
-            clips = clips.assign(**{column: clips.accent.map(lambda cell, told=answers: told[cell][0])})
-            reasons = clips.accent.map(lambda cell, told=answers: told[cell][1])
-            notes += _reasons(clips.accent, reasons, column, known)
-    return clips.assign(label=clips.area.where(clips.area != "", UNKNOWN)), notes
-
-
-def _reasons(accent, reasons, column, known):
-    """Sentences on the clips that have no class."""
-    counts = {why: int((reasons == why).sum()) for why in ("no accent", "several classes", "no class", "unknown")}
-    if any(counts.values()) and counts["no accent"] < len(accent):
-        told = ", ".join(f"{count:,} ({why})" for why, count in counts.items() if count)
-        yield f"{sum(counts.values()):,} of {len(accent):,} clips have no {column}: {told}."
-    texts = {}
-    for cell, count in accent[reasons == "unknown"].value_counts().items():
-        for text in known.unknown(cell):
-            texts[same(text)] = texts.get(same(text), 0) + int(count)
-    if texts and column == "area":
-        listed = ", ".join(
-            f"{text!r} ({count})" for text, count in sorted(texts.items(), key=lambda item: -item[1])[:10]
+        return clips.assign(area=clips.accent.str.split().str.join(" "), fifteen=""), notes
+    for column in known.columns:
+        answers = clips.accent.map({cell: known.of(cell, column) for cell in clips.accent.unique()})
+        clips[column] = answers.str[0]
+        counts = answers.str[1].value_counts().reindex(["no accent", "several classes", "no class", "unknown"]).dropna()
+        if 0 < counts.sum() and counts.get("no accent", 0) < len(clips):
+            told = ", ".join(f"{count:,.0f} ({why})" for why, count in counts.items())
+            notes.append(f"{counts.sum():,.0f} of {len(clips):,} clips have no {column}: {told}.")
+    unknown = clips.accent.map(known.unknown).explode().dropna().map(same).value_counts()
+    if len(unknown):
+        listed = ", ".join(f"{text!r} ({count})" for text, count in unknown[:10].items())
+        notes.append(
+            f"{len(unknown)} accents are not in the table of classes: {listed}{' ...' if len(unknown) > 10 else ''}. "
+            f"Add them to labkit/data/dialects_{locale}.csv."
         )
-        more = f" and {len(texts) - 10} more" if len(texts) > 10 else ""
-        yield (
-            f"{len(texts)} accents are not in the table of classes: {listed}{more}. "
-            "Add them to labkit/data/dialects_es.csv."
-        )
+    return clips, notes
 
 
 def _parts(clips):
     """(clips with a part each, protocol). A clip in no list goes where its speaker is."""
-    if clips.split.isna().all() or set(clips.split.dropna()) != set(PARTS):
-        few = clips.speaker.nunique() < len(PARTS)
-        tries = (parts_by_speaker(clips.speaker, seed=seed) for seed in range(1 if few else 1000))
-        parts = next((parts for parts in tries if few or parts.nunique() == len(PARTS)), None)
-        return clips.assign(split=parts_by_speaker(clips.speaker) if parts is None else parts), "by_speaker"
+    if set(clips.split.dropna()) != set(PARTS):
+        return clips.assign(split=parts_filled(clips.speaker)), "by_speaker"
     listed = clips[clips.split.notna()]
     home = dict(zip(listed.speaker, listed.split, strict=True))
     clips = clips.assign(split=clips.split.fillna(clips.speaker.map(home)).fillna("train"))

@@ -1,49 +1,32 @@
 """What people write about their accent, and the class that it counts as.
 
-The table `accents_es.csv` has a line for each accent and a column for each way of forming classes. `fifteen` is the
+The table `dialects_es.csv` has a line for each accent and a column for each way of forming classes. `fifteen` is the
 merge of a published project (its 42 texts, among them four cells with two accents that the order of its rules decided);
 `area` are the dialect areas of Moreno Fernández (La lengua española en su geografía, 2009), and the Philippines. "-"
 says that a text is known and belongs to no class; an empty cell, that its parts decide. To teach it a text, add a line.
 """
 
-import csv
 import re
 import unicodedata
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import pandas as pd
+
 NO_CLASS = "-"
-_CUT = re.compile(r"\||,(?! )")  # texts are joined by "|" or, in older releases, by "," without a space
 
 
 @dataclass(frozen=True)
 class Classes:
-    """The class table of a language.
+    """The class table of a language."""
 
-    Parameters
-    ----------
-    columns : tuple of str
-        Ways of forming classes.
-    table : dict
-        From a text, as `same` writes it, to its classes.
-    texts : tuple of str
-        All texts, as people write them.
-    """
-
-    columns: tuple
-    table: dict
-    texts: tuple = ()
+    columns: tuple  # ways of forming classes
+    table: dict  # from a text, as `same` writes it, to its classes
+    texts: tuple = ()  # all texts, as people write them
 
     def of(self, cell, column):
-        """What a cell counts as.
-
-        Parameters
-        ----------
-        cell : str
-            One or several accents.
-        column : str
-            One of `columns`.
+        """What a cell with one or several accents counts as, by one of `columns`.
 
         Returns
         -------
@@ -61,15 +44,13 @@ class Classes:
         """
         if not same(cell):
             return "", "no accent"
-        found = [self.table.get(same(text), {}).get(column, "") for text in (cell, *accents_in(cell))]
-        if found[0] not in ("", NO_CLASS):  # the whole cell has a line of its own
-            return found[0], ""
-        named = set(found[1:]) - {"", NO_CLASS}
+        whole, *parts = [self.table.get(same(text), {}).get(column, "") for text in (cell, *accents_in(cell))]
+        named = {whole} - {"", NO_CLASS} or set(parts) - {"", NO_CLASS}  # the whole cell may have a line of its own
         if len(named) == 1:
             return named.pop(), ""
         if named:
             return "", "several classes"
-        return "", "no class" if NO_CLASS in found else "unknown"
+        return "", "no class" if NO_CLASS in (whole, *parts) else "unknown"
 
     def unknown(self, cell):
         """The accents in a cell that the table lacks."""
@@ -79,14 +60,14 @@ class Classes:
 
 
 def accents_in(cell):
-    """The accents in a cell, several of which may be joined.
+    """The accents in a cell, joined by "|" or, in older releases, by "," without a space.
 
     Examples
     --------
     >>> accents_in("España: Centro-Sur peninsular (Madrid, Toledo, Castilla-La Mancha),catalan")
     ('España: Centro-Sur peninsular (Madrid, Toledo, Castilla-La Mancha)', 'catalan')
     """
-    return tuple(text.strip() for text in _CUT.split(cell) if text.strip())
+    return tuple(text.strip() for text in re.split(r"\||,(?! )", cell) if text.strip())
 
 
 def same(text):
@@ -96,12 +77,10 @@ def same(text):
 
 @cache
 def classes(locale):
-    """The class table of a locale, or None if there is none."""
+    """The class table of a locale, such as "es", or None if there is none."""
     path = Path(__file__).parent / f"dialects_{locale}.csv"
     if not re.fullmatch("[A-Za-z-]+", locale) or not path.is_file():
         return None
-    with open(path, encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    columns = tuple(name for name in rows[0] if name != "accent")
-    table = {same(row["accent"]): {name: row[name] for name in columns} for row in rows}
-    return Classes(columns, table, tuple(row["accent"] for row in rows))
+    table = pd.read_csv(path, index_col="accent", dtype=str, keep_default_na=False)
+    rows = {same(accent): dict(row) for accent, row in table.iterrows()}
+    return Classes(tuple(table.columns), rows, tuple(table.index))

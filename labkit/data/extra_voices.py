@@ -1,11 +1,11 @@
 """More voices to train on: clips of other corpora beside a corpus' own.
 
-    main = corpora.find("fsdd", folder)
-    more = corpora.find("speech_commands", other_folder)
+    main = find("fsdd", folder)
+    more = find("speech_commands", other_folder)
     corpus = join(main, [more])
 
 The clips of `more` are in the training part, whatever the split: it validates and tests on voices of the main corpus
-only, and no figure is ever of a clip of another. An experiment names the corpora that it wants:
+only, and no result is ever of a clip of another. An experiment names the corpora that it wants:
 `Choice("fsdd", extra=("speech_commands_v0.02",))`. One that names none sees the main corpus as if nothing had been
 joined, and has the same run id.
 """
@@ -17,7 +17,6 @@ from pathlib import Path
 import pandas as pd
 
 from ..errors import LabError
-from .corpus import Corpus
 
 COLUMN = "extra"  # "" for a clip of the main corpus, else the name of the corpus that it came from
 DIGITS = {name: str(i) for i, name in enumerate("zero one two three four five six seven eight nine".split())}
@@ -30,6 +29,7 @@ def join(main, others, labels=None):
     ----------
     main : Corpus
     others : list of Corpus
+        They lie in the same folder as the main one.
     labels : dict of str to str, optional
         What a label of the others is called in the main corpus; by default "zero" is "0" ... "nine" is "9". Labels that
         the main corpus knows neither way are left out, and counted.
@@ -38,13 +38,7 @@ def join(main, others, labels=None):
     -------
     Corpus
         With the extra column `extra`. A speaker of another corpus is called CORPUS/SPEAKER, so that namesakes stay two
-        people. It counts as synthetic if the main corpus is: its figures are measured on that one alone. Its name lists
-        all corpora, and a synthetic one has a name that says so.
-
-    Raises
-    ------
-    LabError
-        If another corpus has no clip of the main corpus' labels, or does not lie beside it.
+        people. It counts as synthetic if the main corpus is: its results are measured on that one alone.
     """
     labels = DIGITS if labels is None else labels
     own, tables, notes = main.clips.assign(**{COLUMN: ""}), [], []
@@ -71,8 +65,9 @@ def join(main, others, labels=None):
         for column in own.columns.difference(clips.columns):
             own[column] = own[column].astype(object)  # else the gaps would make 3 into 3.0
         tables.append(clips[[column for column in own if column in clips]])
+        made = " (synthetic speech)" if other.synthetic else ""
         people = f"{len(clips):,} clips of {clips.speaker.nunique():,} voices of {other.name}"
-        notes.append(f"{people} are trained on, too{' (synthetic speech)' if other.synthetic else ''}.")
+        notes.append(f"{people} are trained on, too{made}.")
         if out := int((~known).sum()):
             notes.append(f"{out:,} clips of {other.name} have labels that {main.name} lacks, and are left out.")
     extra = pd.concat(tables)
@@ -86,14 +81,8 @@ def join(main, others, labels=None):
     )
 
 
-def chosen(corpus, extra) -> Corpus:
-    """Of a joined corpus, its own clips and those of the others that `extra` names.
-
-    Returns
-    -------
-    Corpus
-        With no names it is the main corpus again.
-    """
+def chosen(corpus, extra):
+    """Of a joined corpus, its own clips and those of the others that `extra` names; with no names the main corpus."""
     here = corpus.clips[COLUMN] if COLUMN in corpus.clips else pd.Series("", corpus.clips.index)
     if missing := [name for name in extra if name not in set(here)]:
         raise LabError(
@@ -104,10 +93,9 @@ def chosen(corpus, extra) -> Corpus:
     if len(clips) == len(corpus.clips):
         return corpus
     main, *others = corpus.name.split("+")
-    names = [name for name in others if name in extra]
-    left_out = set(others) - set(names)
+    left_out = [name for name in others if name not in extra]
     return corpus.with_clips(
         clips if extra else clips.drop(columns=COLUMN),
-        name="+".join([main, *names]),
+        name="+".join([main, *(name for name in others if name in extra)]),
         skipped=tuple(note for note in corpus.skipped if not any(f" of {name} " in note for name in left_out)),
     )

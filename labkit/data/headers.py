@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -22,39 +23,20 @@ def audio_files(root):
         )
     found = []
     for folder, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = [name for name in folders if not name.startswith(".")]
         inside = Path(folder).relative_to(root)
         found += [(inside / name).as_posix() for name in names if name.lower().endswith(KINDS) and name[0] != "."]
     for path in found:
-        if not _is_text(path):  # it can neither be printed nor written into a table
-            raise LabError(
-                f"The name of {path.encode(errors='backslashreplace').decode()} in {root} is not text. Rename it."
-            )
+        shown = path.encode(errors="backslashreplace").decode()
+        if shown != path:  # it can neither be printed nor written into a table
+            raise LabError(f"The name of {shown} in {root} is not text. Rename it.")
     return sorted(found)
 
 
-def _is_text(path):
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def scan(root, paths):
-    """What the headers say of each file.
+    """What the headers say of each file: a table, kept until a file's size or time changes.
 
-    Parameters
-    ----------
-    root : Path
-    paths : list of str
-        Relative to `root`, with forward slashes.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per path, in the same order: `path`, `seconds`, `rate` (Hz), `channels`, `bytes`, and `problem`: None,
-        or in words why the file cannot be used. The table is kept until a file's size or time changes.
+    Its columns: `path`, `seconds`, `rate` (Hz), `channels`, `bytes`, and `problem`: None, or why the file is of no use.
     """
     root = Path(root)
     listing = []
@@ -64,7 +46,7 @@ def scan(root, paths):
             listing.append((path, status.st_size, status.st_mtime_ns))
         except OSError:
             listing.append((path, 0, 0))
-    key = hashlib.sha256(repr((str(root.resolve()), listing)).encode()).hexdigest()[:16]
+    key = hashlib.sha256(repr((2, str(root.resolve()), listing)).encode()).hexdigest()[:16]  # 2: of `_header`
     kept = cache() / f"headers-{key}.csv"
     if kept.exists():
         table = pd.read_csv(kept, keep_default_na=False, dtype={"path": str, "problem": str})
@@ -75,6 +57,17 @@ def scan(root, paths):
             table.to_csv(temporary, index=False)
     table["problem"] = table.problem.where(table.problem != "", None)
     return table
+
+
+def usable(table, corpus):
+    """Part a scanned table into usable rows and a sentence for each kind of problem."""
+    bad = table[table.problem.notna()]
+    kinds = bad.problem.str.split(":").str[0]
+    notes = tuple(
+        f"{corpus}: {len(group)} files left out ({kind}), the first: {group.path.iloc[0]} ({group.problem.iloc[0]})."
+        for kind, group in bad.groupby(kinds)
+    )
+    return table[table.problem.isna()].drop(columns="problem"), notes
 
 
 def _header(path, size):
@@ -91,25 +84,14 @@ def _header(path, size):
         return 0.0, 0, 0, "not audio"
     seconds = info.frames / info.samplerate
     problem = "" if info.frames else "no samples"
-    if info.format == "WAV" and (promised := _promised_bytes(path)) is not None and promised > size:
-        whole = seconds * promised / max(size - 44, 1)
+    # libsndfile reads what is there, and notes in its log where a header promises more (a stream promises all ones)
+    shorter = re.search(r"(?:data|SSND|[Ss]ize|riff) *: (\d+) \(should be (\d+)\)", info.extra_info)
+    if shorter and int(shorter[2]) < int(shorter[1]) < 0xFFFFFFFF:
+        whole = seconds * int(shorter[1]) / max(int(shorter[2]), 1)
         problem = f"truncated: promises {whole:.2f} s, holds {seconds:.2f} s"
-    if str(path).lower().endswith(".mp3") and not problem and _cut_off(path.read_bytes()):
+    if info.format == "MP3" and not problem and _cut_off(path.read_bytes()):
         problem = f"truncated: its last frame is cut off after {seconds:.2f} s"
     return round(seconds, 4), info.samplerate, info.channels, problem
-
-
-def _promised_bytes(path):
-    """Where a WAV file's data chunk says it ends; None if that is unknown (libsndfile reads what is there)."""
-    with open(path, "rb") as file:
-        head = file.read(4096)
-    place = 12
-    while place + 8 <= len(head):
-        name, size = head[place : place + 4], int.from_bytes(head[place + 4 : place + 8], "little")
-        if name == b"data":
-            return None if size in (0, 0xFFFFFFFF) else place + 8 + size  # a stream writes 0 or all ones
-        place += 8 + size + size % 2
-    return None
 
 
 # Kilobits a second by the number in a frame's header, for MPEG 1 and for MPEG 2 and 2.5, layer III (ISO/IEC 11172-3).
@@ -133,19 +115,3 @@ def _cut_off(data):
         kilobits = _KILOBITS[version != 3][bits]
         place += (144000 if version == 3 else 72000) * kilobits // _RATES[version][rate] + (third >> 1 & 1)
     return place > len(data)
-
-
-def usable(table, corpus):
-    """Part a scanned table into usable rows and a sentence for each kind of problem.
-
-    Returns
-    -------
-    tuple of (pandas.DataFrame, tuple of str)
-    """
-    bad = table[table.problem.notna()]
-    kinds = bad.problem.str.split(":").str[0]
-    notes = tuple(
-        f"{corpus}: {len(group)} files left out ({kind}), the first: {group.path.iloc[0]} ({group.problem.iloc[0]})."
-        for kind, group in bad.groupby(kinds)
-    )
-    return table[table.problem.isna()].drop(columns="problem"), notes

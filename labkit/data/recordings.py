@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import LabError, LabWarning
 from ..files import atomic_file
-from .folder import load
+from .folder import TABLE, load
 
 FOLDER = "recordings"  # below the data folder, where the corpus "folder" is looked for
 FULL_SCALE = 0.999
@@ -26,26 +26,7 @@ def own_folder():
 
 
 def keep(samples, rate, word, speaker):
-    """Write one recording into the folder: 16 bits, `word/speaker_number.wav`.
-
-    Parameters
-    ----------
-    samples : numpy.ndarray
-        Shape (samples,), between -1 and 1.
-    rate : int
-        Hz.
-    word, speaker : str
-        What is said, and by whom.
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    LabError
-        If the recording is of no use, or a name cannot be one.
-    """
+    """Write one recording, shape (samples,), into the folder as `word/speaker_number.wav` of 16 bits; its path."""
     import soundfile
 
     check(samples)
@@ -55,9 +36,9 @@ def keep(samples, rate, word, speaker):
     if word.lower() == speaker.lower():
         raise LabError(f"The speaker is called {speaker!r}, like the word. Write who speaks.")
     folder = own_folder() / word
-    if (folder.parent / "clips.csv").exists():
+    if (folder.parent / TABLE).exists():
         raise LabError(
-            f"{folder.parent} is described by a table (clips.csv), which does not list new files. Move the table away, "
+            f"{folder.parent} is described by a table ({TABLE}), which does not list new files. Move the table away, "
             "or set LABKIT_DATA to another folder."
         )
     taken = [int(found[1]) for path in folder.glob("*.wav") if (found := re.search(r"_(\d+)$", path.stem))]
@@ -81,7 +62,7 @@ def check(samples):
             "settings, or speak louder, and record again."
         )
     full = np.abs(samples) >= FULL_SCALE
-    if len(full) >= IN_A_ROW and np.convolve(full, np.ones(IN_A_ROW), "valid").max() >= IN_A_ROW:
+    if np.convolve(full, np.ones(IN_A_ROW)).max() >= IN_A_ROW:
         raise LabError(
             f"The recording is clipped: {int(full.sum()):,} samples are at the limit, so the shape of the loudest "
             "sounds is lost. Move away from the microphone or lower its level, and record again."
@@ -91,19 +72,6 @@ def check(samples):
 
 def around_word(samples, rate, seconds=1.0):
     """The part of so many seconds that holds the most energy, as the makers of Speech Commands cut theirs.
-
-    Parameters
-    ----------
-    samples : numpy.ndarray
-        Shape (samples,).
-    rate : int
-        Hz.
-    seconds : float
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (seconds * rate,), or all of a shorter recording.
 
     Examples
     --------
@@ -132,19 +100,14 @@ def yours(labels=None):
     ----------
     labels : iterable of str, optional
         The words that count, others being left out.
-
-    Returns
-    -------
-    Corpus or None
     """
-    folder = own_folder()
-    if os.environ.get("LABKIT_DATA") == "synthetic" or not folder.is_dir():
+    if os.environ.get("LABKIT_DATA") == "synthetic":
         return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LabWarning)  # of few speakers: nobody is trained on them
         try:
-            corpus = load(folder)
-        except LabError:  # an empty folder, or none of the recordings can be read
+            corpus = load(own_folder())
+        except LabError:  # no folder, an empty one, or none of the recordings can be read
             return None
     known = [label for label in (labels or corpus.labels) if label in corpus.labels]
     if not known:

@@ -8,81 +8,26 @@ import os
 import re
 from pathlib import Path
 
-from ..errors import LabError
-from .corpus import SYNTHETIC_MARKER, Corpus
-from .headers import audio_files, scan, usable
+from .layout import make_corpus, read_layout, read_text
 
-NOISE = "_background_noise_"
-COMMANDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
-_NAME = re.compile(r"(?P<label>[^/]+)/(?P<speaker>[0-9a-z]+)_nohash_(?P<repetition>\d+)\.wav")
+LAYOUT = "WORD/HASH_nohash_N.wav"
+PATTERN = re.compile(r"(?P<label>[^/]+)/(?P<speaker>[0-9a-z]+)_nohash_(?P<repetition>\d+)\.wav")
+GET = "Run `python -m labkit download speech_commands`, or point LABKIT_DATA to the folder that holds the folders of words."
+COPY = (
+    "It says which speakers are kept for testing. Copy the list from the official archive, or load the folder as your "
+    'own: labkit.start(..., corpus="folder").'
+)
 
 
 def load(root):
-    """Read a folder in the layout of Speech Commands.
-
-    Parameters
-    ----------
-    root : Path
-        Holds a folder per word, `validation_list.txt` and `testing_list.txt`. The lists may name absent files.
-
-    Returns
-    -------
-    Corpus
-        With the extra column `repetition`.
-
-    Raises
-    ------
-    LabError
-        If the folder is missing, holds no clips, or lacks a list.
-    """
+    """The corpus in a folder that holds a folder per word, `validation_list.txt` and `testing_list.txt`."""
     root = Path(os.path.abspath(root))  # so that "." has a name, too
-    files = audio_files(root)
-    clips = [path for path in files if not path.startswith(NOISE)]
-    named = [path for path in clips if _NAME.fullmatch(path)]
-    if not named:
-        raise LabError(
-            f"{root} holds no clips named WORD/HASH_nohash_N.wav. Run `python -m labkit download speech_commands`, "
-            "or point LABKIT_DATA to the folder that holds the folders of words."
-        )
-    notes = []
-    if odd := sorted(set(clips) - set(named)):
-        notes.append(f"{root.name}: {len(odd)} files left out (the name does not say who speaks), the first: {odd[0]}.")
-    table, problems = usable(scan(root, named), root.name)
-    if table.empty:
-        raise LabError(f"No clip in {root} can be used. {' '.join((*notes, *problems))} Download the corpus again.")
-    match = table.path.str.extract(_NAME)
-    table = table.assign(**match.astype({"repetition": int}), split="train").drop(columns=["rate", "channels"])
+    clips, notes = read_layout(root, PATTERN, LAYOUT, root.name, GET)
+    clips["split"] = "train"
     for part, name in (("validation", "validation_list.txt"), ("test", "testing_list.txt")):
-        listed = _read_list(root / name)
-        table.loc[table.path.isin(listed), "split"] = part
-        if absent := len(listed) - (table.split == part).sum():
-            notes.append(
-                f"{root.name}: {name} names {absent} files that are not here; the {part} part is what is here."
-            )
-    return Corpus(
-        name=root.name,
-        root=root,
-        sample_rate=16_000,
-        labels=tuple(sorted(table.label.unique())),
-        licence="see LICENSE in its folder" if (root / SYNTHETIC_MARKER).exists() else "CC BY 4.0",
-        synthetic=(root / SYNTHETIC_MARKER).exists(),
-        clips=table.reset_index(drop=True),
-        noises=tuple(path for path in files if path.startswith(NOISE)),
-        skipped=(*notes, *problems),
-    )
-
-
-def _read_list(path):
-    if not path.exists():
-        raise LabError(
-            f"{path} is missing, so nobody knows which speakers are kept for testing. "
-            "Copy the list from the official archive, or load the folder as your own: "
-            'labkit.start(..., corpus="folder").'
-        )
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise LabError(
-            f"{path} is not a text in UTF-8 ({error}). Copy the list from the official archive again."
-        ) from error
-    return {line.strip() for line in text.splitlines() if line.strip()}
+        listed = {line.strip() for line in read_text(root / name, COPY).splitlines()} - {""}
+        clips.loc[clips.path.isin(listed), "split"] = part
+        if absent := len(listed) - (clips.split == part).sum():
+            told = f"{root.name}: {name} names {absent} files that are not here; the {part} part is what is here."
+            notes = (*notes, told)
+    return make_corpus(root, clips, notes, sample_rate=16_000, licence="CC BY 4.0")
