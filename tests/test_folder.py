@@ -196,7 +196,7 @@ def test_the_registry_opens_it(root):
 def test_a_table_gives_path_label_speaker_and_keeps_the_rest(root):
     record(root / "take1.wav")
     record(root / "sub" / "take2.flac")
-    table_of(root, "path,label,speaker,age,seconds\ntake1.wav,yes,ana,07,99\nsub/take2.flac,null,NA,,99\n")
+    table_of(root, "path,label,speaker,age,seconds,rate\ntake1.wav,yes,ana,07,99,1\nsub/take2.flac,null,NA,,99,1\n")
     clips = quiet(root).clips
     assert clips[["path", "label", "speaker", "age"]].values.tolist() == [
         ["take1.wav", "yes", "ana", "07"],

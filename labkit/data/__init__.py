@@ -42,21 +42,15 @@ class Entry:
         return make(data_folder() / self.made(scale), scale)
 
 
-CORPORA = {
-    entry.name: entry
-    for entry in (
-        Entry(
-            "speech_commands",
-            ("speech_commands_v0.02", "SpeechCommands/speech_commands_v0.02", "speech_commands"),
-            "speech_commands",
-            "words",
-        ),
-        Entry("common_voice", ("common_voice_es", "common_voice"), "common_voice_es", "spanish"),
-        Entry("fsdd", ("fsdd", "free-spoken-digit-dataset"), "fsdd"),
-        Entry("audiomnist", ("audiomnist", "AudioMNIST"), "audiomnist", "digits"),
-        Entry("folder", ("recordings",)),
-    )
-}
+WORDS = ("speech_commands_v0.02", "SpeechCommands/speech_commands_v0.02", "speech_commands")
+ENTRIES = (
+    Entry("speech_commands", WORDS, "speech_commands", maker="words"),
+    Entry("common_voice", ("common_voice_es", "common_voice"), "common_voice_es", maker="spanish"),
+    Entry("fsdd", ("fsdd", "free-spoken-digit-dataset"), "fsdd"),
+    Entry("audiomnist", ("audiomnist", "AudioMNIST"), "audiomnist", maker="digits"),
+    Entry("folder", ("recordings",)),
+)
+CORPORA = {entry.name: entry for entry in ENTRIES}
 
 
 def data_folder():

@@ -23,7 +23,7 @@ from .layout import NOISE, make_corpus, read_cells
 
 TABLE = "clips.csv"
 NEEDED = ["path", "label", "speaker"]
-MEASURED = ["seconds", "bytes"]  # columns that are filled from the files
+MEASURED = ["seconds", "bytes", "rate", "channels"]  # columns that are filled from the files
 OTHER_WORDS = {"training": "train", "val": "validation", "valid": "validation", "dev": "validation", "testing": "test"}
 UNREADABLE = {".m4a", ".aac", ".mp4", ".mov", ".webm", ".wma", ".amr", ".3gp"}  # what phones like to write
 WHY = "A model that has heard a person before knows that voice, so the lab keeps each person in one part only."
@@ -63,15 +63,11 @@ def load(root, *, sample_rate=16_000, speaker=None):
         notes.append(f"Convert {kind} files to WAV (`ffmpeg -i clip{kind} clip.wav`).")
     if clips.empty:
         raise LabError(f"No recording in {root} can be used. {' '.join(notes)} {HOW}")
-    for odd, what in (
-        (clips[clips.speaker == ""], "clips do not say who speaks"),
-        (
-            clips[clips.speaker.str.lower() == clips.label.str.lower()],
-            "clips have a speaker who is called as the class",
-        ),
-    ):
-        if told := counted(odd.path, what, f"{root}: "):
-            raise LabError(f"{told[0]} {WHY} {HOW}")
+    as_class = clips.speaker.str.lower() == clips.label.str.lower()
+    told = counted(clips.path[clips.speaker == ""], "clips do not say who speaks")
+    told += counted(clips.path[as_class], "clips have a speaker who is called as the class")
+    if told:
+        raise LabError(f"{root}: {' '.join(told)} {WHY} {HOW}")
     protocol = "by_speaker"
     if "split" in clips:
         clips["split"] = clips.split.str.lower().replace(OTHER_WORDS)

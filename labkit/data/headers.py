@@ -46,7 +46,9 @@ def scan(root, paths):
             listing.append((path, status.st_size, status.st_mtime_ns))
         except OSError:
             listing.append((path, 0, 0))
-    key = hashlib.sha256(repr((2, str(root.resolve()), listing)).encode()).hexdigest()[:16]  # 2: raise it when `_header` changes
+    key = hashlib.sha256(repr((2, str(root.resolve()), listing)).encode()).hexdigest()[
+        :16
+    ]  # 2: raise it when `_header` changes
     kept = cache() / f"headers-{key}.csv"
     if kept.exists():
         table = pd.read_csv(kept, keep_default_na=False, dtype={"path": str, "problem": str})
