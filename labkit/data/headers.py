@@ -1,6 +1,5 @@
 """Read the headers of many audio files, once."""
 
-import hashlib
 import os
 import re
 from pathlib import Path
@@ -8,9 +7,10 @@ from pathlib import Path
 import pandas as pd
 
 from ..errors import LabError
-from ..files import atomic_file, cache
+from ..files import atomic_file, cache, digest
 
 KINDS = (".wav", ".flac", ".ogg", ".mp3")
+VERSION = 2  # of what `_header` says; raise it, and files that were scanned before are read again
 
 
 def audio_files(root):
@@ -46,9 +46,7 @@ def scan(root, paths):
             listing.append((path, status.st_size, status.st_mtime_ns))
         except OSError:
             listing.append((path, 0, 0))
-    key = hashlib.sha256(repr((2, str(root.resolve()), listing)).encode()).hexdigest()[
-        :16
-    ]  # 2: raise it when `_header` changes
+    key = digest(repr((VERSION, str(root.resolve()), listing)).encode())
     kept = cache() / f"headers-{key}.csv"
     if kept.exists():
         table = pd.read_csv(kept, keep_default_na=False, dtype={"path": str, "problem": str})
