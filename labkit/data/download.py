@@ -17,6 +17,7 @@ from pathlib import Path, PureWindowsPath
 
 import requests
 from requests.adapters import HTTPAdapter
+from tqdm.auto import tqdm
 from urllib3 import Retry
 from urllib3.exceptions import HTTPError, ProtocolError
 
@@ -28,7 +29,6 @@ from .audio import bars
 BLOCK = 1 << 15  # bytes; a stall or a kill loses less than two of them
 TIMEOUT = 30  # seconds without a byte after which a connection counts as cut
 RETRY = Retry(4, backoff_factor=2, status_forcelist=(408, 429, 500, 502, 503, 504), respect_retry_after_header=False)
-GROWTH = 3  # an archive may unpack to so many times its size: recordings pack to half, zeros to a thousandth
 MOST_FILES = 250_000  # members of an archive
 DAMAGE = (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError, RuntimeError)
 DAMAGE += (FileExistsError, NotADirectoryError)  # one name twice; a file where a folder should be
@@ -49,6 +49,7 @@ class Download:
     proof: str  # a file or folder inside that every complete copy has
     url: str = ""  # of the archive; empty if the publisher wants each person to accept the terms first
     size: int = 0  # bytes of the archive, about: twice as many are refused
+    unpacked: int = 0  # bytes of its files, about: twice as many are refused
     sha256: str = ""  # of the archive, where it is published
     strip: int = 0  # leading folders of each name that are dropped: 1 for what GitHub packs
     only: tuple = ("",)  # beginnings of the names that are unpacked, after stripping
@@ -64,6 +65,7 @@ DOWNLOADS = {
         proof="testing_list.txt",
         url=f"{GOOGLE}/speech_commands_v0.02.tar.gz",
         size=2_428_923_189,
+        unpacked=3_400_000_000,
         sha256="af14739ee7dc311471de98f5f9d2c9191b18aedfe957f4a6ff791c709868ff58",
     ),
     "speech_commands_v0.01": Download(
@@ -74,6 +76,7 @@ DOWNLOADS = {
         proof="testing_list.txt",
         url=f"{GOOGLE}/speech_commands_v0.01.tar.gz",
         size=1_489_096_277,
+        unpacked=2_100_000_000,
         sha256="743935421bb51cccdb6bdd152e04c5c70274e935c82119ad7faeec31780d811d",
     ),
     "fsdd": Download(
@@ -84,6 +87,7 @@ DOWNLOADS = {
         proof="recordings",
         url="https://github.com/Jakobovski/free-spoken-digit-dataset/archive/refs/tags/v1.0.10.zip",
         size=16_500_000,
+        unpacked=22_000_000,
         strip=1,
         only=("recordings/", "README.md", "metadata.py"),
     ),
@@ -95,6 +99,7 @@ DOWNLOADS = {
         proof="data/audioMNIST_meta.txt",
         url="https://github.com/soerenab/AudioMNIST/archive/8d77a2d8754105541742115cefec1e537040a6cf.zip",
         size=1_000_000_000,
+        unpacked=2_000_000_000,
         strip=1,
         only=("data/", "README.md", "LICENSE"),
     ),
@@ -141,8 +146,8 @@ def download(name, data=None, keep_archive=False):
             )
         for left in data.glob(f".{entry.folder}.*.partial"):  # by a killed process
             shutil.rmtree(left, ignore_errors=True)
-        here = max(_size(archive), _size(_partial(archive)))
-        need_disk(data, (1 + GROWTH) * entry.size - here, f"{name} (the archive and its files)")
+        here = max(_size(archive), _size(Path(f"{archive}.partial")))
+        need_disk(data, entry.size - here + entry.unpacked, f"{name} (the archive and its files)")
         if not archive.exists():
             print(f"{entry.title}\n{entry.url}\n{entry.size / 1e6:,.0f} MB, licence {entry.licence}", flush=True)
             fetch(entry, archive)
@@ -163,9 +168,10 @@ def download(name, data=None, keep_archive=False):
 
 def fetch(entry, archive):
     """Download `entry.url` to `archive`, going on where an earlier attempt was cut. (pooch cannot resume.)"""
-    begun = _partial(archive)
+    begun = Path(f"{archive}.partial")
     with requests.Session() as session:
-        session.mount("https://", HTTPAdapter(max_retries=RETRY))
+        for scheme in ("https://", "http://"):
+            session.mount(scheme, HTTPAdapter(max_retries=RETRY))
         while True:
             before = _size(begun)
             try:
@@ -181,6 +187,7 @@ def fetch(entry, archive):
                     ) from error
                 print(f"The connection was cut ({error}); {here}. Trying again.", flush=True)
     begun.replace(archive)
+    Path(f"{begun}.version").unlink(missing_ok=True)
 
 
 def _receive(session, entry, begun):
@@ -206,7 +213,8 @@ def _receive(session, entry, begun):
             have = 0
         length = response.headers.get("Content-Length")
         size = have + int(length) if length else None
-        with writing(begun), open(begun, "ab") as file, _bar(size, "B", have) as bar:
+        bar = tqdm(total=size, initial=have, unit="B", unit_scale=True, disable=not bars())
+        with bar, writing(begun), open(begun, "ab") as file:
             for block in response.raw.stream(BLOCK, decode_content=False):
                 file.write(block)
                 bar.update(len(block))
@@ -223,18 +231,8 @@ def _version(response):
     return etag if etag.startswith('"') else response.headers.get("Last-Modified", "")
 
 
-def _partial(archive):
-    return Path(f"{archive}.partial")
-
-
 def _size(path):
     return path.stat().st_size if path.exists() else 0
-
-
-def _bar(total, unit, initial=0):
-    from tqdm.auto import tqdm
-
-    return tqdm(total=total, unit=unit, initial=initial, unit_scale=True, disable=not bars())
 
 
 def check(entry, archive):
@@ -253,9 +251,10 @@ def check(entry, archive):
 
 def unpack(entry, archive, folder):
     """Write the wanted files of an archive below `folder`: names and contents, no owners, rights or links."""
-    name, room = "", GROWTH * entry.size
+    name, room = "", 2 * entry.unpacked
+    members = tqdm(_members(archive), "unpacking", unit=" files", disable=not bars())
     try:
-        for number, (name, kind, open_member) in enumerate(_members(archive)):
+        for number, (name, kind, open_member) in enumerate(members):
             path = PureWindowsPath(name)  # knows "/", "\\" and "C:", as Windows does
             if path.anchor or ".." in path.parts:
                 raise BadArchive("it leads out of the folder")
@@ -269,13 +268,14 @@ def unpack(entry, archive, folder):
             (folder / inside).parent.mkdir(parents=True, exist_ok=True)
             with open(folder / inside, "xb") as file, open_member() as source:
                 while block := source.read(BLOCK):
-                    room -= file.write(block)
+                    room -= len(block)
                     if room < 0:
-                        raise BadArchive(f"with it, there are more than {GROWTH * entry.size:,} bytes")
+                        raise BadArchive(f"with it, there are more than {2 * entry.unpacked:,} bytes")
+                    file.write(block)
     except (BadArchive, *DAMAGE) as error:
         raise BadArchive(f"{archive.name} is damaged or was changed, at its member {name!r}: {error}.") from error
     if not (folder / entry.proof).exists():
-        raise BadArchive(f"{archive.name} does not hold {entry.proof}: it is not the corpus that was expected.")
+        raise BadArchive(f"{archive.name} does not hold {entry.proof}: it is another corpus.")
 
 
 def _members(archive):
