@@ -56,22 +56,20 @@ def packages(folder=None):
     if not path.exists():
         return "requirements.txt is not here, so their versions were not compared"
     fine, wrong = [], []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        if not (words := line.split("#")[0].strip()):
-            continue
-        wanted = Requirement(words)
+    lines = [line.split("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    for wanted in map(Requirement, filter(None, lines)):
         if wanted.marker and not wanted.marker.evaluate():
             continue
         try:
             installed = metadata.version(wanted.name)
-            if wanted.specifier.contains(installed, prereleases=True):
-                fine.append(f"{wanted.name} {installed}")
-            else:
-                wrong.append(f"{wanted.name} {installed} is here, but the lab needs {wanted.specifier}")
         except metadata.PackageNotFoundError:
-            wrong.append(f"{wanted.name} is not installed")
+            installed = None
+        if installed and wanted.specifier.contains(installed, prereleases=True):
+            fine.append(f"{wanted.name} {installed}")
+        else:
+            wrong.append(f"{wanted} ({installed or 'none'} is here)")
     if wrong:
-        raise LabError("; ".join(wrong))
+        raise LabError(f"the lab needs {', '.join(wrong)}")
     return ", ".join(fine)
 
 

@@ -131,9 +131,9 @@ def download(name, data=None, keep_archive=False):
         return folder
     if not entry.url:
         raise LabError(
-            f"{entry.title}: its publisher asks each person to accept its terms, so this program cannot fetch it. Open "
-            f"{entry.page} in a browser, choose the language (a Delta Segment is small enough to start with), accept "
-            f"the terms and download. Unpack it and move the folder that holds {entry.proof} and `clips` to {folder}."
+            f"{entry.title}: each person has to accept its terms, so this program cannot fetch it. Open {entry.page} "
+            "in a browser, choose the language (a Delta Segment is small enough to start with), accept the terms and "
+            f"download. Unpack it and move the folder that holds {entry.proof} and `clips` to {folder}."
         )
     taken = f"Another process is downloading {name}. Wait for it, or stop it and run again."
     with alone(archive.parent / f"{name}.lock", refusal=taken):
@@ -204,7 +204,7 @@ def _receive(session, entry, begun):
             return  # the process was killed when all was here
         rest = place.startswith(f"bytes {have}-") and _version(response) in (version, "")
         if response.status_code == 416 or response.status_code == 206 and not rest:
-            begun.unlink()
+            begun.unlink(missing_ok=True)
             raise requests.HTTPError("the server has another version of the file")
         response.raise_for_status()
         if response.status_code == 200:
@@ -220,7 +220,7 @@ def _receive(session, entry, begun):
                 bar.update(len(block))
                 if file.tell() > 2 * entry.size:
                     file.truncate(0)
-                    raise LabError(f"{response.url} sends over twice the {entry.size / 1e6:,.0f} MB expected. Tell us.")
+                    raise LabError(f"{entry.url} sends over twice the bytes that are expected: see {entry.page}.")
             if size not in (None, file.tell()):
                 raise ProtocolError("it ended before the end of the file")
 
@@ -251,7 +251,7 @@ def check(entry, archive):
 
 def unpack(entry, archive, folder):
     """Write the wanted files of an archive below `folder`: names and contents, no owners, rights or links."""
-    name, room = "", 2 * entry.unpacked
+    name, room = "(none yet)", 2 * entry.unpacked
     members = tqdm(_members(archive), "unpacking", unit=" files", disable=not bars())
     try:
         for number, (name, kind, open_member) in enumerate(members):

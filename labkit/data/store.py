@@ -33,18 +33,9 @@ class Store:
         return self.batch([path])[0][0].astype(np.float32) / SCALE
 
     def batch(self, paths, samples=None):
-        """Several clips, padded with zeros or cropped to one length.
+        """Several clips, padded with zeros or cropped to `samples` (by default as long as the longest of them).
 
-        Parameters
-        ----------
-        paths : sequence of str
-        samples : int, optional
-            That length; by default the longest of the batch.
-
-        Returns
-        -------
-        tuple of (numpy.ndarray, numpy.ndarray)
-            int16 of shape (batch, samples), and the valid lengths, int64 of shape (batch,).
+        Returns int16 of shape (batch, samples), and the valid lengths, int64 of shape (batch,).
         """
         rows = self.index.index.get_indexer(paths)
         if (rows < 0).any():
