@@ -19,9 +19,7 @@ def settle(device="auto"):
     """
     if threads := os.environ.get("LABKIT_THREADS"):
         if not threads.isdecimal() or int(threads) < 1:
-            raise LabError(
-                f"LABKIT_THREADS is {threads!r}, which is no number of threads. Set it to 1, 2 ..., or unset it."
-            )
+            raise LabError(f"LABKIT_THREADS is {threads!r}, not a number of threads. Set it to 1, 2 ..., or unset it.")
         torch.set_num_threads(int(threads))
     keep_memory()
     if device == "auto":
@@ -40,8 +38,8 @@ def settle(device="auto"):
 def keep_memory():
     """Tell glibc to keep freed memory instead of returning it to the system; returns whether it did.
 
-    A training step frees and takes the same large blocks again and again, and each return costs page faults: a step
-    of a recurrent layer takes about a third less time so. Elsewhere than on Linux with glibc nothing is done.
+    A training step frees and takes the same large blocks again and again, and each return costs page faults: without
+    them a step of a recurrent layer takes about a third less time. Only Linux with glibc needs this.
     """
     if sys.platform != "linux" or platform.libc_ver()[0] != "glibc":
         return False

@@ -4,9 +4,9 @@ import gzip
 import hashlib
 import json
 import os
+import secrets
 import shutil
-import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import LabError
@@ -23,18 +23,37 @@ def cache():
     return Path(os.environ.get("LABKIT_CACHE") or home() / "data" / ".cache")
 
 
+def cannot_write(path, error):
+    """The LabError for an OSError while writing `path`."""
+    return LabError(
+        f"Could not write {path}: {error.strerror or error}. "
+        "Free some disk space, or choose a folder you may write to (LABKIT_DATA, LABKIT_CACHE, LABKIT_RESULTS)."
+    )
+
+
+@contextmanager
+def writing(path):
+    """Make the folder of `path`, and turn each OSError of the block into a LabError that names `path`."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
 def _sync(path):
     """Flush a file, or a folder's list of names, to disk (Windows cannot do the latter and need not)."""
-    try:
-        handle = os.open(path, os.O_RDONLY if os.path.isdir(path) else os.O_RDWR)
-    except OSError:
-        return
-    try:
-        os.fsync(handle)
-    except OSError:
-        pass
-    finally:
-        os.close(handle)
+    with suppress(OSError):
+        handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _beside(path):
+    """A hidden name in the same folder that nobody else has."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
 
 
 @contextmanager
@@ -44,23 +63,15 @@ def atomic_file(path):
     A reader, or the next run after a crash, sees the old file or the new one, never half of one.
     """
     path = Path(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
-    except OSError as error:
-        raise cannot_write(path, error) from error
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        _sync(temporary)
-        os.chmod(temporary, 0o644)  # mkstemp makes it private
-        os.replace(temporary, path)
-        _sync(path.parent)
-    except OSError as error:
-        raise cannot_write(path, error) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    temporary = _beside(path)
+    with writing(path):
+        try:
+            yield temporary
+            _sync(temporary)
+            os.replace(temporary, path)
+            _sync(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -70,49 +81,37 @@ def atomic_folder(path):
     If `path` appeared meanwhile (a second kernel was quicker), that one stays and ours is dropped.
     """
     path = Path(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
-    except OSError as error:
-        raise cannot_write(path, error) from error
-    try:
-        yield temporary
-        files = [os.path.join(folder, name) for folder, _, names in os.walk(temporary) for name in names]
-        if hasattr(os, "sync") and len(files) > 100:
-            os.sync()  # for thousands of files far quicker than one by one
-        else:
-            for file in files:
-                _sync(file)
-        os.chmod(temporary, 0o755)
+    temporary = _beside(path)
+    with writing(path):
         try:
-            os.rename(temporary, path)
-        except OSError:
-            if not path.is_dir():
-                raise
-        _sync(path.parent)
-    except OSError as error:
-        raise cannot_write(path, error) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+            temporary.mkdir()
+            yield temporary
+            files = [file for file in temporary.rglob("*") if file.is_file()]
+            if len(files) > 100 and hasattr(os, "sync"):
+                os.sync()  # for thousands of files far quicker than one by one
+            else:
+                for file in files:
+                    _sync(file)
+            try:
+                os.rename(temporary, path)
+            except OSError:
+                if not path.is_dir():
+                    raise
+            _sync(path.parent)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 @contextmanager
 def alone(lock, waiting=None, refusal=None):
     """Hold a lock between processes; the system frees it when a process ends, however it ends.
 
-    Parameters
-    ----------
-    lock : Path
-    waiting : str, optional
-        Printed if another process holds it, before we wait.
-    refusal : str, optional
-        Instead of waiting, raise LabError with these words.
+    If another process holds it: `waiting` is printed and we wait, or LabError is raised with the words of `refusal`.
     """
     from filelock import FileLock, Timeout
 
     held = FileLock(lock)
-    try:
-        lock.parent.mkdir(parents=True, exist_ok=True)
+    with writing(lock):
         try:
             held.acquire(timeout=0)
         except Timeout:
@@ -121,20 +120,10 @@ def alone(lock, waiting=None, refusal=None):
             if waiting:
                 print(waiting, flush=True)
             held.acquire()
-    except OSError as error:
-        raise cannot_write(lock, error) from error
     try:
         yield
     finally:
         held.release()
-
-
-def cannot_write(path, error):
-    """The LabError for an OSError while writing `path`."""
-    return LabError(
-        f"Could not write {path}: {error.strerror or error}. "
-        "Free some disk space, or choose a folder you may write to (LABKIT_DATA, LABKIT_CACHE, LABKIT_RESULTS)."
-    )
 
 
 def write_text(path, text):
@@ -147,10 +136,9 @@ def write_json(path, value):
 
 
 def write_table(path, table):
-    """Write a table of predictions as compressed CSV, whole or not at all."""
+    """Write a table as compressed CSV; the same table is the same file, since its header holds no time and no name."""
     text = table.to_csv(index=False, lineterminator="\n")
     with atomic_file(path) as temporary:
-        # neither time nor name in the header, so that the same table is the same file
         temporary.write_bytes(gzip.compress(text.encode(), mtime=0))
 
 
@@ -173,10 +161,8 @@ def digest(value, length=16):
 
 def need_disk(folder, size, what):
     """Raise LabError unless `size` bytes (and a tenth more) are free where `folder` is or will be."""
-    place = Path(folder).absolute()
-    while not place.exists() and place != place.parent:
-        place = place.parent
-    free = shutil.disk_usage(place).free
+    folder = Path(folder).absolute()
+    free = shutil.disk_usage(next(place for place in (folder, *folder.parents) if place.exists())).free
     if free < 1.1 * size:
         raise LabError(
             f"{what} needs {size / 1e9:.2f} GB in {folder}, but only {free / 1e9:.2f} GB are free. "

@@ -1,4 +1,4 @@
-"""The commands sweep, results, stores and bench, and the rooms behind them: sweep and records."""
+"""The commands sweep and results, and the rooms behind them: sweep and records."""
 
 import contextlib
 import json
@@ -281,19 +281,6 @@ def test_a_synthetic_corpus_is_stamped_in_every_table(settings, made, tmp_path):
     run(settings, folder, "--results", tmp_path / "out")
     runs = read_runs(tmp_path / "out")
     assert all("synthetic" in name for name in [*table(runs).corpus, *summary(runs).corpus])
-
-
-def test_stores_lists_and_removes(settings, made, tmp_path, capsys):
-    run(settings, made)
-    capsys.readouterr()
-    assert main(["stores"]) == 0
-    assert "tiny-16000" in capsys.readouterr().out
-    kept = next((tmp_path / "cache" / "stores").glob("tiny-16000-*-*"))
-    assert main(["stores", "--remove"]) == 0  # the newest stays
-    assert kept.is_dir()
-    assert main(["stores", "--remove", kept.name]) == 0
-    assert not kept.exists()
-    assert main(["stores", "--remove", "nonsense"]) == 2
 
 
 def test_bench_features_compares_equal_things(made, own_folders, capsys):

@@ -3,18 +3,20 @@
 It has to work exactly where something is broken: each look is guarded, and nothing heavy is imported at the start.
 """
 
+import ctypes
 import os
 import platform
 import shutil
 import sys
+from functools import partial
 from importlib import import_module, metadata
 from pathlib import Path
 
+from ..errors import LabError
 from ..files import home
 
-PYTHON = ((3, 11), (3, 13))  # oldest and newest
-DISK = 2e9  # bytes: synthetic corpora, their stores, results
-MEMORY = 2e9  # bytes: the largest notebook at scale "lab", with room to spare
+PYTHONS = ((3, 11), (3, 13))  # oldest and newest
+DISK = MEMORY = 2e9  # bytes: synthetic corpora, stores and results; the largest notebook at scale "lab"
 INSTALL = "run `python -m pip install -r requirements.lock -e .` in the lab's folder"
 
 
@@ -24,9 +26,14 @@ def add_arguments(parser):
 
 def main(args):
     bad = 0
-    for ok, text in looks():
-        print(f"[{'ok' if ok else 'mend'}] {text}", flush=True)
-        bad += not ok
+    for name, look, mend in LOOKS:
+        try:
+            print(f"[ok] {name}: {look()}", flush=True)
+        except Exception as error:  # whatever it is, the student needs the mend and not a stack
+            kind = "" if isinstance(error, LabError) else f"{type(error).__name__}: "
+            first = (str(error).strip().splitlines() or [""])[0]
+            print(f"[mend] {name}: {kind}{first}: {mend}", flush=True)
+            bad += 1
     if bad:
         print(f"\n{bad} to mend, from the top: one often mends the next. Then run `python -m labkit check` again.")
     else:
@@ -34,241 +41,141 @@ def main(args):
     return int(bad > 0)
 
 
-def looks(folder=None):
-    """Yield (ok, text) for each thing, cheap ones first."""
-    folder = Path(folder or home())
-    yield python_version(sys.version_info)
-    yield from packages(folder / "requirements.txt")
-    yield labkit_here(folder, _version("labkit"))
-    yield loads(
-        "torch",
-        "its libraries do not fit together (perhaps two versions were mixed)",
-        lambda torch: torch.ones(2).sum(),
-    )
-    yield loads(
-        "torchaudio", "it needs exactly the torch it was built for", lambda audio: audio.functional.melscale_fbanks
-    )
-    yield loads("soundfile", "it reads recordings", lambda soundfile: soundfile.available_formats()["WAV"])
-    yield espeak()
-    yield device()
-    yield torch_threads()
-    yield disk(shutil.disk_usage(folder).free)
-    yield memory(free_memory())
-    yield corpora()
-    yield kernel()
+def python(version=sys.version_info[:3]):
+    name = ".".join(map(str, version))
+    if not PYTHONS[0] <= version[:2] <= PYTHONS[1]:
+        raise LabError(f"the lab does not run on {name}")
+    return f"{name} at {sys.executable}"
 
 
-def python_version(version):
-    """Is this Python (a tuple that starts with major, minor, patch) one that the lab runs on?"""
-    oldest, newest = (".".join(map(str, end)) for end in PYTHON)
-    name = ".".join(map(str, tuple(version)[:3]))
-    if PYTHON[0] <= tuple(version)[:2] <= PYTHON[1]:
-        return True, f"Python {name} at {sys.executable}"
-    return False, f"Python {name}: the lab needs {oldest} to {newest}. Install one and make .venv anew with it."
+def packages(folder=None):
+    """Compare what is installed with each line of requirements.txt."""
+    from packaging.requirements import Requirement
 
-
-def _version(name):
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def packages(path):
-    """Look at each line of requirements.txt; a package that is fine is only counted."""
-    try:
-        from packaging.requirements import Requirement
-    except ImportError:
-        yield False, f"packages: none are installed for this Python ({sys.executable}): {INSTALL}"
-        return
-    try:
-        lines = [line.split("#")[0].strip() for line in Path(path).read_text(encoding="utf-8").splitlines()]
-    except OSError:
-        yield True, "packages: requirements.txt is not here, so their versions were not compared"
-        return
-    fine = []
-    for requirement in (Requirement(line) for line in lines if line):
-        if requirement.marker and not requirement.marker.evaluate():
+    path = (folder or home()) / "requirements.txt"
+    if not path.exists():
+        return "requirements.txt is not here, so their versions were not compared"
+    fine, wrong = [], []
+    lines = [line.split("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    for wanted in map(Requirement, filter(None, lines)):
+        if wanted.marker and not wanted.marker.evaluate():
             continue
-        ok, text = package(requirement, _version(requirement.name))
-        if ok:
-            fine.append(text)
+        try:
+            installed = metadata.version(wanted.name)
+        except metadata.PackageNotFoundError:
+            installed = None
+        if installed and wanted.specifier.contains(installed, prereleases=True):
+            fine.append(f"{wanted.name} {installed}")
         else:
-            yield ok, text
-    yield True, f"packages: {', '.join(fine)}"
+            wrong.append(f"{wanted} ({installed or 'none'} is here)")
+    if wrong:
+        raise LabError(f"the lab needs {', '.join(wrong)}")
+    return ", ".join(fine)
 
 
-def package(requirement, installed):
-    """Does the installed version (None if there is none) satisfy a `packaging` Requirement?"""
-    if installed is None:
-        return False, f"{requirement.name}: not installed: {INSTALL}"
-    if not requirement.specifier.contains(installed, prereleases=True):
-        return (
-            False,
-            f"{requirement.name}: version {installed} is here, the lab needs {requirement.specifier}: {INSTALL}",
-        )
-    return True, f"{requirement.name} {installed}"
+def labkit(folder=None):
+    """Would a notebook import labkit from this folder?"""
+    version = metadata.version("labkit")
+    here, expected = Path(__file__).resolve().parents[1], (folder or home()) / "labkit"
+    if expected.is_dir() and here != expected.resolve():
+        raise LabError(f"it is installed from {here}, not from this folder")
+    return version
 
 
-def labkit_here(folder, installed):
-    """Is labkit installed, and is the copy that a notebook would import the one of this folder?"""
-    here = Path(__file__).resolve().parents[1]
-    if installed is None:
-        return (
-            False,
-            "labkit: notebooks cannot import it yet: run `python -m pip install --no-deps -e .` in the lab's folder",
-        )
-    if (folder / "labkit").is_dir() and here != (folder / "labkit").resolve():
-        return (
-            False,
-            f"labkit: installed from {here}, not from this folder: run `python -m pip install --no-deps -e .` here",
-        )
-    return True, f"labkit {installed}"
+def torch():
+    """Torch computes, on which device, and with no more threads than there are cores."""
+    import torch
+
+    torch.ones(2).sum()
+    device = f"CPU ({platform.machine()}), enough for scale 'lab'"
+    if torch.cuda.is_available():
+        device = f"CUDA, {torch.cuda.get_device_name(0)}"
+    elif torch.backends.mps.is_available():
+        device = "MPS (Apple's GPU)"
+    elif shutil.which("nvidia-smi"):
+        device += ", although there seems to be an NVIDIA GPU: see the README, CPU-only and back"
+    return f"{torch.__version__}, on {device}"
 
 
-def loads(name, why, use, load=import_module):
-    """Import a package and use it once.
-
-    A torch and a torchaudio that do not belong together fail with OSError or RuntimeError, not only ImportError.
-    """
-    try:
-        module = load(name)
-        use(module)
-    except Exception as error:  # whatever it is, the student needs the mend and not a stack
-        first = (str(error).strip().splitlines() or [""])[0]
-        return False, f"{name}: does not load ({type(error).__name__}: {first}); {why}: {INSTALL}"
-    return True, f"{name} {getattr(module, '__version__', '')} loads".replace("  ", " ")
-
-
-def espeak(load=import_module):
-    """Can espeak-ng, which speaks the synthetic corpora, find its library and its voices?"""
-    mend = (
-        "synthetic speech cannot be made, everything on real recordings still works: "
-        "run `python -m pip install --force-reinstall espeakng-loader`, or use real "
-        "recordings: `python -m labkit download speech_commands` (2.4 GB)"
-    )
-    try:
-        import ctypes
-
-        loader = load("espeakng_loader")
-        library = ctypes.CDLL(loader.get_library_path())
-        # 2: hand the samples over instead of playing them; 0x8000: do not end this process if that fails
-        if library.espeak_Initialize(2, 0, str(loader.get_data_path()).encode(), 0x8000) <= 0:
-            return False, f"espeak-ng: it does not find its voices; {mend}"
-        if library.espeak_SetVoiceByName(b"en") != 0:
-            return False, f"espeak-ng: it has no English voice; {mend}"
-        voices = len(list((Path(loader.get_data_path()) / "voices" / "!v").iterdir()))
-        return True, f"espeak-ng: {voices} voice variants"
-    except Exception as error:
-        return False, f"espeak-ng: does not load ({type(error).__name__}: {error}); {mend}"
-
-
-def device(load=import_module):
-    """The device that training will use."""
-    try:
-        torch = load("torch")
-        if torch.cuda.is_available():
-            return True, f"device: CUDA, {torch.cuda.get_device_name(0)}"
-        if torch.backends.mps.is_available():
-            return True, "device: MPS (Apple's GPU)"
-    except Exception as error:
-        return False, f"device: unknown, because torch does not work ({type(error).__name__}): mend torch first"
-    note = ""
-    if shutil.which("nvidia-smi"):
-        note = "; this machine seems to have an NVIDIA GPU that torch cannot use: see the README, CPU-only and back"
-    return True, f"device: CPU ({platform.processor() or platform.machine()}), enough for scale 'lab'{note}"
+def threads():
+    count = import_module("torch").get_num_threads()
+    if count > cores():
+        raise LabError(f"torch uses {count} on {cores()} cores, which slows it down")
+    return f"torch uses {count} of {cores()} cores"
 
 
 def cores():
     """Number of processor cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def torch_threads(load=import_module, cores=cores):
-    """Threads that torch computes with, beside the cores there are."""
-    try:
-        count = load("torch").get_num_threads()
-    except Exception:
-        return False, "threads: unknown, because torch does not work: mend torch first"
-    asked = os.environ.get("LABKIT_THREADS") or os.environ.get("OMP_NUM_THREADS")
-    if count > cores():
-        return (
-            False,
-            f"threads: torch uses {count} on {cores()} cores, which slows it down: set LABKIT_THREADS={cores()}",
-        )
-    return True, f"threads: torch uses {count} of {cores()} cores{' (as set)' if asked else ''}"
+def loads(name):
+    """Import a package; torchaudio fails with OSError or RuntimeError beside another torch than its own."""
+    return import_module(name).__version__
 
 
-def disk(free):
-    """Enough bytes free for the synthetic corpora, their stores and results?"""
-    if free < DISK:
-        return (
-            False,
-            f"disk: {free / 1e9:.1f} GB free, {DISK / 1e9:.0f} GB needed: free some, or point LABKIT_CACHE elsewhere",
-        )
-    return True, f"disk: {free / 1e9:.1f} GB free"
+def espeak():
+    """Can espeak-ng, which speaks the synthetic corpora, find its library and its voices?"""
+    loader = import_module("espeakng_loader")
+    library, voices = ctypes.CDLL(loader.get_library_path()), Path(loader.get_data_path())
+    # 2: hand the samples over instead of playing them; 0x8000: do not end this process if that fails
+    if library.espeak_Initialize(2, 0, str(voices).encode(), 0x8000) <= 0:
+        raise LabError("it does not find its voices")
+    if library.espeak_SetVoiceByName(b"en") != 0:
+        raise LabError("it has no English voice")
+    return f"{len(list((voices / 'voices' / '!v').iterdir()))} voice variants"
 
 
-def free_memory():
-    """Memory that programs can still have, in bytes; None where the system does not tell."""
-    try:
-        import psutil
-
-        return psutil.virtual_memory().available
-    except Exception:
-        pass
-    try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):
-        return None
+def disk():
+    return _enough(shutil.disk_usage(home()).free, DISK)
 
 
-def memory(free):
-    """Enough bytes of memory free to train at scale "lab"?"""
-    if free is None:
-        return True, "memory: this system does not tell; close other programs if a kernel dies"
-    if free < MEMORY:
-        return (
-            False,
-            f"memory: {free / 1e9:.1f} GB free, {MEMORY / 1e9:.0f} GB needed: close other programs and kernels",
-        )
-    return True, f"memory: {free / 1e9:.1f} GB free"
+def memory():
+    return _enough(import_module("psutil").virtual_memory().available, MEMORY)
 
 
-def corpora(load=import_module):
+def _enough(free, needed):
+    if free < needed:
+        raise LabError(f"{free / 1e9:.1f} GB free, {needed / 1e9:.0f} GB needed")
+    return f"{free / 1e9:.1f} GB free"
+
+
+def corpora():
     """Which corpora are there? None is fine: the synthetic ones are made when they are needed."""
-    try:
-        here = load("labkit.data")
-        where, names = here.data_folder(), here.found()
-        if not where.is_dir() and os.environ.get("LABKIT_DATA"):
-            return False, f"corpora: LABKIT_DATA is {where}, which is no folder. Set it to one, or unset it."
-    except Exception as error:
-        return False, f"corpora: cannot be looked for ({type(error).__name__}: {error}): mend the packages above first"
-    if names:
-        return True, f"corpora: {', '.join(names)}"
-    return (
-        True,
-        f"corpora: none in {where} yet; synthetic speech is made when needed (real: `python -m labkit download`)",
-    )
+    data = import_module("labkit.data")
+    folder = data.data_folder()
+    if os.environ.get("LABKIT_DATA") and not folder.is_dir():
+        raise LabError(f"LABKIT_DATA is {folder}, which is no folder")
+    nothing = f"none in {folder} yet; synthetic speech is made when needed (real: `python -m labkit download`)"
+    return ", ".join(data.found()) or nothing
 
 
-def kernel(load=import_module):
+def jupyter():
     """Would Jupyter start its "python3" kernel with this very Python?"""
-    try:
-        spec = load("jupyter_client.kernelspec").KernelSpecManager().get_kernel_spec("python3")
-        load("jupyterlab")
-    except Exception as error:
-        return False, f"Jupyter: no kernel to run notebooks with ({type(error).__name__}): {INSTALL}"
-    program = spec.argv[0]
-    # Jupyter replaces a bare "python" by the Python that it runs with
-    if os.path.isabs(program) and not _same(program, sys.executable):
-        mend = "run `python -m ipykernel install --sys-prefix`, or set JUPYTER_PREFER_ENV_PATH=1"
-        return False, f"Jupyter: its kernel python3 is another Python ({program}): {mend}"
-    return True, "Jupyter: JupyterLab, and a kernel with this Python"
+    import_module("jupyterlab")
+    program = import_module("jupyter_client.kernelspec").KernelSpecManager().get_kernel_spec("python3").argv[0]
+    # Jupyter replaces a bare "python" by the Python that it runs with; python and python3 of one folder are one
+    if os.path.isabs(program) and not os.path.samefile(os.path.dirname(program), os.path.dirname(sys.executable)):
+        raise LabError(f"its kernel python3 is another Python ({program})")
+    return "JupyterLab, and a kernel with this Python"
 
 
-def _same(one, other):
-    """Do two programs lie in the same folder (python, python3 and python3.12 of one environment are one)?"""
-    return os.path.normcase(os.path.dirname(one)) == os.path.normcase(os.path.dirname(other))
+LOOKS = (  # name, what is looked at, and the mend if that fails; cheap ones first
+    ("Python", python, "install Python 3.11, 3.12 or 3.13 and make .venv anew with it"),
+    ("packages", packages, INSTALL),
+    ("labkit", labkit, "run `python -m pip install --no-deps -e .` in the lab's folder"),
+    ("torch", torch, INSTALL),
+    ("threads", threads, f"mend torch first, or set LABKIT_THREADS={cores()}"),
+    ("torchaudio", partial(loads, "torchaudio"), f"it needs exactly the torch that it was built for: {INSTALL}"),
+    ("soundfile", partial(loads, "soundfile"), INSTALL),
+    (
+        "espeak-ng",
+        espeak,
+        "synthetic speech cannot be made, everything on real recordings still works: run `python -m pip install "
+        "--force-reinstall espeakng-loader`, or `python -m labkit download speech_commands` (2.4 GB)",
+    ),
+    ("disk", disk, "free some, or point LABKIT_CACHE to another disk"),
+    ("memory", memory, "close other programs and kernels"),
+    ("corpora", corpora, "mend the packages above, and set LABKIT_DATA to a folder, or unset it"),
+    ("Jupyter", jupyter, f"{INSTALL}, then `python -m ipykernel install --sys-prefix`"),
+)

@@ -1,8 +1,6 @@
 """Executing notebooks, and making what they leave behind the same on every machine."""
 
-import copy
 import hashlib
-import html
 import os
 import re
 import sys
@@ -18,32 +16,24 @@ KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 LANGUAGE = {"file_extension": ".py", "mimetype": "text/x-python", "name": "python", "pygments_lexer": "ipython3"}
 VOLATILE = ("execution", "ExecuteTime", "collapsed", "scrolled", "trusted", "widgets")
 WIDGET = "application/vnd.jupyter.widget-view+json"
-
-_BAR = re.compile(r"^.*(\d+%\|.*\||\d+it \[).*\n?", re.MULTILINE)  # what tqdm draws
-_WARNED_FROM = re.compile(r"^\S*ipykernel_\d+\S*?:\d+: ", re.MULTILINE)  # the file of a cell is new each time
+NOISE = re.compile(  # in stderr
+    r"^.*(\d+%\|.*\||\d+it \[).*\n?"  # what tqdm draws
+    r"|^\S*ipykernel_\d+\S*?:\d+: ",  # where a warning came from: the file of a cell is new each time
+    re.MULTILINE,
+)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of executing one notebook.
-
-    Parameters
-    ----------
-    name : str
-    seconds : float
-    memory : int or None
-        Peak memory of its kernel in bytes; None where the system does not tell.
-    error : str
-        Empty if all cells ran, else the failing cell and the last line of its error.
-    """
+    """What came of executing one notebook."""
 
     name: str
     seconds: float
-    memory: int | None
-    error: str
+    memory: int  # bytes: the most that its kernel held after a cell
+    error: str  # empty if all cells ran, else the failing cell and the last line of its error
 
     def __str__(self):
-        memory = f"{self.memory / 1e6:7,.0f} MB" if self.memory else " " * 10
+        memory = f"{self.memory / 1e6:7,.0f} MB"
         return f"{self.name:<32} {'FAILED' if self.error else 'ok':<6} {self.seconds:6.1f} s {memory}"
 
 
@@ -79,58 +69,32 @@ def set_environment(**values):
     os.environ.pop("MPLBACKEND", None)  # a kernel draws into the notebook
 
 
-def _peak_memory(pid):
-    """Largest memory that process `pid` has held so far, in bytes (its present memory on macOS), or None."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-        return int(re.search(r"VmHWM:\s*(\d+) kB", status)[1]) * 1024
-    except (OSError, TypeError):
-        pass
-    try:
-        import psutil
-
-        memory = psutil.Process(pid).memory_info()
-        return getattr(memory, "peak_wset", memory.rss)
-    except Exception:  # not installed, or the kernel is gone: a figure to show, nothing depends on it
-        return None
-
-
-def execute(path, *, progress=None):
+def execute(path):
     """Run all cells of a notebook in a fresh kernel, in the notebook's own folder.
 
-    Parameters
-    ----------
-    path : Path
-    progress : callable, optional
-        Called with (cells done, cells in all) before each cell.
-
-    Returns
-    -------
-    Outcome
-    nbformat.NotebookNode
-        With the outputs up to the end, or up to the cell that failed.
+    Returns the outcome, and the notebook with its outputs up to the end, or up to the cell that failed.
     """
     import nbformat
+    import psutil
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+    from nbconvert.preprocessors import ClearOutputPreprocessor
 
-    start, error, peak = time.monotonic(), "", None
-    node = nbformat.read(path, as_version=4)
-    for cell in node.cells:
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
-    current = 0
+    start, error, memory, current = time.monotonic(), "", 0, 0
+    node, _ = ClearOutputPreprocessor().preprocess(nbformat.read(path, as_version=4), {})
 
     def before(cell, cell_index):
         nonlocal current
         current = cell_index
-        if progress:
-            progress(cell_index, len(node.cells))
+        if sys.stdout.isatty():
+            print(f"\r{path.stem}: cell {cell_index + 1} of {len(node.cells)} ", end="\r", flush=True)
 
     def after(cell, cell_index, execute_reply):
-        nonlocal peak
-        process = getattr(client.km.provisioner, "pid", None)
-        peak = max(filter(None, (peak, _peak_memory(process))), default=None)
+        nonlocal memory
+        try:
+            memory = max(memory, psutil.Process(client.km.provisioner.pid).memory_info().rss)
+        except psutil.Error:
+            pass  # the kernel has died, which the next line of the client says
 
     client = NotebookClient(
         node,
@@ -154,7 +118,7 @@ def execute(path, *, progress=None):
     if error:
         source = "\n".join(f"    {line}" for line in node.cells[current].source.splitlines())
         error = f"cell {current + 1} of {path.name}:\n{source}\n{error}"
-    return Outcome(path.stem, time.monotonic() - start, peak, error), node
+    return Outcome(path.stem, time.monotonic() - start, memory, error), node
 
 
 def normalise(node):
@@ -163,6 +127,9 @@ def normalise(node):
     Widgets (their state lives in a kernel that is gone), progress bars, times of execution, the kernel's version and
     where a warning's cell was stored. Identifiers of cells are made from their source, so that they stay.
     """
+    from nbconvert.preprocessors import CoalesceStreamsPreprocessor
+
+    CoalesceStreamsPreprocessor().preprocess(node, {})  # how a stream is cut into pieces depends on the clock
     node.metadata = type(node.metadata)(kernelspec=dict(KERNEL), language_info=dict(LANGUAGE))
     node.nbformat, node.nbformat_minor = 4, 5
     used = set()
@@ -175,29 +142,16 @@ def normalise(node):
         used.add(name)
         cell["id"] = name
         if cell.cell_type == "code":
-            cell.outputs = [output for output in _merged(cell.outputs) if _worth_keeping(output)]
+            cell.outputs = [output for output in cell.outputs if _worth_keeping(output)]
     return node
-
-
-def _merged(outputs):
-    """Neighbouring pieces of one stream as one output: how a stream is cut into pieces depends on the clock."""
-    merged = []
-    for output in outputs:
-        last = merged[-1] if merged else {}
-        if output.output_type == "stream" and last.get("output_type") == "stream" and last.name == output.name:
-            last.text += output.text
-        else:
-            merged.append(output)
-    return merged
 
 
 def _worth_keeping(output):
     """Clean one output in place; False if nothing is left of it."""
     if output.output_type == "stream":
-        lines = output.text.replace("\r\n", "\n").split("\n")
-        output.text = "\n".join(line.rsplit("\r", 1)[-1] for line in lines)  # "\r" overwrites a line
+        output.text = output.text.replace("\r\n", "\n")
         if output.name == "stderr":
-            output.text = _WARNED_FROM.sub("", _BAR.sub("", output.text))
+            output.text = NOISE.sub("", output.text)
         return bool(output.text.strip())
     if WIDGET in output.get("data", {}):
         del output.data[WIDGET]
@@ -209,63 +163,34 @@ def write(node, path):
     """Write a notebook, whole or not at all."""
     import nbformat
 
-    text = nbformat.writes(node, version=4)
-    write_text(path, text if text.endswith("\n") else text + "\n")
+    write_text(path, nbformat.writes(node, version=4).rstrip("\n") + "\n")
 
 
 def write_html(node, path):
     """Write a notebook as one web page, pictures and sounds inside; links to other notebooks lead to their pages."""
     from nbconvert import HTMLExporter
 
-    page = copy.deepcopy(node)
-    for output in (output for cell in page.cells for output in cell.get("outputs", ())):
-        for kind in {"image/png", "image/jpeg"} & set(output.get("data", ())):
-            output.data = {"text/html": _described(kind, output.data[kind], output.metadata.get(kind, {}))}
-    body, _ = HTMLExporter().from_notebook_node(page, resources={"metadata": {"name": Path(path).stem}})
+    # of nbconvert's templates, this one gives each picture its description (alt)
+    exporter = HTMLExporter(template_name="classic")
+    body, _ = exporter.from_notebook_node(node, resources={"metadata": {"name": Path(path).stem}})
     write_text(path, re.sub(r'href="(\d\d_\w+)\.ipynb', r'href="\1.html', body))
-
-
-def _described(kind, data, metadata):
-    """A picture as HTML with its description for those who do not see it, which nbconvert's page would drop."""
-    size = "".join(f' {side}="{metadata[side]}"' for side in ("width", "height") if side in metadata)
-    alt = html.escape(metadata.get("alt", "A picture without a description"))
-    return f'<img alt="{alt}"{size} src="data:{kind};base64,{"".join(data.split())}">'
 
 
 def run_all(paths, done):
     """Execute notebooks one after the other, a line each; one that fails does not stop the others.
 
-    Parameters
-    ----------
-    paths : list of Path
-    done : callable
-        Called with (path, node, outcome) after each; the node is normalised.
-
-    Returns
-    -------
-    list of Outcome
+    `done` is called with (path, normalised node, outcome) after each. Prints a table, and returns the outcomes.
     """
     outcomes = []
     for path in paths:
-
-        def progress(cell, cells, name=path.stem):
-            if sys.stdout.isatty():
-                print(f"\r{name}: cell {cell + 1} of {cells}", end=" " * 20 + "\r", flush=True)
-            elif cell == 0:
-                print(f"{name} ...", flush=True)
-
-        outcome, node = execute(path, progress=progress)
+        print(f"{path.stem} ...", flush=True)
+        outcome, node = execute(path)
         done(path, normalise(node), outcome)
         print(outcome, flush=True)
         if outcome.error:
             print(f"  failed in {outcome.error}", flush=True)
         outcomes.append(outcome)
+    good = sum(not outcome.error for outcome in outcomes)
+    seconds = sum(outcome.seconds for outcome in outcomes)
+    print("", *outcomes, f"{good} of {len(outcomes)} notebooks ran through, {seconds:.0f} s in all", sep="\n")
     return outcomes
-
-
-def table(outcomes):
-    """The outcomes as lines of text, with the sum."""
-    failed = sum(bool(outcome.error) for outcome in outcomes)
-    total = sum(outcome.seconds for outcome in outcomes)
-    last = f"{len(outcomes) - failed} of {len(outcomes)} notebooks ran through, {total:.0f} s in all"
-    return "\n".join(["", *map(str, outcomes), last])

@@ -1,11 +1,13 @@
 """`python -m labkit lab`: run every notebook into build/ and say where to look."""
 
-import html
 import os
 import shutil
 
 from ..files import home, write_text
 from . import execute as notebooks
+
+PAGE = '<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>The lab</title>\n'
+PAGE += "<h1>The notebooks, as executed here</h1>\n<ul>\n{}\n</ul>\n"
 
 
 def add_arguments(parser):
@@ -25,13 +27,9 @@ def main(args):
         notebooks.write_html(node, build / "html" / f"{path.stem}.html")
 
     outcomes = notebooks.run_all(paths, keep)
-    print(notebooks.table(outcomes))
     pages = sorted(path.stem for path in (build / "html").glob("[0-9]*.html"))
-    links = "\n".join(f'<li><a href="{html.escape(name)}.html">{html.escape(name)}</a></li>' for name in pages)
-    head = '<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>The lab</title>'
-    write_text(
-        build / "html" / "index.html", f"{head}\n<h1>The notebooks, as executed here</h1>\n<ul>\n{links}\n</ul>\n"
-    )
+    links = "\n".join(f'<li><a href="{name}.html">{name}</a></li>' for name in pages)
+    write_text(build / "html" / "index.html", PAGE.format(links))
     print(f"Web pages: {build / 'html' / 'index.html'}\nNotebooks: {build / 'notebooks'}")
     print("To work with them yourself: `make jupyter`, or `python -m jupyter lab notebooks`.")
     return int(any(outcome.error for outcome in outcomes))

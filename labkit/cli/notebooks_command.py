@@ -23,7 +23,6 @@ def main(args):
     notebooks.set_environment(LABKIT_RESULTS=results)
     make_corpora()
     outcomes = notebooks.run_all(paths, keep)
-    print(notebooks.table(outcomes))
     failed = [outcome.name for outcome in outcomes if outcome.error]
     if failed:
         print(f"Left as they were: {', '.join(failed)}. Mend the cells named above and run this again.")

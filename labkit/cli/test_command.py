@@ -25,23 +25,10 @@ def command(rest, folder):
     values = ("-k", "-m", "-p", "-n", "-o", "-c", "-W", "-r")  # the word after one of these is not a path
     words = [word for before, word in zip(["", *rest], rest, strict=False) if before not in values]
     named = any(not word.startswith("-") and (folder / word.split("::")[0]).exists() for word in words)
-    return [
-        *(sys.executable, "-m", "pytest", "--doctest-modules", "--nbval-lax", "--nbval-current-env"),
-        f"--nbval-cell-timeout={notebooks.CELL_TIMEOUT}",
-        # a notebook's cells share a kernel and a module's tests its fixtures: each stays with one worker
-        *("-n", str(WORKERS), "--dist", "loadscope"),
-        *rest,
-        *(() if named else PATHS),
-    ]
-
-
-def threads(cores):
-    """Threads for each worker, so that all workers together do not ask for more cores than there are.
-
-    >>> threads(2), threads(9), threads(1)
-    (1, 4, 1)
-    """
-    return max(1, cores // WORKERS)
+    # a notebook's cells share a kernel and a module's tests its fixtures: each stays with one worker (loadscope)
+    options = f"--doctest-modules --nbval-lax --nbval-current-env --nbval-cell-timeout={notebooks.CELL_TIMEOUT} "
+    options += f"-n {WORKERS} --dist loadscope"
+    return [sys.executable, "-m", "pytest", *options.split(), *rest, *(() if named else PATHS)]
 
 
 def main(args):
@@ -49,7 +36,8 @@ def main(args):
     with tempfile.TemporaryDirectory(prefix="labkit-", ignore_cleanup_errors=True) as results:
         # a test means the same whatever the user works with: small, synthetic, and trained anew
         os.environ.update(LABKIT_DATA="synthetic", LABKIT_SCALE="lab", LABKIT_RESULTS=results)
-        notebooks.set_environment(LABKIT_THREADS=threads(cores()), LABKIT_FIGURES=Path(results) / "figures")
+        threads = max(1, cores() // WORKERS)  # so that all workers together do not ask for more cores than there are
+        notebooks.set_environment(LABKIT_THREADS=threads, LABKIT_FIGURES=Path(results) / "figures")
         # numpy, torch and their kernels each read this when they start
         os.environ.setdefault("OMP_NUM_THREADS", os.environ["LABKIT_THREADS"])
         make_corpora()

@@ -1,23 +1,15 @@
 """Reading and resampling sound."""
 
-import glob
-import itertools
 import os
-import shutil
-import warnings
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
-from filelock import FileLock
 
-from ..errors import LabError, LabWarning, choose
-from ..files import atomic_folder, cache, digest, need_disk, read_json, write_json
+from ..errors import LabError
 
 SCALE = 32768  # int16 steps in an amplitude of 1
+AHEAD = 1024  # at most so many clips are decoded ahead of their use
 
 
 def read_audio(path, rate=None):
@@ -83,73 +75,47 @@ def resample(samples, rate, target):
     return samples if rate == target else soxr.resample(samples, rate, target, quality="HQ")
 
 
-def decode(root, paths, rate, native=False, block=64):
-    """Decode many files, in other threads and ahead of their use where that is faster.
-
-    Parameters
-    ----------
-    root : Path
-    paths : list of str
-    rate : int
-        Hz.
-    native : bool
-        Whether most have this rate already.
-    block : int
-        Clips that a thread decodes at a time.
-
-    Yields
-    ------
-    tuple of (str, numpy.ndarray, list of str, str or None)
-        Path, int16 samples, what was adapted, and the problem if there is one; in the order of `paths`.
-    """
-    # Plain WAV files are nearly all Python: a thread would only wait for the lock that its user holds, and slow down
-    # torch's threads besides. For all else threads suffice: libsndfile and soxr work outside that lock.
-    if native and all(path.lower().endswith(".wav") for path in paths[:block]):
-        yield from ((path, *_decode(place(root, path), rate)) for path in paths)
-        return
-    threads = os.cpu_count() or 1
-    blocks = iter([paths[start : start + block] for start in range(0, len(paths), block)])
-    with ThreadPoolExecutor(threads) as pool:
-
-        def begin(some):
-            return some, pool.submit(lambda: [_decode(place(root, path), rate) for path in some])
-
-        ahead = deque(begin(some) for some in itertools.islice(blocks, 2 * threads + 2))  # little audio in flight
-        while ahead:
-            some, future = ahead.popleft()
-            for path, result in zip(some, future.result(), strict=True):
-                yield path, *result
-            ahead.extend(begin(some) for some in itertools.islice(blocks, 1))
-
-
 def place(root, path):
-    """Where a clip lies. (A link to a corpus' folder has other neighbours than the folder: ".." is of the link.)"""
+    """Where a clip lies. (If `root` is a link, ".." in `path` starts from the link, not from where it leads.)"""
     return Path(os.path.normpath(root / path))
 
 
-def _decode(path, rate):
+def decode(root, paths, rate, native=False):
+    """Yield what `decode_clip` makes of each path, in order; `native`: most files have this rate already."""
+
+    def clip(path):
+        return decode_clip(place(root, path), rate)
+
+    # Plain WAV files are nearly all Python: a thread would only wait for the lock that its user holds, and slow down
+    # torch's threads besides. For all else threads suffice: libsndfile and soxr work outside that lock.
+    if native and all(path.lower().endswith(".wav") for path in paths[:AHEAD]):
+        yield from map(clip, paths)
+        return
+    with ThreadPool() as pool:
+        for start in range(0, len(paths), AHEAD):
+            yield from pool.imap(clip, paths[start : start + AHEAD], chunksize=16)
+
+
+def decode_clip(path, rate):
     """(int16 samples, what was adapted, problem or None) of one file."""
     import soundfile
 
-    nothing = np.zeros(0, np.int16)
     try:
         with soundfile.SoundFile(path) as file:
-            if file.samplerate == rate and file.channels == 1 and file.subtype == "PCM_16":
-                samples, did = file.read(dtype="int16"), []
-                if len(samples) and not samples.any():
-                    did.append("silent, and kept")
-                return samples, did, None if len(samples) else "no samples"
-            did = ["resampled"] * (file.samplerate != rate) + ["mixed to one channel"] * (file.channels > 1)
-        samples, _ = read_audio(path, rate)
+            adapted = ["resampled"] * (file.samplerate != rate) + ["mixed to one channel"] * (file.channels > 1)
+            if file.subtype == "PCM_16" and not adapted:
+                samples = file.read(dtype="int16")
+            else:
+                samples, _ = read_audio(path, rate)
+                if np.abs(samples).max(initial=0) > 1.01:  # resampling may overshoot a little
+                    adapted.append("clipped at full scale")
+                samples = np.clip(np.rint(samples * SCALE), -SCALE, SCALE - 1).astype(np.int16)
     except (LabError, soundfile.LibsndfileError, RuntimeError, OSError) as error:
         # Records keep this sentence, and where the file lies concerns nobody else.
-        return nothing, [], str(error).replace(repr(str(path)), path.name).replace(str(path), path.name)
-    peak = np.abs(samples).max(initial=0)
-    if peak == 0:
-        did.append("silent, and kept")
-    if peak > 1.01:  # resampling may overshoot a little; more than that was loud in the file
-        did.append("clipped at full scale")
-    return np.clip(np.rint(samples * SCALE), -SCALE, SCALE - 1).astype(np.int16), did, None
+        return np.zeros(0, np.int16), [], str(error).replace(repr(str(path)), path.name).replace(str(path), path.name)
+    if not len(samples):
+        return samples, [], "no samples"
+    return samples, adapted + ["silent, and kept"] * (not samples.any()), None
 
 
 def bars():

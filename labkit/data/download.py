@@ -4,71 +4,58 @@ A download goes to `data/.downloads/`, is checked there, and unpacked under a te
 step: a corpus folder that exists is complete.
 """
 
+import gzip
 import hashlib
-import os
 import shutil
+import stat
+import tarfile
+import zipfile
+import zlib
 from dataclasses import dataclass
-from datetime import date
-from pathlib import Path
+from functools import partial
+from pathlib import Path, PureWindowsPath
+
+import requests
+from requests.adapters import HTTPAdapter
+from tqdm.auto import tqdm
+from urllib3 import Retry
+from urllib3.exceptions import HTTPError, ProtocolError
 
 from ..errors import LabError, choose
-from ..files import alone, atomic_folder, need_disk, read_json, write_json
+from ..files import alone, atomic_folder, need_disk, write_text, writing
 from . import data_folder
-from .archives import BadArchive, Limits, unpack
-from .fetch import NetworkError, bar, fetch, size_of
+from .audio import bars
+
+BLOCK = 1 << 15  # bytes; a stall or a kill loses less than two of them
+TIMEOUT = 30  # seconds without a byte after which a connection counts as cut
+RETRY = Retry(4, backoff_factor=2, status_forcelist=(408, 429, 500, 502, 503, 504), respect_retry_after_header=False)
+MOST_FILES = 250_000  # members of an archive
+DAMAGE = (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError, RuntimeError)
+DAMAGE += (FileExistsError, NotADirectoryError)  # one name twice; a file where a folder should be
+
+
+class BadArchive(LabError):
+    """The archive is damaged, or holds something that must not be unpacked."""
 
 
 @dataclass(frozen=True)
 class Download:
-    """Where a corpus comes from, and what is expected of it.
-
-    Parameters
-    ----------
-    title, page, licence : str
-        For people; `page` is the publisher's.
-    url : str
-        Of the archive; empty if the publisher wants each person to accept the terms first.
-    folder : str
-        Where it goes, below the data folder.
-    proof : str
-        A file or folder inside that every complete copy has.
-    size, unpacked : int
-        Bytes of the archive (about) and of the files in it (about).
-    files : int
-        Number of entries of the archive (about).
-    sha256 : str, optional
-        Where it is public knowledge; otherwise it is recorded at the first download and checked from then on.
-    strip, only
-        See `archives.unpack`.
-    by_hand : str
-        What to do without this program.
-    """
+    """Where a corpus comes from, and what is expected of it."""
 
     title: str
-    page: str
+    page: str  # the publisher's, for people
     licence: str
-    folder: str
-    proof: str
-    url: str = ""
-    size: int = 0
-    unpacked: int = 0
-    files: int = 0
-    sha256: str | None = None
-    strip: int = 0
-    only: tuple = ()
-    by_hand: str = ""
-
-    @property
-    def archive(self):
-        """Name of the archive in `data/.downloads`."""
-        return self.folder + (".zip" if self.url.endswith(".zip") else ".tar.gz")
-
-    @property
-    def limits(self):
-        """Twice of what is expected: room for a mended file or two, not for a bomb."""
-        return Limits(size=2 * self.unpacked, files=2 * self.files)
+    folder: str  # where it goes, below the data folder
+    proof: str  # a file or folder inside that every complete copy has
+    url: str = ""  # of the archive; empty if the publisher wants each person to accept the terms first
+    size: int = 0  # bytes of the archive, about: twice as many are refused
+    unpacked: int = 0  # bytes of its files, about: twice as many are refused
+    sha256: str = ""  # of the archive, where it is published
+    strip: int = 0  # leading folders of each name that are dropped: 1 for what GitHub packs
+    only: tuple = ("",)  # beginnings of the names that are unpacked, after stripping
 
 
+GOOGLE = "https://storage.googleapis.com/download.tensorflow.org/data"
 DOWNLOADS = {
     "speech_commands": Download(
         title="Speech Commands v0.02: 35 English words",
@@ -76,11 +63,9 @@ DOWNLOADS = {
         licence="CC BY 4.0",
         folder="speech_commands_v0.02",
         proof="testing_list.txt",
-        # The same file as http://download.tensorflow.org/data/speech_commands_v0.02.tar.gz, by a safe connection.
-        url="https://storage.googleapis.com/download.tensorflow.org/data/speech_commands_v0.02.tar.gz",
+        url=f"{GOOGLE}/speech_commands_v0.02.tar.gz",
         size=2_428_923_189,
         unpacked=3_400_000_000,
-        files=105_900,
         sha256="af14739ee7dc311471de98f5f9d2c9191b18aedfe957f4a6ff791c709868ff58",
     ),
     "speech_commands_v0.01": Download(
@@ -89,10 +74,9 @@ DOWNLOADS = {
         licence="CC BY 4.0",
         folder="speech_commands_v0.01",
         proof="testing_list.txt",
-        url="https://storage.googleapis.com/download.tensorflow.org/data/speech_commands_v0.01.tar.gz",
+        url=f"{GOOGLE}/speech_commands_v0.01.tar.gz",
         size=1_489_096_277,
         unpacked=2_100_000_000,
-        files=64_800,
         sha256="743935421bb51cccdb6bdd152e04c5c70274e935c82119ad7faeec31780d811d",
     ),
     "fsdd": Download(
@@ -104,7 +88,6 @@ DOWNLOADS = {
         url="https://github.com/Jakobovski/free-spoken-digit-dataset/archive/refs/tags/v1.0.10.zip",
         size=16_500_000,
         unpacked=22_000_000,
-        files=3_100,
         strip=1,
         only=("recordings/", "README.md", "metadata.py"),
     ),
@@ -117,7 +100,6 @@ DOWNLOADS = {
         url="https://github.com/soerenab/AudioMNIST/archive/8d77a2d8754105541742115cefec1e537040a6cf.zip",
         size=1_000_000_000,
         unpacked=2_000_000_000,
-        files=30_300,
         strip=1,
         only=("data/", "README.md", "LICENSE"),
     ),
@@ -127,9 +109,6 @@ DOWNLOADS = {
         licence="CC0, with terms to accept",
         folder="common_voice_es",
         proof="validated.tsv",
-        by_hand="Common Voice asks each person to accept its terms, so this program cannot fetch it. Open {page} in a "
-        "browser, choose Spanish (a Delta Segment is small enough to start with), accept the terms and download. "
-        "Unpack the archive and move its folder `es` (the one with `clips` and the .tsv files) to {folder}.",
     ),
 }
 
@@ -140,144 +119,178 @@ def present(name, data=None):
     return (Path(data or data_folder()) / entry.folder / entry.proof).exists()
 
 
-def download(name, data=None, *, keep_archive=False, network=None):
-    """Fetch, check and unpack a corpus; what an interrupted call had fetched is used by the next.
+def download(name, data=None, keep_archive=False):
+    """Fetch, check and unpack a corpus; returns its folder. What an interrupted call had fetched is used by the next.
 
-    Parameters
-    ----------
-    name : str
-        A key of `DOWNLOADS`.
-    data : Path, optional
-        The data folder.
-    keep_archive : bool
-        Leave the archive in `data/.downloads`.
-    network : fetch.Network, optional
-        How patient to be.
-
-    Returns
-    -------
-    Path
-        The folder of the corpus, in its publisher's layout.
-
-    Raises
-    ------
-    LabError
-        No network, no room, a wrong checksum, a tampered archive: the message names it and the next step.
+    `data`: the data folder; `keep_archive`: leave the archive in `data/.downloads`.
     """
     entry = choose(name, DOWNLOADS, "corpus to download")
     data = Path(data or data_folder())
-    folder = data / entry.folder
+    folder, archive = data / entry.folder, data / ".downloads" / Path(entry.url).name
     if present(name, data):
         return folder
     if not entry.url:
-        raise LabError(entry.by_hand.format(page=entry.page, folder=folder))
-    store = data / ".downloads"
+        raise LabError(
+            f"{entry.title}: each person has to accept its terms, so this program cannot fetch it. Open {entry.page} "
+            "in a browser, choose the language (a Delta Segment is small enough to start with), accept the terms and "
+            f"download. Unpack it and move the folder that holds {entry.proof} and `clips` to {folder}."
+        )
     taken = f"Another process is downloading {name}. Wait for it, or stop it and run again."
-    with alone(store / f"{name}.lock", refusal=taken):
-        if not present(name, data):  # the other process may just have finished
-            _clear_place(entry, folder)
-            archive = store / entry.archive
-            partial = store / f"{entry.archive}.partial"
-            fetched = size_of(archive) or size_of(partial)
-            need_disk(data, entry.unpacked + max(0, entry.size - fetched), f"{name} (the archive and its files)")
-            found = archive if archive.exists() else _fetch(entry, archive, partial, network)
-            checksum = _check(entry, found, archive, data)
-            _unpack(entry, archive, folder)
-            _record(entry, archive, checksum, data)
-            if not keep_archive:
-                archive.unlink()
+    with alone(archive.parent / f"{name}.lock", refusal=taken):
+        if present(name, data):  # the other process has just finished
+            return folder
+        if folder.exists():
+            raise LabError(
+                f"{folder} exists but lacks {entry.proof}, so it is not a complete copy. "
+                "Move it away or delete it, then run the command again."
+            )
+        for left in data.glob(f".{entry.folder}.*.partial"):  # by a killed process
+            shutil.rmtree(left, ignore_errors=True)
+        here = max(_size(archive), _size(Path(f"{archive}.partial")))
+        need_disk(data, entry.size - here + entry.unpacked, f"{name} (the archive and its files)")
+        if not archive.exists():
+            print(f"{entry.title}\n{entry.url}\n{entry.size / 1e6:,.0f} MB, licence {entry.licence}", flush=True)
+            fetch(entry, archive)
+        try:
+            check(entry, archive)
+            with atomic_folder(folder) as temporary:
+                unpack(entry, archive, temporary)
+        except BadArchive as error:
+            aside = archive.replace(f"{archive}.rejected")
+            raise BadArchive(
+                f"{error} Nothing of it is used, and it is kept as {aside}. Run the same command to download it again; "
+                f"if that does not help, ask where the publisher has it now: {entry.page}"
+            ) from error
+        if not keep_archive:
+            archive.unlink()
     return folder
 
 
-def _clear_place(entry, folder):
-    """Make room for the folder: drop what killed runs left, refuse to touch anything else."""
-    for left in folder.parent.glob(f".{folder.name}.*.partial"):  # atomic_folder's; we hold the lock
-        shutil.rmtree(left, ignore_errors=True)
-    if folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
-    if folder.exists():
-        raise LabError(
-            f"{folder} exists but lacks {entry.proof}, so it is not a complete copy. "
-            "Move it away or delete it, then run the command again."
-        )
+def fetch(entry, archive):
+    """Download `entry.url` to `archive`, going on where an earlier attempt was cut. (pooch cannot resume.)"""
+    begun = Path(f"{archive}.partial")
+    with requests.Session() as session:
+        for scheme in ("https://", "http://"):
+            session.mount(scheme, HTTPAdapter(max_retries=RETRY))
+        while True:
+            before = _size(begun)
+            try:
+                _receive(session, entry, begun)
+                break
+            except (requests.RequestException, HTTPError) as error:
+                here = f"{_size(begun) / 1e6:,.1f} MB are here and stay"
+                if _size(begun) <= before:  # this attempt brought nothing
+                    raise LabError(
+                        f"{entry.url}: {error}; {here}. Run the same command again when the network is better: it goes "
+                        f"on from what is here. Or by hand: fetch that address (about {entry.page}) with a browser, "
+                        f"save it as {archive}, and run the same command."
+                    ) from error
+                print(f"The connection was cut ({error}); {here}. Trying again.", flush=True)
+    begun.replace(archive)
+    Path(f"{begun}.version").unlink(missing_ok=True)
 
 
-def _fetch(entry, archive, partial, network):
-    print(f"{entry.title}\n{entry.url}\n{entry.size / 1e6:,.0f} MB, licence {entry.licence}", flush=True)
+def _receive(session, entry, begun):
+    """One request: append the rest of the file to `begun`; raises where it was cut."""
+    note = Path(f"{begun}.version")  # which version of the file the bytes in `begun` are of
+    version = note.read_text() if note.exists() else ""
+    have = _size(begun) if version else 0
+    headers = {"Accept-Encoding": "identity"}  # the archive's own bytes
+    if have:
+        headers |= {"Range": f"bytes={have}-", "If-Range": version}  # the rest, if the file is still the same
+    with session.get(entry.url, headers=headers, stream=True, timeout=TIMEOUT) as response:
+        place = response.headers.get("Content-Range", "")
+        if response.status_code == 416 and place == f"bytes */{have}":
+            return  # the process was killed when all was here
+        rest = place.startswith(f"bytes {have}-") and _version(response) in (version, "")
+        if response.status_code == 416 or response.status_code == 206 and not rest:
+            begun.unlink(missing_ok=True)
+            raise requests.HTTPError("the server has another version of the file")
+        response.raise_for_status()
+        if response.status_code == 200:
+            begun.unlink(missing_ok=True)  # before the note changes: a kill in between must not mix two versions
+            write_text(note, _version(response))
+            have = 0
+        length = response.headers.get("Content-Length")
+        size = have + int(length) if length else None
+        bar = tqdm(total=size, initial=have, unit="B", unit_scale=True, disable=not bars())
+        with bar, writing(begun), open(begun, "ab") as file:
+            for block in response.raw.stream(BLOCK, decode_content=False):
+                file.write(block)
+                bar.update(len(block))
+                if file.tell() > 2 * entry.size:
+                    file.truncate(0)
+                    raise LabError(f"{entry.url} sends over twice the bytes that are expected: see {entry.page}.")
+            if size not in (None, file.tell()):
+                raise ProtocolError("it ended before the end of the file")
+
+
+def _version(response):
+    """What If-Range takes: the ETag if it promises equal bytes (a weak one, W/, does not), else the date."""
+    etag = response.headers.get("ETag", "")
+    return etag if etag.startswith('"') else response.headers.get("Last-Modified", "")
+
+
+def _size(path):
+    return path.stat().st_size if path.exists() else 0
+
+
+def check(entry, archive):
+    """Compare the archive's checksum with the published one, if there is one."""
+    with open(archive, "rb") as file:
+        if file.read(64).lstrip().startswith(b"<"):
+            raise BadArchive(f"{archive.name} is a web page: does your network ask you to log in?")
+        if not entry.sha256:
+            print(f"No checksum of {archive.name} is published: only its size and contents are checked.", flush=True)
+            return
+        file.seek(0)
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != entry.sha256:
+        raise BadArchive(f"{archive.name} has the sha256 {found}, but {entry.sha256} is expected: it was changed.")
+
+
+def unpack(entry, archive, folder):
+    """Write the wanted files of an archive below `folder`: names and contents, no owners, rights or links."""
+    name, room = "(none yet)", 2 * entry.unpacked
+    members = tqdm(_members(archive), "unpacking", unit=" files", disable=not bars())
     try:
-        fetch(entry.url, partial, most=2 * entry.size, network=network)
-    except NetworkError as error:
-        raise NetworkError(
-            f"{error} Run the same command again when the network is better: it goes on from what is here. Or by hand: "
-            f"fetch {entry.url} (about {entry.page}) with a browser, save it as {archive}, and run the same command."
-        ) from error
-    return partial
+        for number, (name, kind, open_member) in enumerate(members):
+            path = PureWindowsPath(name)  # knows "/", "\\" and "C:", as Windows does
+            if path.anchor or ".." in path.parts:
+                raise BadArchive("it leads out of the folder")
+            if kind == "other":
+                raise BadArchive("it is a link or a device")
+            if number == MOST_FILES:
+                raise BadArchive(f"there are more than {MOST_FILES:,} files")
+            inside = "/".join(path.parts[entry.strip :])
+            if kind == "folder" or not inside.startswith(entry.only):
+                continue
+            (folder / inside).parent.mkdir(parents=True, exist_ok=True)
+            with open(folder / inside, "xb") as file, open_member() as source:
+                while block := source.read(BLOCK):
+                    room -= len(block)
+                    if room < 0:
+                        raise BadArchive(f"with it, there are more than {2 * entry.unpacked:,} bytes")
+                    file.write(block)
+    except (BadArchive, *DAMAGE) as error:
+        raise BadArchive(f"{archive.name} is damaged or was changed, at its member {name!r}: {error}.") from error
+    if not (folder / entry.proof).exists():
+        raise BadArchive(f"{archive.name} does not hold {entry.proof}: it is another corpus.")
 
 
-def _check(entry, found, archive, data):
-    """Compare the checksum with the known one; only then does the file get its final name."""
-    print("Checking ...", flush=True)
-    with open(found, "rb") as file:
-        checksum = hashlib.file_digest(file, "sha256").hexdigest()
-    recorded = _checksums(data).get(entry.url, {}).get("sha256")
-    expected = entry.sha256 or recorded
-    if expected not in (None, checksum):
-        aside = _set_aside(found, archive)
-        accept = f" If the publisher changed it on purpose, delete its entry in {data / 'checksums.json'} first."
-        raise LabError(
-            f"{archive.name} has the sha256 {checksum}, but {expected} is expected: it was changed by its publisher or "
-            f"altered on its way. Nothing was unpacked, the file is kept as {aside} (delete it when you have seen it)."
-            f"{'' if entry.sha256 else accept} Run the same command to download it again."
-        )
-    if found != archive:
-        os.replace(found, archive)
-        _forget(archive)
-    return checksum
-
-
-def _unpack(entry, archive, folder):
-    print("Unpacking ...", flush=True)
-    try:
-        with atomic_folder(folder) as temporary, bar(total=archive.stat().st_size, unit="B", unit_scale=True) as shown:
-            unpack(
-                archive,
-                temporary,
-                entry.limits,
-                strip=entry.strip,
-                only=entry.only,
-                progress=lambda done, _: shown.update(done - shown.n),
-            )
-            if not (temporary / entry.proof).exists():
-                raise BadArchive(f"{archive.name} does not hold {entry.proof}: it is not the corpus that was expected.")
-    except BadArchive as error:
-        aside = _set_aside(archive, archive)
-        raise BadArchive(
-            f"{error} The archive is kept as {aside}. Run the same command to download it again; "
-            f"if that does not help, ask where the publisher has it now: {entry.page}"
-        ) from error
-
-
-def _set_aside(found, archive):
-    """Rename a file that must not be used; the next run starts from nothing."""
-    aside = archive.with_name(f"{archive.name}.rejected")
-    os.replace(found, aside)
-    _forget(archive)
-    return aside
-
-
-def _forget(archive):
-    Path(f"{archive}.partial.json").unlink(missing_ok=True)
-
-
-def _checksums(data):
-    path = data / "checksums.json"
-    return read_json(path, "Delete it; checksums are then recorded anew.") if path.exists() else {}
-
-
-def _record(entry, archive, checksum, data):
-    """Remember the checksum of a download that was unpacked without complaint."""
-    with alone(data / ".downloads" / "checksums.lock"):
-        known = _checksums(data)
-        if entry.url not in known:
-            known[entry.url] = {"sha256": checksum, "bytes": size_of(archive), "date": date.today().isoformat()}
-            write_json(data / "checksums.json", known)
+def _members(archive):
+    """Yield (name, kind, function that opens it) for each member of a .zip or .tar.gz."""
+    if zipfile.is_zipfile(archive):
+        with zipfile.ZipFile(archive) as packed:
+            for info in packed.infolist():
+                mode = stat.S_IFMT(info.external_attr >> 16)  # 0 where Windows packed it
+                kind = "folder" if info.is_dir() else "file" if mode in (0, stat.S_IFREG) else "other"
+                yield info.filename, kind, partial(packed.open, info)
+        return
+    with tarfile.open(archive, "r:gz") as packed:
+        for info in packed:
+            kind = "folder" if info.isdir() else "file" if info.isfile() else "other"
+            yield info.name, kind, partial(packed.extractfile, info)
+        while block := packed.fileobj.read(BLOCK):  # to the end, where gzip compares its own checksum
+            if block.strip(b"\0"):  # tarfile takes a damaged header for the end
+                raise tarfile.ReadError("what follows cannot be read")

@@ -1,18 +1,17 @@
 """The packed store that holds a corpus ready for batches: every clip in one memory-mapped row."""
 
-import glob
 import os
 import shutil
 import warnings
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from filelock import FileLock
 
 from ..errors import LabError, LabWarning
-from ..files import atomic_folder, cache, digest, need_disk, read_json, write_json
+from ..files import alone, atomic_folder, cache, digest, need_disk, read_json, write_json
 from .audio import SCALE, bars, decode, place
 
 STORE_VERSION = 1
@@ -20,54 +19,28 @@ STORE_VERSION = 1
 
 @dataclass(frozen=True)
 class Store:
-    """All clips of a corpus as one memory-mapped row of int16 samples.
-
-    Parameters
-    ----------
-    folder : Path
-    rate : int
-        Hz.
-    audio : numpy.memmap
-        int16, shape (all samples,).
-    index : pandas.DataFrame
-        Indexed by path: `offset` and `length`, in samples.
-    problems : dict
-        From path to reason, for the clips that could not be decoded (their length is 0).
-    notes : tuple of str
-        What was adapted: clips resampled, mixed to one channel, silent.
-    """
+    """All clips of a corpus as one row of samples."""
 
     folder: Path
-    rate: int
-    audio: np.ndarray
-    index: pd.DataFrame
-    problems: dict
-    notes: tuple
+    rate: int  # Hz
+    audio: np.ndarray  # memory-mapped int16, (all samples,)
+    index: pd.DataFrame  # by path: offset and length, in samples
+    problems: dict  # from path to reason, for clips that could not be decoded (their length is 0)
+    notes: tuple  # what was adapted: clips resampled, mixed to one channel, clipped, silent
 
     def clip(self, path):
         """One clip, float32 between -1 and 1, shape (samples,)."""
         return self.batch([path])[0][0].astype(np.float32) / SCALE
 
     def batch(self, paths, samples=None):
-        """Several clips, zero-padded at the end to one length.
+        """Several clips, padded with zeros or cropped to `samples` (by default as long as the longest of them).
 
-        Parameters
-        ----------
-        paths : sequence of str
-        samples : int, optional
-            Length to pad or crop to; by default the longest of the batch.
-
-        Returns
-        -------
-        tuple of (numpy.ndarray, numpy.ndarray)
-            int16 of shape (batch, samples), and the valid lengths, int64 of shape (batch,).
+        Returns int16 of shape (batch, samples), and the valid lengths, int64 of shape (batch,).
         """
         rows = self.index.index.get_indexer(paths)
         if (rows < 0).any():
-            raise LabError(
-                f"{np.asarray(paths)[rows < 0][0]} is not in the store {self.folder.name}. "
-                "Open the store of its corpus."
-            )
+            missing = np.asarray(paths)[rows < 0][0]
+            raise LabError(f"{missing} is not in the store {self.folder.name}. Open the store of its corpus.")
         return self.rows(rows, samples)
 
     def rows(self, rows, samples=None):
@@ -96,87 +69,19 @@ def open_store(corpus, rate=None, progress=True):
     Returns
     -------
     Store
-
-    Notes
-    -----
-    The folder's name is made of the files' names, sizes and times, so a changed corpus gets a new store and an open
-    one is never touched. Two processes that build one at once take turns; a killed one leaves only a folder that
-    nobody opens.
     """
     rate = rate or corpus.sample_rate
-    content = digest([STORE_VERSION, rate, corpus.whole.values.tolist()], 12)
-    times = digest([_time(place(corpus.root, path)) for path in corpus.whole.path], 6)
-    stem = f"{corpus.name}-{rate}-{content}"
-    folder = cache() / "stores" / f"{stem}-{times}"
+    # Names, sizes and times of the files: a changed corpus gets a new store, and an open one is never touched.
+    times = [_time(place(corpus.root, path)) for path in corpus.whole.path]
+    content = digest([STORE_VERSION, rate, corpus.whole.values.tolist(), times], 12)
+    folder = cache() / "stores" / f"{corpus.name}-{rate}-{content}"
     if not folder.is_dir():
-        try:
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(folder.parent / f"{stem}.lock")
-            with lock:
-                if not folder.is_dir():
-                    if any(other.is_dir() for other in folder.parent.glob(f"{glob.escape(stem)}-*")):
-                        warnings.warn(
-                            f"Files of {corpus.name} were written again since its waveform store was built; "
-                            f"building a new one. The old one lies in {folder.parent} and may be deleted.",
-                            LabWarning,
-                            stacklevel=2,
-                        )
-                    _clear_abandoned(folder.parent, stem)
-                    _build(corpus, rate, folder, progress)
-        except OSError as error:
-            raise LabError(
-                f"Could not write below {folder.parent}. Set LABKIT_CACHE to a folder you may write to."
-            ) from error
-    return _open(folder)
-
-
-def _open(folder):
-    try:
-        about = read_json(folder / "about.json", f"Delete {folder} and run again.")
-        index = pd.read_csv(folder / "index.csv", keep_default_na=False).set_index("path")
-        length = int(index.length.sum())
-        if (folder / "audio.int16").stat().st_size != 2 * max(length, 1):
-            raise ValueError(f"audio.int16 does not hold the {length} samples of index.csv")
-        audio = np.memmap(folder / "audio.int16", np.int16, "r", shape=(max(length, 1),))
-        return Store(folder, about["rate"], audio, index, about["problems"], tuple(about["notes"]))
-    except (OSError, ValueError, KeyError, AttributeError) as error:
-        raise LabError(f"The waveform store {folder} is damaged ({error}). Delete it and run again.") from error
-
-
-def _build(corpus, rate, folder, progress):
-    from tqdm.auto import tqdm
-
-    paths = list(corpus.whole.path)
-    if not paths:
-        raise LabError(f"{corpus.name} has no clips, so there is nothing to store. Check its folder {corpus.root}.")
-    seconds = corpus.clips.seconds.mean() * len(paths)
-    need_disk(folder.parent, 2 * rate * seconds, f"The waveform store of {corpus.name}")
-    lengths, problems = [], {}
-    adapted = {"resampled": [], "mixed to one channel": [], "clipped at full scale": [], "silent, and kept": []}
-    bar = tqdm(
-        total=len(paths), unit="clip", desc=f"reading {corpus.name}", disable=not (progress and bars()), leave=False
-    )
-    with atomic_folder(folder) as temporary, bar:
-        with open(temporary / "audio.int16", "wb") as file:
-            for path, samples, did, problem in decode(corpus.root, paths, rate, native=rate == corpus.sample_rate):
-                file.write(samples)
-                lengths.append(len(samples))
-                for what in did:
-                    adapted[what].append(path)
-                if problem:
-                    problems[path] = problem
-                bar.update()
-            if not sum(lengths):
-                file.write(b"\0\0")  # a memory map cannot be empty
-        offsets = np.concatenate([[0], np.cumsum(lengths)[:-1]])
-        table = pd.DataFrame({"path": paths, "offset": offsets, "length": lengths})
-        table.to_csv(temporary / "index.csv", index=False)
-        notes = [f"{len(found)} clips {what} (the first: {found[0]})" for what, found in adapted.items() if found]
-        about = {"corpus": corpus.name, "rate": rate, "problems": problems, "notes": notes, "version": STORE_VERSION}
-        write_json(temporary / "about.json", about)
-    for note in notes:
-        if rate == corpus.sample_rate or " resampled " not in note:  # another rate was asked for
-            warnings.warn(f"{corpus.name}: {note}.", LabWarning, stacklevel=3)
+        with alone(folder.with_name(f"{folder.name}.lock")):  # a second process waits, and then finds it
+            if not folder.is_dir():
+                for left in folder.parent.glob(f".{escape(folder.name)}.*.partial"):  # by a killed process
+                    shutil.rmtree(left, ignore_errors=True)
+                build_store(corpus, rate, folder, progress)
+    return read_store(folder)
 
 
 def _time(path):
@@ -186,7 +91,48 @@ def _time(path):
         return 0
 
 
-def _clear_abandoned(folder, stem):
-    """Remove what killed builds of this store left; the caller holds the lock, so nobody is writing it."""
-    for left in folder.glob(f".{glob.escape(stem)}-*.partial"):
-        shutil.rmtree(left, ignore_errors=True)
+def read_store(folder):
+    """A store that was built; LabError if it is damaged."""
+    try:
+        about = read_json(folder / "about.json", f"Delete {folder} and run again.")
+        index = pd.read_csv(folder / "index.csv", keep_default_na=False).set_index("path")
+        samples = max(int(index.length.sum()), 1)
+        if (folder / "audio.int16").stat().st_size != 2 * samples:
+            raise ValueError(f"audio.int16 does not hold the {samples} samples of index.csv")
+        audio = np.memmap(folder / "audio.int16", np.int16, "r", shape=(samples,))
+        return Store(folder, about["rate"], audio, index, about["problems"], tuple(about["notes"]))
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        raise LabError(f"The waveform store {folder} is damaged ({error}). Delete it and run again.") from error
+
+
+def build_store(corpus, rate, folder, progress=True):
+    """Decode every clip of the whole corpus into `folder`; warn of what had to be adapted."""
+    from tqdm.auto import tqdm
+
+    paths = list(corpus.whole.path)
+    if not paths:
+        raise LabError(f"{corpus.name} has no clips, so there is nothing to store. Check its folder {corpus.root}.")
+    need_disk(folder, 2 * rate * corpus.clips.seconds.mean() * len(paths), f"The waveform store of {corpus.name}")
+    lengths, problems, adapted = [], {}, {}
+    with atomic_folder(folder) as temporary:
+        with open(temporary / "audio.int16", "wb") as file:
+            clips = decode(corpus.root, paths, rate, native=rate == corpus.sample_rate)
+            quiet = not (progress and bars())
+            bar = tqdm(clips, f"reading {corpus.name}", len(paths), unit="clip", leave=False, disable=quiet)
+            for path, (samples, changes, problem) in zip(paths, bar, strict=True):
+                file.write(samples)
+                lengths.append(len(samples))
+                for change in changes:
+                    adapted.setdefault(change, []).append(path)
+                if problem:
+                    problems[path] = problem
+            if not sum(lengths):
+                file.write(b"\0\0")  # a memory map cannot be empty
+        index = pd.DataFrame({"path": paths, "offset": np.cumsum(lengths) - lengths, "length": lengths})
+        index.to_csv(temporary / "index.csv", index=False)
+        notes = [f"{len(some)} clips {change} (the first: {some[0]})" for change, some in sorted(adapted.items())]
+        about = {"corpus": corpus.name, "rate": rate, "problems": problems, "notes": notes, "version": STORE_VERSION}
+        write_json(temporary / "about.json", about)
+    for note in notes:
+        if rate == corpus.sample_rate or " resampled " not in note:  # another rate was asked for
+            warnings.warn(f"{corpus.name}: {note}.", LabWarning, stacklevel=3)

@@ -10,7 +10,7 @@ import torch
 
 from labkit.data import find
 from labkit.data.audio import SCALE, decode, read_audio
-from labkit.data.store import _build, _open
+from labkit.data.store import build_store, read_store
 from labkit.features import MFCC
 from tools.bench import ratio, take_turns
 
@@ -43,8 +43,8 @@ def main(args):
 def _sides(corpus, feature, folder):
     """The functions to compare: each goes once from the clips of the corpus to their features."""
     numbers = itertools.count()
-    _build(corpus, feature.sample_rate, folder / "built", progress=False)
-    built, extract = _open(folder / "built"), feature.build()
+    build_store(corpus, feature.sample_rate, folder / "built", progress=False)
+    built, extract = read_store(folder / "built"), feature.build()
     _check_equal(corpus.root / corpus.clips.path[0], feature, extract)
 
     def batched(waveforms, lengths):
@@ -58,14 +58,14 @@ def _sides(corpus, feature, folder):
         clips = decode(corpus.root, list(corpus.clips.path), feature.sample_rate, native=True)
         while some := list(itertools.islice(clips, BATCH)):
             waveforms = np.zeros((len(some), feature.samples), np.int16)
-            for row, (_, samples, *_) in zip(waveforms, some, strict=True):
+            for row, (samples, *_) in zip(waveforms, some, strict=True):
                 row[: len(samples)] = samples[: feature.samples]
-            batched(waveforms, np.array([min(len(samples), feature.samples) for _, samples, *_ in some]))
+            batched(waveforms, np.array([min(len(samples), feature.samples) for samples, *_ in some]))
 
     def first_time():
         fresh = folder / f"fresh{next(numbers)}"
-        _build(corpus, feature.sample_rate, fresh, progress=False)
-        from_store(_open(fresh))
+        build_store(corpus, feature.sample_rate, fresh, progress=False)
+        from_store(read_store(fresh))
 
     def clip_by_clip():
         for path in corpus.clips.path:
