@@ -7,16 +7,15 @@ have variants that espeak-ng calls female: its published folds fit, those of the
 
 import json
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 
-from ..data.audiomnist import META
 from ..errors import LabError, choose
 from . import espeak
 from .acoustics import Conditions, stream
-from .render import Speaker, new_corpus, speak, write_lines
-from .spanish import voices
+from .generate import corpus
+from .render import Manner, Speaker
+from .speakers import draw, voices
 
-RATE = 16_000
+META = "audioMNIST_meta.txt"  # AudioMNIST's table of its speakers
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 WOMEN = ("12", "26", "28", "36", "43", "47", "52", "56", "57", "58", "59", "60")
 SPEAKERS = tuple(f"{number:02}" for number in range(1, 61))
@@ -35,20 +34,10 @@ BOOTH = Conditions(
 
 @dataclass(frozen=True)
 class DigitSize:
-    """How much is said.
+    """How much is said."""
 
-    Parameters
-    ----------
-    repetitions : int
-        Of each digit by each speaker.
-    speakers : tuple of str
-        Names from 01 to 60.
-    conditions : Conditions
-        How it is spoken and recorded.
-    """
-
-    repetitions: int = 4
-    speakers: tuple = SPEAKERS
+    repetitions: int = 4  # of each digit by each speaker
+    speakers: tuple = SPEAKERS  # names from 01 to 60
     conditions: Conditions = field(default_factory=lambda: BOOTH)
 
 
@@ -56,36 +45,19 @@ SIZES = {"lab": DigitSize(), "full": DigitSize(repetitions=50)}
 
 
 def people(size):
-    """The synthetic speakers of a corpus.
-
-    Parameters
-    ----------
-    size : DigitSize
-
-    Returns
-    -------
-    dict of Speaker to dict
-        What the metadata says of each. Age is invented.
-    """
+    """The synthetic speakers of a corpus: {Speaker: what the metadata says of them}. Their ages are invented."""
     if unknown := sorted(set(size.speakers) - set(SPEAKERS)):
         raise LabError(f"There is no speaker {unknown[0]!r} in AudioMNIST. Take names from 01 to 60.")
     if size.repetitions < 1 or not size.speakers:
         raise LabError(f"{size.repetitions} repetitions by {len(size.speakers)} speakers are nothing. Ask for some.")
-    pools = {"female": [], "male": [], "": []}
-    for variant in voices():
-        pools[espeak.gender(variant)].append(variant)
-    pools = {"female": iter(pools["female"]), "male": iter(pools["male"] + pools[""])}  # most variants say nothing
+    known = [(espeak.gender(variant), variant) for variant in voices()]  # most variants have no gender: ""
+    pools = {gender: [variant for said, variant in known if said == gender] for gender in ("female", "male", "")}
+    pools = {"female": iter(pools["female"]), "male": iter(pools["male"] + pools[""])}
     rows = {}
     for name in SPEAKERS:  # all of them, so that a smaller corpus has the same voices
         gender = "female" if name in WOMEN else "male"
         variant, rng = next(pools[gender]), stream(size.conditions.seed, "digits", name)
-        voice = espeak.Voice(
-            language=espeak.ENGLISH[rng.integers(len(espeak.ENGLISH))],
-            variant=variant,
-            pitch=int(rng.integers(*size.conditions.pitch)),
-            rate=int(rng.integers(*size.conditions.rate)),
-            range=int(rng.integers(*size.conditions.range)),
-        )
+        voice = draw(rng, variant, size.conditions)
         rows[Speaker(name, gender, voice)] = {
             "accent": voice.language,
             "age": str(rng.integers(20, 42)),
@@ -101,32 +73,14 @@ def people(size):
 def audiomnist(folder, size="lab", workers=None, progress=True):
     """Write a stand-in for AudioMNIST: the same folders, names and metadata, at 16 kHz.
 
-    Parameters
-    ----------
-    folder : Path
-        Becomes the corpus. If it already is this corpus, nothing is done.
-    size : {"lab", "full"} or DigitSize
-        lab is 2,400 clips (about 50 MB), full 30,000.
-    workers, progress
-        As in `synthetic.speech_commands`.
-
-    Returns
-    -------
-    Path
-        The folder.
-
-    Raises
-    ------
-    LabError
-        If espeak-ng cannot be used here, or the folder cannot be written, or holds something else.
+    `size` is "lab" (2,400 clips, about 50 MB), "full" (30,000) or a DigitSize; `workers` and `progress` are those of
+    `generate.corpus`. Returns the folder.
     """
     size = size if isinstance(size, DigitSize) else choose(size, SIZES, "size of the synthetic corpus")
     rows = people(size)
-    clips = len(rows) * len(DIGITS) * size.repetitions
-    with new_corpus(folder, {"corpus": "audiomnist", **asdict(size)}, clips * 0.8 * 2 * RATE) as draft:
-        if draft is None:
-            return Path(folder)
-        jobs = {
+
+    def plan():
+        clips = {
             person: [
                 (f"data/{person.name}/{digit}_{person.name}_{repetition}.wav", word)
                 for digit, word in enumerate(DIGITS)
@@ -134,20 +88,16 @@ def audiomnist(folder, size="lab", workers=None, progress=True):
             ]
             for person in rows
         }
-        for person in rows:
-            (draft / "data" / person.name).mkdir(parents=True)
-        speak(
-            *(draft, jobs, size.conditions),
-            **{"rate": RATE, "margins": (0.02, 0.12), "workers": workers, "progress": progress},
-        )
         table = {person.name: row for person, row in rows.items()}
-        write_lines(draft / "data" / META, json.dumps(table, indent=4, sort_keys=True) + "\n")
-        write_lines(draft / "README.md", _README.format(clips=clips, speakers=len(rows)))
-        write_lines(draft / "LICENSE", _LICENSE)
-    return Path(folder)
+        files = {f"data/{META}": json.dumps(table, indent=4, sort_keys=True) + "\n"}
+        files["README.md"] = README.format(clips=sum(map(len, clips.values())), speakers=len(rows))
+        return clips, files
+
+    settings, manner = {"corpus": "audiomnist", **asdict(size)}, Manner(margins=(0.02, 0.12))
+    return corpus(folder, settings, plan, size.conditions, manner, workers, progress)
 
 
-_README = """\
+README = """\
 # Synthetic stand-in for AudioMNIST
 
 {clips:,} clips of the digits zero to nine by {speakers} synthetic speakers, made with espeak-ng; see SYNTHETIC.txt.
@@ -157,9 +107,4 @@ sounds.
 - data/SPEAKER/DIGIT_SPEAKER_R.wav: 16 kHz, 16 bit, one channel, at most one second.
 - data/audioMNIST_meta.txt: of each speaker, the gender of the voice, the accent that espeak-ng speaks, and an age,
   which is invented. Each speaker has a voice variant of their own, named there as their origin.
-"""
-
-_LICENSE = """\
-These sounds were made by labkit with espeak-ng and contain no recordings of people. espeak-ng is licensed under the
-GNU GPL version 3; that covers the program, not what it says. The lab claims no rights in the sounds (CC0 1.0).
 """
