@@ -15,10 +15,10 @@ from pathlib import Path
 import pandas as pd
 
 from ..errors import LabError
+from ..synthetic.digits import META
 from .corpus import SYNTHETIC_MARKER, Corpus
 from .headers import audio_files, scan, usable
 
-META = "audioMNIST_meta.txt"
 WINDOW = 1.0  # seconds that Becker et al. place every clip in
 FIELDS = {  # column of the table: its name in the metadata
     "age": "age",

@@ -12,8 +12,7 @@ from ..errors import LabError, choose
 from . import espeak
 from .acoustics import Conditions, stream
 from .generate import corpus
-from .render import Manner, Speaker
-from .speakers import draw, voices
+from .speakers import speaker, voices
 
 META = "audioMNIST_meta.txt"  # AudioMNIST's table of its speakers
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -50,20 +49,21 @@ def people(size):
         raise LabError(f"There is no speaker {unknown[0]!r} in AudioMNIST. Take names from 01 to 60.")
     if size.repetitions < 1 or not size.speakers:
         raise LabError(f"{size.repetitions} repetitions by {len(size.speakers)} speakers are nothing. Ask for some.")
-    known = [(espeak.gender(variant), variant) for variant in voices()]  # most variants have no gender: ""
-    pools = {gender: [variant for said, variant in known if said == gender] for gender in ("female", "male", "")}
-    pools = {"female": iter(pools["female"]), "male": iter(pools["male"] + pools[""])}
+    pools = {"female": [], "male": [], "": []}
+    for variant in voices():
+        pools[espeak.gender(variant)].append(variant)
+    pools = {"female": iter(pools["female"]), "male": iter(pools["male"] + pools[""])}  # most variants say nothing
     rows = {}
     for name in SPEAKERS:  # all of them, so that a smaller corpus has the same voices
         gender = "female" if name in WOMEN else "male"
-        variant, rng = next(pools[gender]), stream(size.conditions.seed, "digits", name)
-        voice = draw(rng, variant, size.conditions)
-        rows[Speaker(name, gender, voice)] = {
-            "accent": voice.language,
+        rng = stream(size.conditions.seed, "digits", name)
+        person = speaker(rng, name, gender, next(pools[gender]), size.conditions)
+        rows[person] = {
+            "accent": person.voice.language,
             "age": str(rng.integers(20, 42)),
             "gender": gender,
             "native speaker": "no",
-            "origin": f"espeak-ng, {variant}",
+            "origin": f"espeak-ng, {person.voice.variant}",
             "recordingdate": "",
             "recordingroom": f"room of {name}",
         }
@@ -93,8 +93,8 @@ def audiomnist(folder, size="lab", workers=None, progress=True):
         files["README.md"] = README.format(clips=sum(map(len, clips.values())), speakers=len(rows))
         return clips, files
 
-    settings, manner = {"corpus": "audiomnist", **asdict(size)}, Manner(margins=(0.02, 0.12))
-    return corpus(folder, settings, plan, size.conditions, manner, workers, progress)
+    settings = {"corpus": "audiomnist", **asdict(size)}
+    return corpus(folder, settings, plan, margins=(0.02, 0.12), workers=workers, progress=progress)
 
 
 README = """\

@@ -16,7 +16,8 @@ from pathlib import Path
 from ..errors import LabError, choose
 
 ENGLISH = "en-us en-us-nyc en en-gb-x-rp en-gb-scotland en-gb-x-gbclan en-gb-x-gbcwmd en-029".split()
-FAILED = 3  # exit status of a process that wrote a sentence for the student to stderr
+SYNCHRONOUS, DO_NOT_EXIT, TELL_PHONEMES, UTF8, PHONEMES = 2, 0x8000, 1, 1, 0x100  # of espeak-ng's speak_lib.h
+RATE, PITCH, RANGE = 1, 3, 4
 
 
 @dataclass(frozen=True)
@@ -49,28 +50,10 @@ def places():
         raise missing(error) from error
 
 
-_SYNCHRONOUS, _DO_NOT_EXIT, _TELL_PHONEMES, _UTF8, _PHONEMES = 2, 0x8000, 1, 1, 0x100
-_PARAMETERS = {"rate": 1, "pitch": 3, "range": 4}
-_INT, _UNSIGNED, _TEXT, _ANY = ctypes.c_int, ctypes.c_uint, ctypes.c_char_p, ctypes.c_void_p
-_FUNCTIONS = {  # of espeak-ng's speak_lib.h: (result, arguments)
-    "espeak_Info": (_TEXT, (_ANY,)),
-    "espeak_Initialize": (_INT, (_INT, _INT, _TEXT, _INT)),
-    "espeak_SetSynthCallback": (None, (_ANY,)),
-    "espeak_SetVoiceByName": (_INT, (_TEXT,)),
-    "espeak_SetParameter": (_INT, (_INT, _INT, _INT)),
-    "espeak_ng_SetRandSeed": (_INT, (ctypes.c_long,)),
-    "espeak_TextToPhonemes": (_TEXT, (ctypes.POINTER(_TEXT), _INT, _INT)),
-    # text, its size, first position, kind of position, last position (0: the end), flags, and two we do not need
-    "espeak_Synth": (_INT, (_TEXT, ctypes.c_size_t, _UNSIGNED, _INT, _UNSIGNED, _UNSIGNED, _ANY, _ANY)),
-}
-
-
 def _library():
     try:
         library = ctypes.CDLL(str(places()[0]))
-        for name, (result, arguments) in _FUNCTIONS.items():
-            function = getattr(library, name)
-            function.restype, function.argtypes = result, arguments
+        library.espeak_Info.restype = library.espeak_TextToPhonemes.restype = ctypes.c_char_p
         return library
     except (OSError, AttributeError) as error:
         raise missing(error) from error
@@ -87,7 +70,7 @@ def _variants():
 
 def variants():
     """Names of all voice variants, sorted."""
-    return tuple(sorted(path.name for path in _variants().iterdir()))
+    return sorted(path.name for path in _variants().iterdir())
 
 
 def gender(variant):
@@ -99,11 +82,11 @@ def gender(variant):
 
 
 class _Event(ctypes.Structure):
-    """espeak_EVENT of espeak-ng's speak_lib.h; type 0 ends a list of them, type 7 begins a phoneme."""
+    """espeak_EVENT of speak_lib.h; type 0 ends a list of them, type 7 begins a phoneme."""
 
     _fields_ = [
-        *((name, _INT) for name in ("type", "identifier", "position", "length", "milliseconds", "sample")),
-        ("data", _ANY),
+        *((name, ctypes.c_int) for name in ("type", "identifier", "position", "length", "milliseconds", "sample")),
+        ("data", ctypes.c_void_p),
         ("name", ctypes.c_char * 8),
     ]
 
@@ -115,13 +98,12 @@ class Engine:
         self._library = _library()
         # espeak-ng keeps at most 160 bytes of path and, on Windows, only some letters: so it gets "." from inside.
         os.chdir(places()[1])
-        options = _DO_NOT_EXIT | _TELL_PHONEMES
-        self.rate = self._library.espeak_Initialize(_SYNCHRONOUS, 0, b".", options)  # Hz of what it says
+        self.rate = self._library.espeak_Initialize(SYNCHRONOUS, 0, b".", DO_NOT_EXIT | TELL_PHONEMES)  # Hz
         if self.rate <= 0:
             raise missing(f"espeak-ng refuses to start (status {self.rate})")
-        signature = ctypes.CFUNCTYPE(_INT, _ANY, _INT, _ANY)
+        signature = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
         self._callback = signature(self._receive)  # kept, or it would be collected while C still calls it
-        self._library.espeak_SetSynthCallback(ctypes.cast(self._callback, _ANY))
+        self._library.espeak_SetSynthCallback(self._callback)
         self._blocks = []
         self.times = []  # each phoneme said last, and the millisecond it begins at; "" is silence or the end
 
@@ -139,22 +121,21 @@ class Engine:
         if voice.variant:  # an unknown variant would silently be the plain voice
             choose(voice.variant, dict.fromkeys(variants()), "voice variant")
         language = "en" if voice.language == "en-gb" else voice.language  # 1.52 lists en-gb but opens it as "en" only
-        name = f"{language}+{voice.variant}" if voice.variant else language
-        if self._library.espeak_SetVoiceByName(name.encode()) != 0:
+        if self._library.espeak_SetVoiceByName(f"{language}+{voice.variant}".strip("+").encode()) != 0:
             raise LabError(f"espeak-ng has no voice {voice.language!r}. Try one of: {', '.join(ENGLISH)}, es, es-419.")
         self.adjust(voice)
 
     def adjust(self, voice):
         """Take pitch, rate and range of `voice`, staying with the variant in use."""
-        for name, number in _PARAMETERS.items():
-            self._library.espeak_SetParameter(number, int(getattr(voice, name)), 0)
+        for parameter, value in ((RATE, voice.rate), (PITCH, voice.pitch), (RANGE, voice.range)):
+            self._library.espeak_SetParameter(parameter, int(value), 0)
 
     def phonemes(self, text):
         """What would be said, in espeak-ng's letters for sounds; several clauses have spaces between them."""
-        rest, clauses = _TEXT(text.encode()), []
+        rest, clauses = ctypes.c_char_p(text.encode()), []
         while rest.value:
-            clauses.append(self._library.espeak_TextToPhonemes(ctypes.byref(rest), _UTF8, 0).decode())
-        return " ".join(clause for clause in clauses if clause)
+            clauses.append(self._library.espeak_TextToPhonemes(ctypes.byref(rest), UTF8, 0).decode())
+        return " ".join(filter(None, clauses))
 
     def say(self, text, seed=1, phonemes=False, ending=""):
         """Speak, and return int16 samples as bytes.
@@ -164,23 +145,21 @@ class Engine:
         """
         self._blocks, self.times = [], []
         encoded = (f"[[{text}]]{ending}" if phonemes else text + ending).encode() + b"\0"
-        self._library.espeak_ng_SetRandSeed(seed)
-        flags = _UTF8 | (_PHONEMES if phonemes else 0)
-        if self._library.espeak_Synth(encoded, len(encoded), 0, 1, 0, flags, None, None) != 0:
+        self._library.espeak_ng_SetRandSeed(ctypes.c_long(seed))
+        flags = UTF8 | PHONEMES if phonemes else UTF8
+        # text, its size, first position, kind of position, last position (0: the end), flags, and two we do not need
+        if self._library.espeak_Synth(encoded, ctypes.c_size_t(len(encoded)), 0, 1, 0, flags, None, None) != 0:
             raise LabError(f"espeak-ng could not say {text!r}. Try a shorter text.")
         return b"".join(self._blocks)
 
 
 def fresh(module, job):
-    """Run `main()` of a module of this room in a process of its own; returns what it wrote to stdout, as bytes.
-
-    `job` is what it reads from stdin, as JSON. LabErrors raised in it are raised here.
-    """
+    """What `work(job)` of a module of this room returns, run in a process of its own. Both are dicts of JSON values."""
     version()  # raises here where espeak-ng cannot be used
     root = str(Path(__file__).resolve().parents[2])
-    program = f"import sys; sys.path.insert(0, {root!r}); from labkit.synthetic.{module} import main; main()"
+    program = f"import sys; sys.path.insert(0, {root!r}); from labkit.synthetic import espeak, {module}; "
     done = subprocess.run(
-        [sys.executable, "-P", "-c", program],
+        [sys.executable, "-P", "-c", program + f"espeak.answer({module}.work)"],
         input=json.dumps(job).encode(),
         capture_output=True,
         check=False,
@@ -188,42 +167,38 @@ def fresh(module, job):
         env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
         creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
     )
-    complaint = done.stderr.decode(errors="replace").strip()
-    if done.returncode == FAILED:
-        raise LabError(complaint)
     if done.returncode != 0:
-        last = complaint.splitlines()[-1] if complaint else "no message"
+        last = (done.stderr.decode(errors="replace").strip() or "no message").splitlines()[-1]
         raise LabError(f"A process that speaks ended early (status {done.returncode}: {last}). Run it again.")
-    return done.stdout
+    told = json.loads(done.stdout)
+    if "problem" in told:
+        raise LabError(told["problem"])
+    return told
 
 
-def fail(error):
-    """The other end of `fresh`: leave this process with a LabError's sentence."""
-    sys.stderr.buffer.write(str(error).encode())
-    sys.exit(FAILED)
+def answer(work):
+    """The other end of `fresh`."""
+    try:
+        told = work(json.load(sys.stdin))
+    except LabError as error:
+        told = {"problem": str(error)}
+    json.dump(told, sys.stdout)
+
+
+def work(job):
+    """Say a text, or tell the phonemes of several."""
+    engine = Engine()
+    engine.use(Voice(**job["voice"]))
+    if "texts" in job:
+        return {"phonemes": [engine.phonemes(text) for text in job["texts"]]}
+    samples = engine.say(job["text"], job["seed"], job["phonemes"])
+    return {"samples": samples.hex(), "rate": engine.rate, "times": engine.times}
 
 
 def speak(text, voice, seed=1, phonemes=False):
-    """Say one text: (float32 samples between -1 and 1 of shape (samples,), sample rate in Hz, each phoneme's time)."""
+    """Say one text: (float32 samples between -1 and 1 of shape (samples,), sample rate in Hz, phonemes and times)."""
     import numpy as np
 
-    answer = fresh("espeak", {"voice": asdict(voice), "text": text, "seed": seed, "phonemes": phonemes})
-    told, samples = answer.split(b"\n", 1)
-    told = json.loads(told)
-    return np.frombuffer(samples, "<i2").astype(np.float32) / 32768, told["rate"], told["times"]
-
-
-def main():
-    """What the process of one text, or of a list to be transcribed, runs."""
-    job = json.load(sys.stdin)
-    try:
-        engine = Engine()
-        engine.use(Voice(**job["voice"]))
-        if "texts" in job:
-            answer = json.dumps([engine.phonemes(text) for text in job["texts"]]).encode()
-        else:
-            samples = engine.say(job["text"], job["seed"], job["phonemes"])
-            answer = json.dumps({"rate": engine.rate, "times": engine.times}).encode() + b"\n" + samples
-    except LabError as error:
-        fail(error)
-    sys.stdout.buffer.write(answer)
+    told = fresh("espeak", {"voice": asdict(voice), "text": text, "seed": seed, "phonemes": phonemes})
+    samples = np.frombuffer(bytes.fromhex(told["samples"]), "<i2")
+    return samples.astype(np.float32) / 32768, told["rate"], told["times"]

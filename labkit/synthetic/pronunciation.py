@@ -6,7 +6,6 @@ without melody, and each as one although none is.
 """
 
 import csv
-import json
 import re
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -78,8 +77,8 @@ def sentences():
 
 def spoken(texts):
     """What espeak-ng would say of Spanish texts, in its letters for sounds: a tuple of str."""
-    job = {"voice": asdict(espeak.Voice(LANGUAGE)), "texts": list(texts)}
-    return tuple(json.loads(espeak.fresh("espeak", job)))
+    told = espeak.fresh("espeak", {"voice": asdict(espeak.Voice(LANGUAGE)), "texts": list(texts)})
+    return tuple(told["phonemes"])
 
 
 def pronounce(sounds, accent, rng=None, strength=1.0):

@@ -1,12 +1,10 @@
-"""The process of one speaker: it says their clips, records each in the speaker's room, and writes WAV files.
+"""What the process of one speaker does: say their clips, record each in the speaker's room, write WAV files.
 
 It must stay quick to import, since it runs once for each speaker.
 """
 
-import json
-import sys
 import wave
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,59 +17,23 @@ from .acoustics import Conditions, Session, stream
 RATE = 16_000  # Hz of every synthetic corpus
 
 
-@dataclass(frozen=True)
-class Speaker:
-    """One synthetic person: a name that says nothing, a part or a gender, and a voice."""
-
-    name: str
-    part: str
-    voice: espeak.Voice
-
-
-@dataclass(frozen=True)
-class Manner:
-    """How long the clips of a corpus are, and what its texts are written in."""
-
-    seconds: float = 1.0  # longest clip, and the length of most
-    margins: tuple = ()  # fewest and most seconds around the speech; clips are then as long as they need to be
-    phonemes: bool = False  # whether texts are written in espeak-ng's letters for sounds
-
-
-def render(person, clips, common):
-    """Let one speaker say their clips, (path, text) each, in a process of their own.
-
-    `common` holds what all speakers share: the folder that the paths lie below, Conditions and Manner as dicts.
-    """
-    espeak.fresh("render", {**common, "speaker": asdict(person), "clips": clips})
-
-
-def main():
-    """The other end of `render`."""
-    job = json.load(sys.stdin)
-    person = Speaker(**job["speaker"] | {"voice": espeak.Voice(**job["speaker"]["voice"])})
-    try:
-        _record(Path(job["folder"]), person, job["clips"], Conditions(**job["conditions"]), Manner(**job["manner"]))
-    except OSError as error:
-        espeak.fail(cannot_write(job["folder"], error))
-    except LabError as error:
-        espeak.fail(error)
-
-
-def _record(folder, person, clips, conditions, manner):
-    longest = round(manner.seconds * RATE)
+def work(job):
+    """Make the clips of one speaker; `generate.corpus` writes the job."""
+    conditions, person = Conditions(**job["conditions"]), espeak.Voice(**job["voice"])
+    longest = round(job["seconds"] * RATE)
     engine = espeak.Engine()
-    engine.use(person.voice)
-    session = Session(conditions, stream(conditions.seed, "session", person.name), RATE)
-    for path, text in clips:
+    engine.use(person)
+    session = Session(conditions, stream(conditions.seed, "session", job["name"]), RATE)
+    for path, text in job["clips"]:
         rng = stream(conditions.seed, "clip", path)
-        pitch = rng.normal(person.voice.pitch, conditions.pitch_step)
-        rate = person.voice.rate * np.exp(rng.normal(0, conditions.rate_step))
-        voice = replace(person.voice, pitch=int(np.clip(pitch, 0, 99)), rate=int(np.clip(rate, 80, 400)))
+        pitch = rng.normal(person.pitch, conditions.pitch_step)
+        rate = person.rate * np.exp(rng.normal(0, conditions.rate_step))
+        voice = replace(person, pitch=int(np.clip(pitch, 0, 99)), rate=int(np.clip(rate, 80, 400)))
         ending = conditions.endings[rng.integers(len(conditions.endings))]
-        said = {"text": text, "ending": ending, "phonemes": manner.phonemes, "seed": int(rng.integers(1, 2**31 - 1))}
+        said = {"text": text, "ending": ending, "phonemes": job["phonemes"], "seed": int(rng.integers(1, 2**31 - 1))}
         speech = _speech(engine, voice, said, 0.97 * longest)
-        if manner.margins:
-            before, after = (int(rng.uniform(*manner.margins) * RATE) for _ in range(2))
+        if job["margins"]:
+            before, after = (int(rng.uniform(*job["margins"]) * RATE) for _ in range(2))
             samples = min(before + len(speech) + after, longest)
             samples += -samples % 160  # an FFT of a prime length takes long
             start = min(before, samples - len(speech))
@@ -80,7 +42,12 @@ def _record(folder, person, clips, conditions, manner):
             if rng.random() < conditions.short:
                 samples = round(max(rng.uniform(0.6, 1.0) * longest, min(len(speech) + 0.03 * longest, longest)))
             start = int((samples - len(speech)) * rng.beta(*conditions.onset))
-        write_wav(folder / path, session.record(speech, samples, start, conditions, rng))
+        clip = session.record(speech, samples, start, conditions, rng)
+        try:
+            write_wav(Path(job["folder"]) / path, clip)
+        except OSError as error:
+            raise cannot_write(job["folder"], error) from error
+    return {}
 
 
 def _speech(engine, voice, said, longest):

@@ -14,8 +14,7 @@ from . import espeak
 from .acoustics import Conditions, stream
 from .generate import corpus
 from .pronunciation import ACCENTS, LANGUAGE, pronounce, rules, sentences, spoken
-from .render import Manner, Speaker
-from .speakers import draw, name_of, voices
+from .speakers import digest, speaker, voices
 
 AGES = ("teens", "twenties", "thirties", "forties", "fifties", "sixties")
 HEAD = "client_id path sentence up_votes down_votes age gender accents variant locale segment".split()
@@ -64,8 +63,8 @@ def speakers(size):
         own, pool = pool[:count], pool[count:]
         for variant, accent in product(own, ACCENTS):
             rng = stream(size.conditions.seed, "accents", variant, accent)
-            name = name_of("accents", size.conditions.seed, variant, accent, digits=16)
-            people[Speaker(name, part, draw(rng, variant, size.conditions, (LANGUAGE,)))] = accent
+            name = digest(f"accents/{size.conditions.seed}/{variant}/{accent}")[:16]
+            people[speaker(rng, name, part, variant, size.conditions, (LANGUAGE,))] = accent
     return people
 
 
@@ -88,8 +87,16 @@ def common_voice(folder, size="lab", workers=None, progress=True):
 
     settings = {"corpus": "common_voice", **asdict(size), "rules": [asdict(rule) for rule in rules()]}
     settings["sentences"] = [size.sentences, *sentences()]
-    manner = Manner(seconds=6.0, margins=(0.05, 0.35), phonemes=True)
-    return corpus(folder, settings, plan, size.conditions, manner, workers, progress)
+    return corpus(
+        folder,
+        settings,
+        plan,
+        seconds=6.0,
+        margins=(0.05, 0.35),
+        phonemes=True,
+        workers=workers,
+        progress=progress,
+    )
 
 
 def script(size, people):

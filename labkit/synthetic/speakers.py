@@ -1,5 +1,6 @@
 """Who speaks: voice variants of espeak-ng, each with a pitch, a speed and an accent."""
 
+from dataclasses import dataclass
 from hashlib import sha256
 
 from . import espeak
@@ -20,27 +21,31 @@ TWINS = (
 WHISPERS = ["whisper", "whisperf"]  # without a voice, half of the consonants are gone
 
 
-def shuffled(names):
-    """Names in an order that says nothing, the same each time: no two relatives in a row."""
-    return sorted(names, key=lambda name: sha256(name.encode()).digest())
+@dataclass(frozen=True)
+class Speaker:
+    """One synthetic person."""
+
+    name: str  # hexadecimal digits or a number: says nothing
+    part: str  # of the corpus; where it has none, their gender
+    voice: espeak.Voice
 
 
-def voices():
-    """Variants of espeak-ng that may speak, no two of them near copies."""
-    return shuffled(set(espeak.variants()) - {*LEFT_OUT, *TWINS, *WHISPERS})
-
-
-def draw(rng, variant, conditions, languages=espeak.ENGLISH):
-    """A voice of this variant, with what else makes a speaker."""
-    return espeak.Voice(
+def speaker(rng, name, part, variant, conditions, languages=espeak.ENGLISH):
+    """A person with this voice variant, and an accent, a pitch and a speed that `rng` draws."""
+    voice = espeak.Voice(
         language=languages[rng.integers(len(languages))],
         variant=variant,
         pitch=int(rng.integers(*conditions.pitch)),
         rate=int(rng.integers(*conditions.rate)),
         range=int(rng.integers(*conditions.range)),
     )
+    return Speaker(name, part, voice)
 
 
-def name_of(*key, digits=8):
-    """A speaker's name: hexadecimal digits that depend on `key` and say nothing."""
-    return sha256("/".join(map(str, key)).encode()).hexdigest()[:digits]
+def voices(without=(*LEFT_OUT, *TWINS, *WHISPERS)):
+    """Variants of espeak-ng, by default no two of them near copies, in an order that says nothing."""
+    return sorted(set(espeak.variants()) - set(without), key=digest)
+
+
+def digest(text):
+    return sha256(text.encode()).hexdigest()

@@ -11,8 +11,8 @@ from ..errors import LabError, choose
 from . import espeak
 from .acoustics import NOISES, Conditions, int16, noise, stream
 from .generate import corpus
-from .render import RATE, Speaker
-from .speakers import HELD_OUT, LEFT_OUT, draw, name_of, shuffled
+from .render import RATE
+from .speakers import HELD_OUT, LEFT_OUT, digest, speaker, voices
 
 HELD_FRACTION = 0.12  # of the speakers, for validation and again for testing
 WORDS = tuple(
@@ -43,16 +43,16 @@ def speakers(count, conditions=None):
     conditions = conditions or Conditions()
     if count < 3:
         raise LabError(f"{count} speakers are too few: each of the three parts needs one. Ask for 3 or more.")
-    known = set(espeak.variants()) - set(LEFT_OUT)
+    known = voices(without=LEFT_OUT)
     pools = {part: [name for name in names if name in known] for part, names in HELD_OUT.items()}
-    pools["training"] = shuffled(known.difference(*HELD_OUT.values()))
+    pools["training"] = [name for name in known if not any(name in names for names in HELD_OUT.values())]
     held = max(1, round(HELD_FRACTION * count))
     people = []
     for part, size in (("training", count - 2 * held), ("validation", held), ("testing", held)):
         for number in range(size):
-            variant = pools[part][number % len(pools[part])]
-            voice = draw(stream(conditions.seed, "speaker", part, number), variant, conditions)
-            people.append(Speaker(name_of(conditions.seed, part, number), part, voice))
+            rng = stream(conditions.seed, "speaker", part, number)
+            name = digest(f"{conditions.seed}/{part}/{number}")[:8]
+            people.append(speaker(rng, name, part, pools[part][number % len(pools[part])], conditions))
     return tuple(people)
 
 
@@ -70,7 +70,7 @@ def speech_commands(folder, size="lab", workers=None, progress=True):
         return _plan(size)
 
     settings = {"corpus": "speech_commands", **asdict(size)}
-    return corpus(folder, settings, plan, size.conditions, workers=workers, progress=progress)
+    return corpus(folder, settings, plan, workers=workers, progress=progress)
 
 
 def _plan(size):
@@ -97,15 +97,12 @@ def say(text, voice="en-us", variant="", pitch=50, rate=175, range=50, phonemes=
 
     Parameters
     ----------
-    text : str
-        With `phonemes`, in espeak-ng's letters for sounds, such as ``h@l'oU``.
-    voice : str
-        Language or accent, such as "en-us", "en-gb-scotland", "es".
-    variant, pitch, rate, range
-        As in `espeak.Voice`.
-    phonemes : bool
-    seed : int
+    text, seed : str, int
         The same seed gives the same samples.
+    voice, variant, pitch, rate, range
+        As in `espeak.Voice`; `voice` is a language or accent, such as "en-us", "en-gb-scotland", "es".
+    phonemes : bool
+        Whether the text is in espeak-ng's letters for sounds, such as ``h@l'oU``.
 
     Returns
     -------
@@ -114,8 +111,7 @@ def say(text, voice="en-us", variant="", pitch=50, rate=175, range=50, phonemes=
 
     Examples
     --------
-    >>> samples, rate = say("seven", variant="f2")
-    >>> rate
+    >>> say("seven", variant="f2")[1]
     22050
     """
     return espeak.speak(text, espeak.Voice(voice, variant, pitch, rate, range), seed, phonemes)[:2]
