@@ -137,7 +137,7 @@ def test_a_corpus_that_is_there_is_left_alone(corpus, monkeypatch):
 
 
 def test_other_settings_in_the_same_folder_are_an_error_that_says_what_to_delete(corpus):
-    with pytest.raises(LabError, match="other settings.*Delete"):
+    with pytest.raises(LabError, match="other settings.*delete it"):
         synthetic.speech_commands(corpus, dataclasses.replace(TINY, speakers=5), progress=False)
 
 

@@ -12,10 +12,7 @@ from . import Wrong, attempt, check, number
 def check_cap(cap):
     """Does `cap(clips, most)` keep at most so many clips of each speaker, and all clips of the others?
 
-    Parameters
-    ----------
-    cap : callable
-        Takes the table of a corpus and a number; returns some of its rows.
+    `clips` is the table of a corpus; what comes back is some of its rows.
     """
     given = {"ana": 7, "luz": 3, "eva": 1, "tom": 4}
     names = [name for turn in range(7) for name, count in given.items() if turn < count]
@@ -37,13 +34,7 @@ def check_cap(cap):
 
 @check("For 15 classes that is 1.817: the published curves stop there, and look stuck.")
 def check_floor(floor):
-    """Does `floor(classes)` give the least loss that softmax before the loss can reach?
-
-    Parameters
-    ----------
-    floor : callable
-        Takes the number of classes, returns a number.
-    """
+    """Does `floor(classes)` give the least loss that softmax before the loss can reach?"""
     for classes in (2, 5, 15):
         answer = number(f"floor({classes})", floor, classes)
         right = math.log(math.e + classes - 1) - 1
@@ -51,24 +42,18 @@ def check_floor(floor):
             continue
         if abs(answer - math.log(classes)) < 1e-3:
             raise Wrong("that is the loss of a network that knows nothing. Here it is sure, and right.")
-        elif abs(answer) < 1e-6:
+        if abs(answer) < 1e-6:
             raise Wrong("it would be 0 if one class got everything *after* the second softmax. What does it get?")
-        elif abs(abs(answer - right) - 1) < 1e-3:
+        if abs(abs(answer - right) - 1) < 1e-3:
             raise Wrong("nearly: minus the logarithm of e / (e + classes - 1). Mind the 1 from log(e).")
-        else:
-            raise Wrong(f"floor({classes}) should be {right:.3f}, you give {answer:.3f}.")
+        raise Wrong(f"floor({classes}) should be {right:.3f}, you give {answer:.3f}.")
 
 
 @check("One letter of a transcription, and a country changes.")
 def check_accent(pronounced, sounds):
     """Did the student write what an accent makes of some sounds? Any of the accents with rules will do.
 
-    Parameters
-    ----------
-    pronounced : dict
-        From accent to sounds.
-    sounds : str
-        What espeak-ng says without an accent.
+    `pronounced` is a dict from accent to sounds; `sounds` is what espeak-ng says without an accent.
     """
     if not pronounced:
         yield "write the sounds of at least one accent."

@@ -16,10 +16,7 @@ NETWORKS = ((100, 64, 128, 128, 128, 128), (100, 64, 128, 128, 128, 128, 128), (
 def check_parameters(count):
     """Does `count(widths)` say how many parameters AudioNet without batch norm has, for 8,000 samples and ten digits?
 
-    Parameters
-    ----------
-    count : callable
-        Takes the channels after each convolution, returns a whole number.
+    `widths` are the channels after each convolution.
     """
     for widths in NETWORKS:
         network = Model("audionet", widths=widths).build((1, WINDOW), 10)
@@ -31,20 +28,16 @@ def check_parameters(count):
         flat = network.linears[0].weight
         if answer == right - biases:
             raise Wrong(f"count({widths}) = {answer:,}: the biases are missing, one for each channel and each output.")
-        elif answer == right + WINDOW * widths[-1] * flat.shape[0] - flat.numel():
+        if answer == right + WINDOW * widths[-1] * flat.shape[0] - flat.numel():
             raise Wrong(f"count({widths}) = {answer:,}: each pool halves the samples before the first linear layer.")
-        else:
-            raise Wrong(f"count({widths}) = {answer:,}, but there are {right:,}.")
+        raise Wrong(f"count({widths}) = {answer:,}, but there are {right:,}.")
 
 
 @check("A network that sees this cannot rely on where the word begins.")
 def check_placing(place):
     """Does `place(clip, generator)` put a clip at a random place of 8,000 zeros?
 
-    Parameters
-    ----------
-    place : callable
-        Takes samples of shape (n,), n at most 8,000, and a torch.Generator; returns samples of shape (8000,).
+    `clip` has shape (n,), n at most 8,000, `generator` is a torch.Generator; what comes back has shape (8000,).
     """
     generator, starts = torch.Generator().manual_seed(0), set()
     for length in (8000, 7999, *[3000] * 40):
@@ -57,9 +50,9 @@ def check_placing(place):
         filled = window.nonzero()[:, 0]  # samples that are not 0; the clip has no zeros
         if not torch.equal(clip, kept):
             raise Wrong("you change the clip you were given. Make new zeros, and write into those.")
-        elif len(filled) != length:
+        if len(filled) != length:
             raise Wrong(f"of {length} samples, {len(filled)} are in the window. The whole clip must fit in.")
-        elif not torch.equal(window[filled[0] : filled[0] + length], clip):
+        if not torch.equal(window[filled[0] : filled[0] + length], clip):
             raise Wrong("the clip should stand in the window as it is: the same samples in the same order.")
         if length == 3000:
             starts.add(int(filled[0]))
@@ -73,10 +66,7 @@ def check_placing(place):
 def check_fold(parts):
     """Does `parts(fold)` say who trains, validates and is tested in AudioMNIST's published digit folds?
 
-    Parameters
-    ----------
-    parts : callable
-        Takes 0 to 4, returns a dict with the keys "train", "validation" and "test", each a collection of speakers.
+    `fold` is 0 to 4; what comes back is a dict from "train", "validation" and "test" to speakers.
     """
     groups = [set(group) for group in GROUPS["digit"]]
     tested = []

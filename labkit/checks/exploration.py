@@ -14,10 +14,7 @@ PARTS = ("train", "validation", "test")
 def check_smoothing(smooth):
     """Does `smooth(log_mel, n)` rebuild a log-mel spectrum from its first n cosine coefficients?
 
-    Parameters
-    ----------
-    smooth : callable
-        Takes a tensor of shape (frames, bands), in dB, and a number of coefficients; returns the same shape.
+    `log_mel` is a tensor of shape (frames, bands), in dB; what comes back has the same shape.
     """
     frames, bands = 7, 40
     log_mel = 20 * torch.randn(frames, bands, generator=torch.Generator().manual_seed(0)) - 40  # (frames, bands)
@@ -54,12 +51,7 @@ def check_smoothing(smooth):
 def check_window(window_ms, hertz=40.0, seconds=0.06):
     """Does a Hann window tell two tones apart, and two clicks as well?
 
-    Parameters
-    ----------
-    window_ms : float
-        Its length in milliseconds.
-    hertz, seconds : float
-        How far apart the tones and the clicks are.
+    Give its length in milliseconds. The tones are `hertz` and the clicks `seconds` apart.
     """
     if isinstance(window_ms, bool) or not isinstance(window_ms, Real) or not 1 <= window_ms <= 1000:
         raise Wrong(f"a window is a number of milliseconds between 1 and 1000, not {window_ms!r}.")
@@ -82,12 +74,8 @@ def check_window(window_ms, hertz=40.0, seconds=0.06):
 def check_parts(clips, parts):
     """Are these parts fit for an honest experiment: nobody in two of them, nobody forgotten, none too small?
 
-    Parameters
-    ----------
-    clips : pandas.DataFrame
-        With the column `speaker`.
-    parts : sequence of str
-        "train", "validation" or "test" for each clip, in the order of `clips`.
+    `clips` is a table with the column `speaker`; `parts` says "train", "validation" or "test" for each clip, in the
+    order of `clips`.
     """
     if isinstance(parts, str) or not hasattr(parts, "__len__"):
         raise Wrong("give the part of each clip: a list or a column of words, one per clip.")

@@ -12,11 +12,7 @@ from . import Wrong, attempt, check
 def check_recogniser(network, features, classes):
     """Is this a network that takes (batch, frames, features) and gives (batch, classes)?
 
-    Parameters
-    ----------
-    network : torch.nn.Module
-        Called as `network(x)`.
-    features, classes : int
+    `network` is a torch.nn.Module that is called as `network(x)`.
     """
     if isinstance(network, type):
         raise Wrong(f"{network.__name__} is a class. Call it to make a network: {network.__name__}().")
@@ -50,11 +46,7 @@ def check_recogniser(network, features, classes):
 def check_change(original, mine, part, setting):
     """Does `mine` differ from `original` in one setting of one part, and in nothing else?
 
-    Parameters
-    ----------
-    original, mine : Experiment
-    part, setting : str
-        For example "feature" and "seconds".
+    `original` and `mine` are Experiments; `part` and `setting` are names such as "feature" and "seconds".
     """
     choose(part, {field.name: field for field in fields(original)}, "part of an experiment")
     before, after = getattr(original, part), getattr(mine, part)

@@ -14,13 +14,9 @@ CUTS = ((60,), (1,) * 60, (7, 0, 23, 30), (3, 57))  # how 60 values may come in 
 def check_running_mean(step, width=10):
     """Does `step(block, state)` give the mean of the last `width` values after each new one, however they are cut?
 
-    Parameters
-    ----------
-    step : callable
-        Takes an array of shape (values,), which may be empty, and what it returned as state before (None at first).
-        Returns an array of as many means, and the state. At the beginning the mean of what is there, or with zeros for
-        what is not there yet: both are right.
-    width : int
+    `block` is an array of shape (values,), which may be empty; `state` is what came back before (None at first). What
+    comes back is an array of as many means, and the state. At the beginning the mean of what is there, or with zeros
+    for what is not there yet: both are right.
     """
     values = np.random.default_rng(0).standard_normal(sum(CUTS[0])) + 3
     sums = np.cumsum(np.concatenate([np.zeros(width), values]))
@@ -44,22 +40,16 @@ def check_running_mean(step, width=10):
                 f"in one block the means are right, in blocks of {cut[:4]} ... they are not. What does the next block "
                 "need of the past? Return it as the state."
             )
-        elif np.allclose(outputs[width:], values[:-width].mean()) or np.allclose(outputs, values.mean()):
+        if np.allclose(outputs[width:], values[:-width].mean()) or np.allclose(outputs, values.mean()):
             raise Wrong("you give one mean of everything. Each new value has its own: of the last few up to it.")
-        else:
-            raise Wrong(
-                f"already in one block the means are wrong: value {width + 1} should give {right[0][width]:.3f}."
-            )
+        raise Wrong(f"already in one block the means are wrong: value {width + 1} should give {right[0][width]:.3f}.")
 
 
 @check("No faster computer makes this wait shorter.")
 def check_look_ahead(look_ahead):
     """Does `look_ahead(feature)` say how many seconds of sound after its time a frame of an MFCC needs?
 
-    Parameters
-    ----------
-    look_ahead : callable
-        Takes an `MFCC` with the settings `window`, `hop` (samples), `sample_rate`, `deltas` and `delta_width`.
+    `feature` is an MFCC with the settings `window`, `hop` (samples), `sample_rate`, `deltas` and `delta_width`.
     """
     for settings in (
         {"window_ms": 40.0, "deltas": 0},
@@ -75,24 +65,19 @@ def check_look_ahead(look_ahead):
         shown = f"{answer:g} s for {', '.join(f'{name}={value}' for name, value in settings.items())}"
         if abs(answer / 1000 - right) < 1e-3 or abs(answer / feature.sample_rate - right) < 1e-3:
             raise Wrong(f"{shown}: give seconds, not milliseconds or samples.")
-        elif abs(answer - window) < 1e-3:
+        if abs(answer - window) < 1e-3:
             raise Wrong(f"{shown}: a frame stands in the middle of its window. Only half of it is to come.")
-        elif feature.deltas and abs(answer - window / 2) < 1e-3:
+        if feature.deltas and abs(answer - window / 2) < 1e-3:
             raise Wrong(f"{shown}: a slope at a frame needs delta_width // 2 frames after it, each time.")
-        else:
-            raise Wrong(f"{shown}, but such a frame must wait {right:g} s.")
+        raise Wrong(f"{shown}, but such a frame must wait {right:g} s.")
 
 
 @check("Chosen on validation. Now measure it once on the test part.")
 def check_threshold(choose, most=4.0):
     """Does `choose(table)` give the threshold that finds most words with at most so many false alarms an hour?
 
-    Parameters
-    ----------
-    choose : callable
-        Takes a DataFrame with `threshold`, `hits` and `false_alarms_per_hour`, measured on validation data.
-    most : float
-        False alarms an hour that are allowed.
+    `table` is a DataFrame with `threshold`, `hits` and `false_alarms_per_hour`, measured on validation data; `most`
+    false alarms an hour are allowed. What comes back is one of the thresholds.
     """
     rng = np.random.default_rng(0)
     for _ in range(5):
@@ -106,7 +91,7 @@ def check_threshold(choose, most=4.0):
         mine = table[np.isclose(table.threshold, answer)]
         if mine.empty:
             raise Wrong(f"{answer:g} is not among the thresholds of the table. Return one of them.")
-        elif (rate := mine.false_alarms_per_hour.iloc[0]) > most:
+        if (rate := mine.false_alarms_per_hour.iloc[0]) > most:
             raise Wrong(f"{answer:g} gives {rate:g} false alarms an hour; {most:g} are allowed.")
-        elif mine.hits.iloc[0] < allowed.hits.max():
+        if mine.hits.iloc[0] < allowed.hits.max():
             raise Wrong(f"{answer:g} is allowed, but {len(allowed)} thresholds are, and another one finds more words.")

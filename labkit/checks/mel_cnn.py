@@ -10,13 +10,7 @@ SIZES = ((128, 81), (80, 81), (40, 101), (128, 41), (17, 17), (30, 200))  # band
 
 @check("You can now say which pictures fit which linear layer, before PyTorch does.")
 def check_flat(flat):
-    """Does `flat(bands, frames)` say how many numbers M1 to M3 flatten for a picture of that size?
-
-    Parameters
-    ----------
-    flat : callable
-        Takes two whole numbers, returns one.
-    """
+    """Does `flat(bands, frames)` say how many numbers M1 to M3 flatten for a picture of that size?"""
     for bands, frames in SIZES:
         right = Model("mel_cnn").build((1, bands, frames), 4).linear1.in_features
         asked = f"flat({bands}, {frames})"
@@ -25,25 +19,21 @@ def check_flat(flat):
             continue
         if answer == right / 16:
             raise Wrong(f"{asked} = {answer}: that is one channel. The second convolution makes 16.")
-        elif answer == 16 * (bands // 9) * (frames // 9):
+        if answer == 16 * (bands // 9) * (frames // 9):
             raise Wrong(
                 f"{asked} = {answer}: you count the pools only. A 3x3 kernel without padding cannot stand on the "
                 "edge: each convolution takes 2 away, before its pool."
             )
-        elif answer % 1:
+        if answer % 1:
             raise Wrong(f"{asked} = {answer}: sizes are whole numbers. A pool drops what is left over.")
-        else:
-            raise Wrong(f"{asked} = {answer}, but M1 to M3 flatten {right:,} numbers there.")
+        raise Wrong(f"{asked} = {answer}, but M1 to M3 flatten {right:,} numbers there.")
 
 
 @check("A network that sees this cannot rely on one moment of the word.")
 def check_hiding(hide):
     """Does `hide(picture, generator)` hide one random stretch of time, as SpecAugment does?
 
-    Parameters
-    ----------
-    hide : callable
-        Takes a picture of shape (bands, frames) and a torch.Generator; returns a picture of the same shape.
+    `picture` has shape (bands, frames), `generator` is a torch.Generator; what comes back has the shape of `picture`.
     """
     bands, frames, widest = 40, 101, 40
     generator, starts, widths = torch.Generator().manual_seed(0), set(), {0}
@@ -65,11 +55,11 @@ def check_hiding(hide):
         first, last = columns.nonzero()[0].item(), columns.nonzero()[-1].item()
         if columns.all() and not changed.any(1).all():
             raise Wrong("you hide bands over the whole time. Time is the second axis: picture[:, start:end].")
-        elif not changed[:, columns].all():
+        if not changed[:, columns].all():
             raise Wrong("what is hidden should be hidden in every band: whole columns of the picture.")
-        elif not columns[first : last + 1].all():
+        if not columns[first : last + 1].all():
             raise Wrong("hide one stretch: frames that follow each other.")
-        elif (hidden[changed] - kept.mean()).abs().max() > 20:
+        if (hidden[changed] - kept.mean()).abs().max() > 20:
             raise Wrong(
                 "what you write there is far from the other values: 0 is no silence here. Write the picture's mean."
             )

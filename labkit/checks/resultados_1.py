@@ -2,20 +2,26 @@
 
 import torch
 
+from ..experiments.sweep import committed
 from . import Wrong, attempt, check, number
+
+
+def leak_cases():
+    """Records of one network (a GRU on synthetic speech), its clips sorted into parts in two ways: cases A and B.
+
+    One of them leaks. Returns a list of Runs for each; the names of the grids tell which, so look away.
+    """
+    grids = {"A": "synthetic_leaky", "B": "synthetic"}
+    runs = {case: committed(grid, "synthetic_speech_commands") for case, grid in grids.items()}
+    return {case: [run for run in found if run.experiment.model.name == "gru"] for case, found in runs.items()}
 
 
 @check("The network was tested on voices it was trained on: part of its result is memory of these voices.")
 def check_leak(cases, suspect, witnesses):
     """Did the student find which of two results leaks, and whose voices?
 
-    Parameters
-    ----------
-    cases : dict from name to list of Run
-    suspect : str
-        Name of the one that leaks.
-    witnesses : iterable of str
-        Some speakers who prove it: trained on, and tested.
+    `cases` holds a list of Runs by name, and `suspect` is the name of the one that leaks. `witnesses` are some speakers
+    who prove it: trained on, and tested.
     """
     if suspect not in cases:
         raise Wrong(f"say which of {list(cases)} you suspect, not {suspect!r}.")
@@ -39,10 +45,7 @@ def check_leak(cases, suspect, witnesses):
 def check_reach(predict):
     """Does `predict(hop_ms)` say how far back a new plain RNN hears, if each frame leaves 0.577 of a gradient?
 
-    Parameters
-    ----------
-    predict : callable
-        From the hop in ms to the distance in ms at which less than a thousandth is left.
+    Both are in ms: the hop, and the distance at which less than a thousandth of the gradient is left.
     """
     for hop in (10, 20, 60):
         answer = number(f"predict({hop})", predict, hop)
@@ -58,11 +61,8 @@ def check_reach(predict):
 def check_readout(readout):
     """Does `readout(outputs, lengths)` give both directions of a bidirectional layer the whole clip, and no padding?
 
-    Parameters
-    ----------
-    readout : callable
-        Takes outputs of shape (batch, frames, 2 * hidden), forward half first, and lengths of shape (batch,);
-        returns (batch, anything).
+    `outputs` has shape (batch, frames, 2 * hidden), forward half first, and `lengths` (batch,); what comes back has
+    shape (batch, anything).
     """
     hidden, frames, lengths = 5, 9, torch.tensor([9, 4])
     inside = (torch.arange(frames) < lengths[:, None])[..., None]  # (batch, frames, 1)

@@ -11,15 +11,9 @@ from . import Wrong, check
 BATCH, HIDDEN = SHAPE = (5, 7)  # two sizes that are not alike
 
 
-@check("Train it: Model with its name, like any other.")
+@check("It can be trained: Model with its name, like any other.")
 def check_cell(cell):
-    """Is this a cell that can be trained?
-
-    Parameters
-    ----------
-    cell : Cell
-        What `@cell("name", gates="...")` makes of a function.
-    """
+    """Is this a cell that can be trained? Give it what `@cell("name", gates="...")` makes of a function."""
     if not hasattr(cell, "gates"):
         raise Wrong('this is no cell yet. Put @cell("mine", gates="fgo") on the line above your def.')
     for words, scale in (("ordinary", 1.0), ("large", 60.0)):
@@ -29,21 +23,19 @@ def check_cell(cell):
         for name, value in given.items():
             if not torch.equal(value, before[name]):
                 raise Wrong(f"{name} is changed in place. Make a new tensor: `c = f * state.c`, not `state.c.mul_(f)`.")
-        if wrong := next((name for name in "hc" if not isinstance(now[name], torch.Tensor)), None):
-            raise Wrong(
-                f"the new {wrong} is a {type(now[wrong]).__name__}, not a tensor of shape {SHAPE} (batch, hidden)."
-            )
-        named = {name: value for name, value in now.items() if isinstance(value, torch.Tensor)}
-        if now["h"].shape != SHAPE or now["c"].shape != SHAPE:
-            name, value = next((n, v) for n, v in named.items() if v.shape != SHAPE)
-            raise Wrong(f"{name} has the shape {tuple(value.shape)}; it should have {SHAPE} (batch, hidden).")
-        if wrong := next((name for name, value in named.items() if not torch.isfinite(value).all()), None):
-            raise Wrong(
-                f"{wrong} is not a finite number everywhere, with {words} pre-activations. A gate of shape {SHAPE} "
-                "stays between 0 and 1 if it comes from sigmoid; log, sqrt and / need care."
-            )
-    yield from _mixing(cell)
-    yield from _idle(cell)
+        for name, value in now.items():
+            got = tuple(value.shape) if isinstance(value, torch.Tensor) else type(value).__name__
+            if got != SHAPE:
+                raise Wrong(f"{name} has the shape {got}; it should have {SHAPE} (batch, hidden).")
+        for name, value in now.items():
+            if not torch.isfinite(value).all():
+                raise Wrong(
+                    f"{name} is not a finite number everywhere, with {words} pre-activations. A gate of shape {SHAPE} "
+                    "stays between 0 and 1 if it comes from sigmoid; log, sqrt and / need care."
+                )
+    _no_mixing(cell)
+    if idle := _idle(cell):
+        yield f"{', '.join(idle)} has no influence on h or c. Use it, or leave it out."
 
 
 def _example(cell, scale=1.0, seed=0):
@@ -73,20 +65,17 @@ def _step(cell, given):
         ) from error
 
 
-def _mixing(cell):
-    """Quantities that differ when the step is taken again, or when another clip of the batch is another."""
+def _no_mixing(cell):
+    """Nothing may differ when a step is taken again, and no clip when only another clip of the batch does."""
     given, others = _example(cell), _example(cell, seed=1)
     changed = {name: torch.cat([others[name][:1], value[1:]]) for name, value in given.items() if "params" not in name}
-    first, again, mixed = (_step(cell, each) for each in (given, given, given | changed))
-    for name, value in first.items():
-        if not isinstance(value, torch.Tensor):
-            continue
+    now, again, mixed = (_step(cell, each) for each in (given, given, given | changed))
+    for name, value in now.items():
         if not torch.equal(value, again[name]):
             raise Wrong(
-                f"{name} differs when the same step is taken again. Does it draw random numbers, or remember something?"
+                f"{name} is another number each time. Draw no random numbers, and remember nothing but h and c."
             )
-        rows = slice(1, None) if value.ndim and len(value) == BATCH else ...  # a row for each clip
-        if not torch.allclose(value[rows], mixed[name][rows], atol=1e-6):
+        if not torch.allclose(value[1:], mixed[name][1:], atol=1e-6):
             raise Wrong(
                 f"{name} of one clip changes when another clip of the batch does. Each row of {SHAPE} (batch, hidden) "
                 "belongs to one clip: take no mean, sum, max or softmax over dimension 0."
@@ -94,7 +83,7 @@ def _mixing(cell):
 
 
 def _idle(cell):
-    """Pre-activations and parameters that have no influence."""
+    """Names of pre-activations and parameters that have no influence."""
     given = _example(cell)
     inputs = {name: value.requires_grad_() for name, value in given.items() if "state" not in name}
     now = _step(cell, given)
@@ -102,6 +91,4 @@ def _idle(cell):
     if not total.requires_grad:
         raise Wrong("h and c do not depend on any pre-activation, so nothing can be learnt. Use pre.f, pre.g ...")
     gradients = torch.autograd.grad(total, list(inputs.values()), allow_unused=True)
-    idle = [name for name, gradient in zip(inputs, gradients, strict=True) if gradient is None or not gradient.any()]
-    if idle:
-        yield f"{', '.join(idle)} has no influence on h or c. Use it, or leave it out."
+    return [name for name, gradient in zip(inputs, gradients, strict=True) if gradient is None or not gradient.any()]

@@ -20,10 +20,7 @@ DIGITS = list("0123456789")
 def check_count(count):
     """Does `count(side, channels, pools, hidden)` give the parameters of a network of the series with ten classes?
 
-    Parameters
-    ----------
-    count : callable
-        Takes the bands (and frames) of the picture, and three tuples as `VoiceMNIST` does; returns one number.
+    `side` is the number of bands and of frames of the picture; the others are tuples, as for the model voice_mnist.
     """
     for side, channels, pools, hidden in SERIES:
         model = Model("voice_mnist", channels=channels, pools=pools, hidden=hidden)
@@ -34,12 +31,11 @@ def check_count(count):
             continue
         if answer == right - sum(channels) - sum(hidden) - 10:
             raise Wrong(f"{asked} = {answer:,}: the weights are right, the biases are missing: one per output.")
-        elif answer == _with_padding(side, channels, pools, hidden):
+        if answer == _with_padding(side, channels, pools, hidden):
             raise Wrong(
                 f"{asked} = {answer:,}: a 3x3 convolution without padding makes each side 2 shorter before its pool."
             )
-        else:
-            raise Wrong(f"{asked} = {answer:,}, but the network has {right:,}. Count each layer on paper for this one.")
+        raise Wrong(f"{asked} = {answer:,}, but the network has {right:,}. Count each layer on paper for this one.")
 
 
 def _with_padding(side, channels, pools, hidden):
@@ -55,10 +51,7 @@ def _with_padding(side, channels, pools, hidden):
 def check_confused(confused):
     """Does `confused(matrix)` name the most frequent mistake: what was said, and what it was taken for?
 
-    Parameters
-    ----------
-    confused : callable
-        Takes a table of clips, true digits down and predicted ones across; returns (said, taken for).
+    `matrix` is a table of clips, true digits down and predicted ones across; what comes back is (said, taken for).
     """
     rng = np.random.default_rng(0)
     for said, heard in ((3, 2), (9, 5), (0, 6)):
@@ -71,30 +64,24 @@ def check_confused(confused):
             answer = tuple(str(name) for name in confused(matrix))
         if not matrix.equals(kept):
             raise Wrong("you change the table you were given. Work on matrix.copy(): it is wanted for other figures.")
-        elif answer == (str(said), str(heard)):
+        if answer == (str(said), str(heard)):
             continue
-        elif answer == (str(heard), str(said)):
+        if answer == (str(heard), str(said)):
             raise Wrong(
                 f"you say {heard} was taken for {said}, but the row is what was said: {said} was taken for {heard}, "
                 "42 times."
             )
-        elif len(answer) == 2 and answer[0] == answer[1]:
+        if len(answer) == 2 and answer[0] == answer[1]:
             raise Wrong("the diagonal holds what was right. Leave it out.")
-        else:
-            raise Wrong(
-                f"you answer {answer}; the largest number off the diagonal stands in row {said}, column {heard}."
-            )
+        raise Wrong(f"you answer {answer}; the largest number off the diagonal stands in row {said}, column {heard}.")
 
 
 @check("Precision asks of what was heard, recall of what was said.")
 def check_report(report):
     """Does `report(matrix)` give precision and recall of each digit?
 
-    Parameters
-    ----------
-    report : callable
-        Takes a table of clips, true digits down and predicted ones across; returns a DataFrame with the columns
-        `precision` and `recall` (fractions between 0 and 1) and a row per digit.
+    `matrix` is a table of clips, true digits down and predicted ones across; what comes back is a DataFrame with the
+    columns `precision` and `recall` (fractions between 0 and 1) and a row per digit.
     """
     values = np.random.default_rng(1).integers(0, 9, (10, 10)) + 90 * np.eye(10, dtype=int)
     values[:, 4] = 0  # nobody hears a four
