@@ -13,7 +13,7 @@ import tiny
 
 from labkit.data import speech_commands
 from labkit.errors import LabError
-from labkit.synthetic import espeak, generate, speakers
+from labkit.synthetic import espeak, speakers
 from labkit.synthetic import words as synthetic
 from labkit.synthetic.acoustics import NOISES, Conditions, noise, stream
 from tools.kill import GENERATE, fingerprint, start, survive_kills

@@ -6,7 +6,7 @@ have variants that espeak-ng calls female: its published folds fit, those of the
 """
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 from ..errors import LabError, choose
 from . import espeak
@@ -70,31 +70,28 @@ def people(size):
     return {person: row for person, row in rows.items() if person.name in size.speakers}
 
 
-def audiomnist(folder, size="lab", workers=None, progress=True):
-    """Write a stand-in for AudioMNIST: the same folders, names and metadata, at 16 kHz.
+def audiomnist(folder, size="lab", **options):
+    """Write a stand-in for AudioMNIST: the same folders, names and metadata, at 16 kHz; returns the folder.
 
-    `size` is "lab" (2,400 clips, about 50 MB), "full" (30,000) or a DigitSize; `workers` and `progress` are those of
-    `generate.corpus`. Returns the folder.
+    `size` is "lab" (2,400 clips, about 50 MB), "full" (30,000) or a DigitSize; `options` are `workers` and `progress`
+    of `generate.corpus`.
     """
     size = size if isinstance(size, DigitSize) else choose(size, SIZES, "size of the synthetic corpus")
-    rows = people(size)
+    return corpus(folder, "audiomnist", size, plan, margins=(0.02, 0.12), **options)
 
-    def plan():
-        clips = {
-            person: [
-                (f"data/{person.name}/{digit}_{person.name}_{repetition}.wav", word)
-                for digit, word in enumerate(DIGITS)
-                for repetition in range(size.repetitions)
-            ]
-            for person in rows
-        }
-        table = {person.name: row for person, row in rows.items()}
-        files = {f"data/{META}": json.dumps(table, indent=4, sort_keys=True) + "\n"}
-        files["README.md"] = README.format(clips=sum(map(len, clips.values())), speakers=len(rows))
-        return clips, files
 
-    settings = {"corpus": "audiomnist", **asdict(size)}
-    return corpus(folder, settings, plan, margins=(0.02, 0.12), workers=workers, progress=progress)
+def plan(size):
+    """Clips of each speaker, and all other files; see `generate.corpus`."""
+    rows, clips = people(size), {}
+    for person in rows:
+        clips[person] = [
+            (f"data/{person.name}/{digit}_{person.name}_{repetition}.wav", word)
+            for digit, word in enumerate(DIGITS)
+            for repetition in range(size.repetitions)
+        ]
+    table = json.dumps({person.name: row for person, row in rows.items()}, indent=4, sort_keys=True)
+    readme = README.format(clips=sum(map(len, clips.values())), speakers=len(rows))
+    return clips, {f"data/{META}": table + "\n", "README.md": readme}
 
 
 README = """\

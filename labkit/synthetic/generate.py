@@ -15,22 +15,31 @@ from .render import RATE, write_wav
 GENERATOR = 1  # raise it when the same settings give other bytes
 
 
-def corpus(folder, settings, plan, *, seconds=1.0, margins=None, phonemes=False, workers=None, progress=True):
+def corpus(
+    folder,
+    name,
+    size,
+    plan,
+    *,
+    seconds=1.0,  # longest clip, and the length of most
+    margins=None,  # fewest and most seconds around the speech; clips are then as long as they need to be
+    phonemes=False,  # whether texts are in espeak-ng's letters for sounds
+    also=None,  # what else decides the bytes, as JSON values by name
+    workers=None,  # processes at a time, by default one per core
+    progress=True,
+):
     """Make a corpus in `folder`, unless it is there already; returns the folder.
 
-    `settings` is a dict of JSON values that decide the bytes, "conditions" among them; it is kept in the marker.
-    `plan()` is called only if there is something to make. It returns the clips of each speaker, {Speaker: [(path,
-    text), ...]}, and the other files, {path: text or int16 samples}. A clip depends on its path and on what its speaker
-    said before, never on other speakers. No clip is longer than `seconds`; all have about that length, or, with
-    `margins`, so many seconds (fewest, most) before and after the speech. With `phonemes`, texts are in espeak-ng's
-    letters for sounds. `workers` processes run at a time, by default one per core.
+    `size` is a dataclass of settings, kept in the marker. `plan(size)` is called only if there is something to make. It
+    returns the clips of each speaker, {Speaker: [(path, text), ...]}, and the other files, {path: text or int16
+    samples}. A clip depends on its path and on what its speaker said before, never on other speakers.
     """
     folder = Path(folder)
-    stamp = json.dumps({"generator": GENERATOR, **settings}, sort_keys=True)
+    stamp = json.dumps({"generator": GENERATOR, "corpus": name, **asdict(size), **(also or {})}, sort_keys=True)
     if _is_made(folder, stamp):  # asked before any lock, so that a read-only folder can be used
         return folder
     marker = MARKER_TEXT.format(espeak=espeak.version(), generator=GENERATOR, stamp=stamp)
-    clips, files = plan()
+    clips, files = plan(size)
     paths = [*files, *(path for own in clips.values() for path, _ in own)]
     need_disk(folder, len(paths) * seconds * 2 * RATE, f"The synthetic corpus {folder.name}")
     waiting = f"Another program is making {folder}; waiting until it is done."
@@ -42,7 +51,7 @@ def corpus(folder, settings, plan, *, seconds=1.0, margins=None, phonemes=False,
         with atomic_folder(folder) as draft:
             for place in {(draft / path).parent for path in paths}:
                 place.mkdir(parents=True, exist_ok=True)
-            job = {"folder": str(draft.resolve()), "conditions": settings["conditions"]}
+            job = {"folder": str(draft.resolve()), "conditions": asdict(size.conditions)}
             job |= {"seconds": seconds, "margins": margins, "phonemes": phonemes}
             _speak(clips, job, workers, progress)
             for path, content in {**files, "LICENSE": LICENSE, MARKER: marker}.items():

@@ -82,21 +82,11 @@ def spoken(texts):
 
 
 def pronounce(sounds, accent, rng=None, strength=1.0):
-    """Change sounds as an accent does.
+    """Change sounds, in espeak-ng's letters, as an accent (a key of `ACCENTS`) does.
 
-    Parameters
-    ----------
-    sounds : str
-        In espeak-ng's letters for sounds.
-    accent : str
-        A key of `ACCENTS`.
-    rng : numpy.random.Generator, optional
-        Decides where a rule that does not hold always applies; without one it always does.
-    strength : float
-        Factor on the chance of each rule.
+    `rng` decides where a rule that does not hold always applies; without one it always does. `strength` is a factor on
+    the chance of each rule.
 
-    Examples
-    --------
     >>> pronounce("la l^'uBja en las k'al^es", "rioplatense")
     "la S'uBja en lah k'aSes"
     """
@@ -112,21 +102,10 @@ def pronounce(sounds, accent, rng=None, strength=1.0):
 
 
 def listen(sounds, variant="", seed=1):
-    """Let one voice say sounds, and hear when each of them begins; for listening and drawing.
+    """Let one voice say sounds, in espeak-ng's letters, and hear when each of them begins; for listening and drawing.
 
-    Parameters
-    ----------
-    sounds : str
-        In espeak-ng's letters for sounds.
-    variant : str
-        One of `espeak.variants()`; "" is the plain voice.
-    seed : int
-
-    Returns
-    -------
-    tuple of (numpy.ndarray, int, list of (str, float))
-        Samples between -1 and 1, float32 of shape (samples,); their sample rate in Hz; each sound and where it
-        begins, in seconds ("" is silence, or the end).
+    Returns float32 samples between -1 and 1, their sample rate in Hz, and a list of (sound, second at which it begins),
+    where "" is silence or the end.
     """
     samples, rate, times = espeak.speak(sounds, espeak.Voice(LANGUAGE, variant), seed, phonemes=True)
     return samples, rate, [(sound, milliseconds / 1000) for sound, milliseconds in times]

@@ -68,35 +68,27 @@ def speakers(size):
     return people
 
 
-def common_voice(folder, size="lab", workers=None, progress=True):
-    """Write a stand-in for Common Voice in Spanish: the same tables and names, WAV instead of MP3.
+def common_voice(folder, size="lab", **options):
+    """Write a stand-in for Common Voice in Spanish: the same tables and names, WAV instead of MP3; returns the folder.
 
-    `size` is "lab", "full" or an AccentSize; `workers` and `progress` are those of `generate.corpus`. Returns the
-    folder.
+    `size` is "lab", "full" or an AccentSize; `options` are `workers` and `progress` of `generate.corpus`.
     """
     size = size if isinstance(size, AccentSize) else choose(size, SIZES, "size of the synthetic corpus")
-    people = speakers(size)
-
-    def plan():
-        clips, lines = script(size, people)
-        files = {"README.md": README.format(clips=len(lines), speakers=len(people))}
-        for name in ("validated", "train", "dev", "test"):
-            chosen = [HEAD, *(line for part, line in lines if name in ("validated", part))]
-            files[f"{name}.tsv"] = "".join("\t".join(line) + "\n" for line in chosen)
-        return clips, files
-
-    settings = {"corpus": "common_voice", **asdict(size), "rules": [asdict(rule) for rule in rules()]}
-    settings["sentences"] = [size.sentences, *sentences()]
+    known = {"rules": [asdict(rule) for rule in rules()], "sentences": [size.sentences, *sentences()]}
     return corpus(
-        folder,
-        settings,
-        plan,
-        seconds=6.0,
-        margins=(0.05, 0.35),
-        phonemes=True,
-        workers=workers,
-        progress=progress,
+        folder, "common_voice", size, plan, also=known, seconds=6.0, margins=(0.05, 0.35), phonemes=True, **options
     )
+
+
+def plan(size):
+    """Clips of each speaker, and all other files; see `generate.corpus`."""
+    people = speakers(size)
+    clips, lines = script(size, people)
+    files = {"README.md": README.format(clips=len(lines), speakers=len(people))}
+    for name in ("validated", "train", "dev", "test"):
+        chosen = [HEAD, *(line for part, line in lines if name in ("validated", part))]
+        files[f"{name}.tsv"] = "".join("\t".join(line) + "\n" for line in chosen)
+    return clips, files
 
 
 def script(size, people):

@@ -5,7 +5,7 @@ speaks in two parts, and variants that are near copies of each other stay togeth
 process, so the bytes are the same in every run, whatever the order of speakers (on one platform, with one version).
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 from ..errors import LabError, choose
 from . import espeak
@@ -56,24 +56,19 @@ def speakers(count, conditions=None):
     return tuple(people)
 
 
-def speech_commands(folder, size="lab", workers=None, progress=True):
-    """Write a stand-in for Speech Commands v0.02: the same folders, names, lists and format.
+def speech_commands(folder, size="lab", **options):
+    """Write a stand-in for Speech Commands v0.02: the same folders, names, lists and format; returns the folder.
 
-    `size` is "lab" (about 5,000 clips, 160 MB), "full" (about 105,000, 3.4 GB) or a SyntheticSize; `workers` and
-    `progress` are those of `generate.corpus`. Returns the folder.
+    `size` is "lab" (about 5,000 clips, 160 MB), "full" (about 105,000, 3.4 GB) or a SyntheticSize; `options` are
+    `workers` and `progress` of `generate.corpus`.
     """
     size = size if isinstance(size, SyntheticSize) else choose(size, SIZES, "size of the synthetic corpus")
     if not size.words:
         raise LabError("A synthetic corpus needs words. Give SyntheticSize some, such as ('yes', 'no').")
-
-    def plan():
-        return _plan(size)
-
-    settings = {"corpus": "speech_commands", **asdict(size)}
-    return corpus(folder, settings, plan, workers=workers, progress=progress)
+    return corpus(folder, "speech_commands", size, plan, **options)
 
 
-def _plan(size):
+def plan(size):
     """Clips of each speaker, and all other files; see `generate.corpus`."""
     seed, (few, many) = size.conditions.seed, size.clips_per_word
     clips = {person: [] for person in speakers(size.speakers, size.conditions)}
@@ -93,24 +88,12 @@ def _plan(size):
 
 
 def say(text, voice="en-us", variant="", pitch=50, rate=175, range=50, phonemes=False, seed=1):
-    """Speak one text, for listening and drawing.
+    """Speak one text, for listening and drawing: (float32 samples between -1 and 1, sample rate in Hz).
 
-    Parameters
-    ----------
-    text, seed : str, int
-        The same seed gives the same samples.
-    voice, variant, pitch, rate, range
-        As in `espeak.Voice`; `voice` is a language or accent, such as "en-us", "en-gb-scotland", "es".
-    phonemes : bool
-        Whether the text is in espeak-ng's letters for sounds, such as ``h@l'oU``.
+    `voice` is a language or accent, such as "en-us", "en-gb-scotland", "es"; `variant`, `pitch`, `rate` and `range` are
+    those of `espeak.Voice`. With `phonemes`, the text is in espeak-ng's letters for sounds, such as ``h@l'oU``. The
+    same seed gives the same samples.
 
-    Returns
-    -------
-    tuple of (numpy.ndarray, int)
-        Samples between -1 and 1, float32 of shape (samples,), and their sample rate in Hz.
-
-    Examples
-    --------
     >>> say("seven", variant="f2")[1]
     22050
     """
