@@ -120,7 +120,11 @@ def test_folds_may_be_made_in_several_ways(right):
         (lambda fold: parts(0), "two folds test the same group"),
         (lambda fold: {"train": []}, "fails: KeyError"),
         (
-            lambda fold: {"train": [], "validation": GROUPS["digit"][0], "test": sum(GROUPS["digit"][1:], ())},
+            lambda fold: {
+                "train": [],
+                "validation": GROUPS["digit"][0],
+                "test": sum(GROUPS["digit"][1:], ()),
+            },
             "test one whole group",
         ),
     ],
