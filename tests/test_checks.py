@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from labkit import MFCC, Experiment, Recipe
-from labkit.checks.exploration import check_change, check_recogniser
+from labkit.checks.from_scratch import check_change, check_recogniser
 
 
 class Good(nn.Module):
@@ -56,7 +56,7 @@ def test_right_answers_pass(network, capsys):
         (Good, "is a class"),
         ("a network", "not a torch.nn.Module"),
         (Good(classes=5), r"should have the shape \(3, 4\)"),
-        (Good(features=39), "forward fails"),
+        (Good(features=39), "forward on an input .* fails: RuntimeError"),
         (Good(batch_first=False), "change with its batch"),
         (Mixing(), "change with its batch"),
         (Idle(), r"unused.weight"),

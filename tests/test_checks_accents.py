@@ -46,7 +46,7 @@ def test_the_floor_may_be_written_in_several_ways():
         (lambda classes: 0.0, "after"),
         (lambda classes: math.log(classes), "knows nothing"),
         (lambda classes: math.log(math.e + classes - 1), "Mind the 1"),
-        (lambda classes: "low", "return a number"),
+        (lambda classes: "low", "should be a number"),
         (lambda classes: 7.0, "should be"),
         (lambda classes: 1 / 0, "fails: ZeroDivisionError"),
     ],

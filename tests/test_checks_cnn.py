@@ -28,8 +28,8 @@ def test_sizes_may_be_counted_in_several_ways(flat):
         (lambda bands, frames: 16 * (bands // 9) * (frames // 9), "count the pools only"),
         (lambda bands, frames: 16 * (bands - 8) / 9 * (frames - 8) / 9, "whole numbers"),
         (lambda bands, frames: bands * frames, "M1 to M3 flatten 1,664"),
-        (lambda bands, frames: None, "fails or gives no number: TypeError"),
-        (1664, "fails or gives no number"),
+        (lambda bands, frames: None, "should be a number, not None"),
+        (1664, "fails: TypeError"),
         (lambda bands, frames: 1664, r"flatten 1,024"),
     ],
 )

@@ -76,6 +76,7 @@ def test_parts_by_speaker_pass_however_they_are_made():
     "parts, words",
     [
         (lambda n: ["train", "validation", "test"] * (n // 3) + ["train"] * (n % 3), "in more than one part"),
+        (lambda n: ["train", "test"] * (n // 2) + ["train"] * (n % 2), "in more than one part"),
         (lambda n: ["train"] * n, "'validation' has 0.0%"),
         (lambda n: ["train"] * (n - 1), "Give each clip one"),
         (lambda n: ["train"] * (n - 1) + ["dev"], "'dev'"),
@@ -87,3 +88,12 @@ def test_mistakes_in_parts_are_named(parts, words, capsys):
     clips = table_corpus().clips
     assert not check_parts(clips, parts(len(clips)))
     assert words in capsys.readouterr().out
+
+
+def test_one_speaker_in_two_of_three_parts_is_found(capsys):
+    clips = table_corpus(speakers=40).clips
+    parts = parts_by_speaker(clips.speaker, 0.2, 0.2).copy()
+    shared = clips.speaker[parts == "train"].iloc[0]
+    parts[clips.index[clips.speaker == shared][-1]] = "test"
+    assert not check_parts(clips, parts)
+    assert f"1 of 40 speakers are in more than one part, {shared} for one" in capsys.readouterr().out

@@ -44,7 +44,7 @@ def keeps_too_little(block, state):
         (lambda block, state: (np.full(len(block), block.mean()), None), "one mean of everything"),
         (lambda block, state: (block, None), "already in one block"),
         (lambda block, state: (block.mean(), None), "not the shape ()"),
-        (lambda block, state: block, "step fails on a block of 60 values: ValueError"),
+        (lambda block, state: block, "step on a block of 60 values fails: ValueError"),
     ],
 )
 def test_wrong_running_means_are_told_what_is_wrong(step, words, capsys):
@@ -68,7 +68,7 @@ def test_the_right_look_ahead_passes():
         (lambda feature: 1000 * right_look_ahead(feature), "give seconds"),
         (lambda feature: right_look_ahead(feature) * feature.sample_rate, "give seconds"),
         (lambda feature: 7.0, "must wait"),
-        (lambda feature: None, "gives no number"),
+        (lambda feature: None, "should be a number, not None"),
         (lambda feature: feature.nothing, "AttributeError"),
     ],
 )
@@ -92,7 +92,7 @@ def test_the_right_threshold_passes_whichever_way_it_was_found():
         (lambda table: table.threshold[table.hits.idxmax()], "false alarms an hour; 4 are allowed"),
         (lambda table: table.threshold.max(), "another one finds more words"),
         (lambda table: 0.777, "not among the thresholds"),
-        (lambda table: table.threshold, "choose fails or gives no number"),
+        (lambda table: table.threshold, "choose(table) fails: ValueError"),
     ],
 )
 def test_wrong_choices_are_told_what_is_wrong(choose, words, capsys):

@@ -55,8 +55,8 @@ def test_thirteen_frames_are_right_however_they_are_computed(capsys):
     for predict, words in (
         (lambda hop: 40, "4.0 frames"),
         (lambda hop: 13, "1.3 frames"),
-        (lambda hop: "long", "number of milliseconds"),
-        (lambda hop: None, "number of milliseconds"),
+        (lambda hop: "long", "should be a number, not 'long'"),
+        (lambda hop: None, "should be a number, not None"),
         (lambda hop: 1 / 0, "ZeroDivisionError"),
     ):
         assert not check_reach(predict)
@@ -91,7 +91,7 @@ def test_readouts_that_hear_all_of_the_clip_pass(readout):
         (lambda outputs, lengths: outputs, "shape (2, something), not (2, 9, 10)"),
         (lambda outputs, lengths: None, "not NoneType"),
         (lambda outputs, lengths: torch.zeros(2, 3), "does not depend on the outputs"),
-        (lambda outputs: outputs, "it fails on outputs"),
+        (lambda outputs: outputs, "readout on outputs of shape (2, 9, 10) fails: TypeError"),
     ],
 )
 def test_readouts_that_do_not_are_told_why(readout, words, capsys):

@@ -33,7 +33,7 @@ def test_parameters_may_be_counted_in_several_ways(count):
         (lambda *network: by_hand(*network, lost=0), "2 shorter before its pool"),
         (lambda *network: by_hand(*network, bias=0), "the biases are missing"),
         (lambda *network: by_hand(*network) + 1, "but the network has 6,446,986"),
-        (lambda *network: None, "a whole number is wanted"),
+        (lambda *network: None, "should be a number, not None"),
         (lambda *network: network[9], "fails: IndexError"),
     ],
 )
@@ -112,7 +112,7 @@ def test_a_report_may_be_made_in_several_ways(right):
         (lambda matrix: report(matrix).assign(recall=0.5), "sum of its row"),
         (lambda matrix: report(matrix).assign(precision=0.5), "sum of its column"),
         (lambda matrix: report(matrix).replace(0, np.nan), "write 0"),
-        (lambda matrix: report(matrix)[["recall"]], "lacks a column"),
+        (lambda matrix: report(matrix)[["recall"]], "or one of its columns, fails: KeyError: 'precision'"),
         (lambda matrix: report(matrix).head(3), "each of the ten digits"),
     ],
 )

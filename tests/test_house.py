@@ -21,7 +21,8 @@ PACKAGE = ROOT / "labkit"
 ROOMS = (  # a module imports from its own room and the ones before it
     {"errors"},
     {"files", "device", "settings"},
-    {"synthetic", "data"},
+    {"synthetic"},
+    {"data"},
     {"features"},
     {"models", "published"},
     {"metrics"},

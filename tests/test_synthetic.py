@@ -9,11 +9,11 @@ import wave
 
 import numpy as np
 import pytest
+import tiny
 
 from labkit.data import speech_commands
 from labkit.errors import LabError
-from labkit.synthetic import espeak
-from labkit.synthetic import render as generation
+from labkit.synthetic import espeak, speakers
 from labkit.synthetic import words as synthetic
 from labkit.synthetic.acoustics import NOISES, Conditions, noise, stream
 from tools.kill import GENERATE, fingerprint, start, survive_kills
@@ -67,11 +67,11 @@ def test_no_voice_variant_and_no_name_is_in_two_parts(count):
 
 
 def test_variants_whose_files_share_half_of_their_lines_are_in_one_part():
-    home = espeak._places()[1] / "espeak-ng-data" / "voices" / "!v"
-    held = {name: part for part, names in synthetic.HELD_OUT.items() for name in names}
+    home = espeak.places()[1] / "espeak-ng-data" / "voices" / "!v"
+    held = {name: part for part, names in speakers.HELD_OUT.items() for name in names}
     lines = {}
     for name in espeak.variants():
-        if name not in synthetic.LEFT_OUT:
+        if name not in speakers.LEFT_OUT:
             text = (home / name).read_text(encoding="utf-8", errors="replace").split("\n")
             said = (" ".join(line.split("//")[0].split()) for line in text)
             lines[name] = {line for line in said if line and not line.startswith(("name", "language", "gender", "#"))}
@@ -131,13 +131,13 @@ def test_the_marker_says_who_speaks_and_with_which_settings(corpus):
 
 def test_a_corpus_that_is_there_is_left_alone(corpus, monkeypatch):
     before = (corpus / "SYNTHETIC.txt").stat().st_mtime_ns
-    monkeypatch.setattr(generation, "speak", lambda *given, **named: pytest.fail("it speaks again"))
+    monkeypatch.setattr(espeak, "fresh", lambda *given: pytest.fail("it speaks again"))
     assert synthetic.speech_commands(corpus, TINY, progress=False) == corpus
     assert (corpus / "SYNTHETIC.txt").stat().st_mtime_ns == before
 
 
 def test_other_settings_in_the_same_folder_are_an_error_that_says_what_to_delete(corpus):
-    with pytest.raises(LabError, match="other settings.*Delete"):
+    with pytest.raises(LabError, match="other settings.*delete it"):
         synthetic.speech_commands(corpus, dataclasses.replace(TINY, speakers=5), progress=False)
 
 
@@ -149,7 +149,7 @@ def test_something_else_in_place_of_the_corpus_is_never_replaced(tmp_path, kind)
     else:
         place.mkdir()
         (place / "mine.wav").write_bytes(b"mine")
-    with pytest.raises(LabError, match="is no synthetic corpus. Move it away"):
+    with pytest.raises(LabError, match=f"{place} should hold synthetic speech, but is something else. Move it away"):
         synthetic.speech_commands(place, TINY, progress=False)
     assert place.exists()
 
@@ -199,8 +199,8 @@ def test_no_espeak_package_is_an_error_that_says_what_still_works(tmp_path, monk
 def test_a_library_that_cannot_be_loaded_is_the_same_error(tmp_path, monkeypatch):
     broken = tmp_path / "libespeak-ng.so"
     broken.write_bytes(b"not a library")
-    voices = espeak._places()[1]
-    monkeypatch.setattr(espeak, "_places", lambda: (broken, voices))
+    voices = espeak.places()[1]
+    monkeypatch.setattr(espeak, "places", lambda: (broken, voices))
     with pytest.raises(LabError, match="cannot be used here"):
         synthetic.speech_commands(tmp_path / "synthetic", TINY, progress=False)
     assert not (tmp_path / "synthetic").exists()
@@ -236,12 +236,20 @@ def test_noise_is_as_loud_as_it_says_and_depends_on_its_key_only(kind):
 
 
 def test_the_process_of_a_speaker_imports_neither_pandas_nor_torch():
-    listed = "\nprint(*(name for name in ('pandas', 'torch', 'scipy') if name in sys.modules))"
-    program = espeak._BARE.replace(").main()", ")") + "import numpy, soxr" + listed
-    package = os.path.dirname(os.path.dirname(espeak.__file__))
-    command = [sys.executable, "-P", "-c", program, "generation", package, os.path.join(package, "corpora")]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == ""
+    heavy = ("pandas", "torch", "scipy", "pydantic", "tqdm")
+    source = f"import sys, soxr, labkit.synthetic.render\nprint(*(name for name in {heavy} if name in sys.modules))"
+    assert tiny.program(source).strip() == ""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a script stands in for Python, which Windows cannot start")
+def test_a_speaker_whose_process_dies_is_an_error_that_says_so(tmp_path, monkeypatch):
+    dying = tmp_path / "python"
+    dying.write_text('#!/bin/sh\necho "out of memory" >&2\nkill -9 $$\n')
+    dying.chmod(0o755)
+    monkeypatch.setattr(espeak.sys, "executable", str(dying))
+    with pytest.raises(LabError, match="ended early .status -9: out of memory.*Run it again"):
+        synthetic.speech_commands(tmp_path / "synthetic", TINY, progress=False)
+    assert [path.name for path in tmp_path.iterdir() if "synthetic" in path.name] == [".synthetic.lock"]
 
 
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="this system has no SIGKILL")

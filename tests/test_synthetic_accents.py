@@ -149,7 +149,7 @@ def test_cues_other_than_the_sounds_do_not_tell_the_accent(lab_people):
 def test_sentences_do_not_tell_the_accent(lab_people):
     from sklearn.linear_model import LogisticRegression
 
-    jobs, lines = synthetic_accents._jobs(SIZES["lab"], lab_people)
+    jobs, lines = synthetic_accents.script(SIZES["lab"], lab_people)
     places = {text: place for place, text in enumerate(sentences())}
     said = np.eye(len(places))[[places[line[2]] for _, line in lines]]
     accent = np.array([own for person, own in lab_people.items() for _ in jobs[person]])

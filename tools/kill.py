@@ -24,10 +24,9 @@ from pathlib import Path
 
 GENERATE = """
 import json, sys
-from labkit.data import synthetic
-from labkit.synthetic.acoustics import Conditions
-size = synthetic.SyntheticSize(**json.loads(sys.argv[2]))
-synthetic.speech_commands(sys.argv[1], size, workers=2, progress=False)
+from labkit.synthetic import words
+size = words.SyntheticSize(**json.loads(sys.argv[2]))
+words.speech_commands(sys.argv[1], size, workers=2, progress=False)
 """
 SMALL = {"speakers": 8, "words": ["yes", "no", "seven"], "noise_seconds": 1.0}
 PACK = """

@@ -1,143 +1,94 @@
-"""Self-check of notebook 03: is this a cell, and if not, which of its quantities is wrong?"""
+"""Self-check for the exercise of 03_Resultados_2: is this a cell, and if not, which of its quantities is wrong?"""
 
 import traceback
 
 import torch
 
 from ..errors import LabError
-from ..models.cell_layer import CellLayer
-from ..models.lstm_cells import SHAPES, Cell
-from .exploration import tell
+from ..models.cell_layer import SHAPES
+from . import Wrong, check
 
-BATCH, HIDDEN = 5, 7  # two sizes that are not alike
+BATCH, HIDDEN = SHAPE = (5, 7)  # two sizes that are not alike
 
 
+@check("It can be trained: Model with its name, like any other.")
 def check_cell(cell):
-    """Is this a cell that can be trained, on both paths?
-
-    Parameters
-    ----------
-    cell : Cell
-        What `@cell("name", gates="...")` makes of a function.
-
-    Returns
-    -------
-    bool
-    """
-    return tell(_problems(cell), "Plain and fast agree on it. Train it: Model with its name, like any other.")
-
-
-def _problems(cell):
-    if not isinstance(cell, Cell):
-        return ['this is no cell yet. Put @cell("mine", gates="fgo") on the line above your def.']
-    for name, size in (("ordinary", 1.0), ("large", 60.0)):
-        if problem := _step_problem(cell, *_example(cell, size), name):
-            return [problem]
-    if problem := _mixing(cell):
-        return [problem]
-    try:
-        return _idle(cell) or _paths(cell)
-    except LabError as error:
-        return [str(error)]
+    """Is this a cell that can be trained? Give it what `@cell("name", gates="...")` makes of a function."""
+    if not hasattr(cell, "gates"):
+        raise Wrong('this is no cell yet. Put @cell("mine", gates="fgo") on the line above your def.')
+    for words, scale in (("ordinary", 1.0), ("large", 60.0)):
+        given = _example(cell, scale)
+        before = {name: value.clone() for name, value in given.items()}
+        now = _step(cell, given)
+        for name, value in given.items():
+            if not torch.equal(value, before[name]):
+                raise Wrong(f"{name} is changed in place. Make a new tensor: `c = f * state.c`, not `state.c.mul_(f)`.")
+        for name, value in now.items():
+            got = tuple(value.shape) if isinstance(value, torch.Tensor) else type(value).__name__
+            if got != SHAPE:
+                raise Wrong(f"{name} has the shape {got}; it should have {SHAPE} (batch, hidden).")
+        for name, value in now.items():
+            if not torch.isfinite(value).all():
+                raise Wrong(
+                    f"{name} is not a finite number everywhere, with {words} pre-activations. A gate of shape {SHAPE} "
+                    "stays between 0 and 1 if it comes from sigmoid; log, sqrt and / need care."
+                )
+    _no_mixing(cell)
+    if idle := _idle(cell):
+        yield f"{', '.join(idle)} has no influence on h or c. Use it, or leave it out."
 
 
-def _example(cell, size=1.0, seed=0):
-    """Pre-activations, state and own parameters to try a cell on."""
+def _example(cell, scale=1.0, seed=0):
+    """What a cell is given, by the name it has in the cell: pre-activations, state and parameters of its own."""
     generator = torch.Generator().manual_seed(seed)
+    given = {f"pre.{gate}": scale * torch.randn(SHAPE, generator=generator) for gate in cell.gates}
+    given["state.h"] = torch.tanh(scale * torch.randn(SHAPE, generator=generator))
+    given["state.c"] = scale * torch.randn(SHAPE, generator=generator)
+    for name, kind in cell.extras.items():
+        given[f"params.{name}"] = torch.randn(SHAPES[kind](HIDDEN), generator=generator)
+    return given
 
-    def random(*shape):
-        return size * torch.randn(shape, generator=generator)
 
-    pre = [random(BATCH, HIDDEN) for _ in cell.gates]
-    state = (torch.tanh(random(BATCH, HIDDEN)), random(BATCH, HIDDEN))
-    return pre, state, [random(*SHAPES[kind](HIDDEN)) / size for kind in cell.extras.values()]
-
-
-def _step_problem(cell, pre, state, extras, size):
-    """What is wrong with one step: its first line that fails, has another shape, or is no number."""
-    given = {**{f"pre.{gate}": value for gate, value in zip(cell.gates, pre, strict=True)}}
-    given |= {"state.h": state[0], "state.c": state[1]}
-    given |= {f"params.{name}": value for name, value in zip(cell.extras, extras, strict=True)}
-    before = {name: value.clone() for name, value in given.items()}
+def _step(cell, given):
+    """All that a cell names in one step: {name: value}."""
+    pre = [given[f"pre.{gate}"] for gate in cell.gates]
+    extras = [given[f"params.{name}"] for name in cell.extras]
     try:
-        new, seen = cell.quantities(pre, state, extras)
+        return cell(pre, (given["state.h"], given["state.c"]), extras)
     except LabError as error:
-        return str(error)
-    except Exception as error:  # whatever the student's code does wrong, say it instead of stopping
-        shapes = f"pre-activations and state have the shape {(BATCH, HIDDEN)} (batch, hidden)"
-        return f"the line `{_line(error, cell)}` fails: {type(error).__name__}: {error}. Here {shapes}."
-    for name, value in given.items():
-        if not torch.equal(value, before[name]):
-            return f"{name} is changed in place. Make a new tensor: `c = f * state.c`, not `state.c.mul_(f)`."
-    results = {"h": new.h, "c": new.c}
-    for name, value in results.items():
-        if not isinstance(value, torch.Tensor):
-            return (
-                f"the new {name} is a {type(value).__name__}, not a tensor of shape {(BATCH, HIDDEN)} (batch, hidden)."
+        raise Wrong(str(error)) from error
+    except Exception as error:
+        own = [frame.line for frame in traceback.extract_tb(error.__traceback__) if frame.name == cell.step.__name__]
+        raise Wrong(
+            f"the line `{own[-1] if own else cell.step.__name__}` fails: {type(error).__name__}: {error}. "
+            f"Here pre-activations and state have the shape {SHAPE} (batch, hidden)."
+        ) from error
+
+
+def _no_mixing(cell):
+    """Nothing may differ when a step is taken again, and no clip when only another clip of the batch does."""
+    given, others = _example(cell), _example(cell, seed=1)
+    changed = {name: torch.cat([others[name][:1], value[1:]]) for name, value in given.items() if "params" not in name}
+    now, again, mixed = (_step(cell, each) for each in (given, given, given | changed))
+    for name, value in now.items():
+        if not torch.equal(value, again[name]):
+            raise Wrong(
+                f"{name} is another number each time. Draw no random numbers, and remember nothing but h and c."
             )
-    if any(value.shape != (BATCH, HIDDEN) for value in results.values()):
-        everything = {**seen, **{f"the new {name}": value for name, value in results.items()}}
-        name, value = next((n, v) for n, v in everything.items() if v.shape != (BATCH, HIDDEN))
-        return f"{name} has the shape {tuple(value.shape)}; it should have {(BATCH, HIDDEN)} (batch, hidden)."
-    for name, value in {**seen, **results}.items():
-        if not torch.isfinite(value).all():
-            return (
-                f"{name} is not a finite number everywhere, with {size} pre-activations. A gate of shape "
-                f"{(BATCH, HIDDEN)} stays between 0 and 1 if it comes from sigmoid; log, sqrt and / need care."
+        if not torch.allclose(value[1:], mixed[name][1:], atol=1e-6):
+            raise Wrong(
+                f"{name} of one clip changes when another clip of the batch does. Each row of {SHAPE} (batch, hidden) "
+                "belongs to one clip: take no mean, sum, max or softmax over dimension 0."
             )
-    return None
-
-
-def _line(error, cell):
-    """The line of the cell's function in which an error arose."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if frame.name == cell.step.__name__]
-    return own[-1].line if own and own[-1].line else cell.step.__name__
-
-
-def _mixing(cell):
-    """The first quantity of a clip that changes when another clip of the batch does."""
-    pre, state, extras = _example(cell)
-    others = _example(cell, seed=1)
-    new_pre = [torch.cat([b[:1], a[1:]]) for a, b in zip(pre, others[0], strict=True)]
-    new_state = tuple(torch.cat([b[:1], a[1:]]) for a, b in zip(state, others[1], strict=True))
-    first, again = (cell.quantities(*given, extras) for given in ((pre, state), (new_pre, new_state)))
-    pairs = {name: (value, again[1][name]) for name, value in first[1].items()}
-    pairs |= {f"the new {name}": (getattr(first[0], name), getattr(again[0], name)) for name in ("h", "c")}
-    for name, (a, b) in pairs.items():
-        whole = a.shape == b.shape and a.ndim and len(a) == BATCH  # a row for each clip
-        if not (torch.allclose(a[1:], b[1:], atol=1e-6) if whole else torch.allclose(a, b, atol=1e-6)):
-            return (
-                f"{name} of one clip changes when another clip of the batch does. Each row of {(BATCH, HIDDEN)} "
-                "(batch, hidden) belongs to one clip: take no mean, sum, max or softmax over dimension 0."
-            )
-    return None
 
 
 def _idle(cell):
-    """Pre-activations and parameters that have no influence."""
-    pre, state, extras = _example(cell)
-    inputs = [value.requires_grad_() for value in [*pre, *extras]]
-    new = cell(pre, state, extras)
-    if not (new.h.requires_grad or new.c.requires_grad):
-        return ["h and c do not depend on any pre-activation, so nothing can be learnt. Use pre.f, pre.g ..."]
-    total = sum(value.square().sum() for value in new if value.requires_grad)
-    grads = torch.autograd.grad(total, inputs, allow_unused=True)
-    names = [f"pre.{gate}" for gate in cell.gates] + [f"params.{name}" for name in cell.extras]
-    idle = [name for name, grad in zip(names, grads, strict=True) if grad is None or not grad.any()]
-    return [f"{', '.join(idle)} has no influence on h or c. Use it, or leave it out."] if idle else []
-
-
-def _paths(cell):
-    """Do both paths give the same, forwards and backwards?"""
-    plain = CellLayer(cell, 3, HIDDEN, path="plain")
-    fast = CellLayer(cell, 3, HIDDEN, path="fast")
-    fast.load_state_dict(plain.state_dict())
-    x = torch.randn(6, BATCH, 3, generator=torch.Generator().manual_seed(0))
-    results = []
-    for layer in (plain, fast):
-        outputs, _ = layer(x)
-        results.append([outputs, *torch.autograd.grad(outputs.square().sum(), list(layer.parameters()))])
-    if any((a - b).abs().max() > 1e-4 * a.abs().max().clamp(min=1e-6) for a, b in zip(*results, strict=True)):
-        return ["plain and fast differ. Does the step draw random numbers, or remember something outside of h and c?"]
-    return []
+    """Names of pre-activations and parameters that have no influence."""
+    given = _example(cell)
+    inputs = {name: value.requires_grad_() for name, value in given.items() if "state" not in name}
+    now = _step(cell, given)
+    total = now["h"].square().sum() + now["c"].square().sum()
+    if not total.requires_grad:
+        raise Wrong("h and c do not depend on any pre-activation, so nothing can be learnt. Use pre.f, pre.g ...")
+    gradients = torch.autograd.grad(total, list(inputs.values()), allow_unused=True)
+    return [name for name, gradient in zip(inputs, gradients, strict=True) if gradient is None or not gradient.any()]

@@ -14,11 +14,11 @@ import pandas as pd
 
 from ..errors import LabError
 from ..files import read_json
+from ..synthetic.digits import META
 from .headers import counted
 from .layout import make_corpus, read_layout
 from .splits import published_parts
 
-META = "audioMNIST_meta.txt"
 WINDOW = 1.0  # seconds that Becker et al. place every clip in
 FIELDS = {name: name for name in ("age", "gender", "accent", "origin")}  # column: its name in the metadata
 FIELDS |= {"native": "native speaker", "room": "recordingroom", "date": "recordingdate"}

@@ -8,10 +8,10 @@ from pathlib import Path
 import pandas as pd
 
 from ..errors import LabError, choose
+from ..synthetic import MARKER as SYNTHETIC_MARKER
 
 COLUMNS = ("path", "label", "speaker", "split", "seconds", "bytes")
 PARTS = ("train", "validation", "test")
-SYNTHETIC_MARKER = "SYNTHETIC.txt"
 OTHER = "other"  # the class of all that is no word of the vocabulary
 
 

@@ -16,55 +16,32 @@ NOISES = ("white", "pink", "brown", "hum", "babble")
 class Conditions:
     """Distributions of how clips are spoken and recorded.
 
-    Pairs are (lowest, highest) of a uniform distribution where nothing else is said. What is drawn "per session" is
-    the same in all clips of a speaker, as with a real person in a room; the rest is drawn per clip.
-
-    Parameters
-    ----------
-    seed : int
-    pitch, rate, range : tuple
-        Per session, of the voice: espeak-ng's pitch, words a minute, and pitch range.
-    pitch_step, rate_step : float
-        Per clip: standard deviation of pitch, and of the logarithm of the rate.
-    endings : tuple of str
-        Per clip: appended to the text; they change the melody.
-    room : tuple
-        Per session: reverberation time T60, in seconds.
-    echo : tuple
-        Per session: energy of the reverberation against the direct sound, in dB.
-    tilt : tuple
-        Per session: slope of the microphone, in dB per octave around 1 kHz.
-    low_cut, high_cut : tuple
-        Per session: where the microphone begins and ends, in Hz, uniform in the logarithm.
-    snr : tuple of (float, float, float)
-        Speech against noise in dB: mean and standard deviation per session, and standard deviation per clip.
-    own_noise : float
-        Probability that a clip has its session's kind of noise; else any kind.
-    level : tuple of (float, float, float)
-        RMS of the speech in dB below full scale: mean, and standard deviation per session and per clip.
-    onset : tuple of (float, float)
-        Where in the free time the word begins: parameters of a beta distribution.
-    short : float
-        Probability that a clip is shorter than the whole second.
+    Pairs are (lowest, highest) of a uniform distribution where nothing else is said. What is drawn per session is the
+    same in all clips of a speaker, as with a real person in a room.
     """
 
     seed: int = 0
-    pitch: tuple = (25, 75)
-    rate: tuple = (135, 210)
-    range: tuple = (25, 90)
-    pitch_step: float = 5.0
-    rate_step: float = 0.1
-    endings: tuple = ("", "!", "?", ".")
-    room: tuple = (0.08, 0.5)
-    echo: tuple = (-24.0, -6.0)
-    tilt: tuple = (-1.2, 1.2)
-    low_cut: tuple = (40, 200)
-    high_cut: tuple = (3400, 7800)
-    snr: tuple = (28.0, 8.0, 4.0)
-    own_noise: float = 0.6
-    level: tuple = (-23.0, 4.0, 2.5)
-    onset: tuple = (2.0, 2.5)
-    short: float = 0.12
+    # per session, of the voice
+    pitch: tuple = (25, 75)  # espeak-ng's, 0 to 99
+    rate: tuple = (135, 210)  # words a minute
+    range: tuple = (25, 90)  # how much the pitch moves, 0 to 99
+    # per clip, of the voice
+    pitch_step: float = 5.0  # standard deviation
+    rate_step: float = 0.1  # standard deviation of the logarithm
+    endings: tuple = ("", "!", "?", ".")  # one is appended to the text; they change the melody
+    # per session, of the room and the microphone
+    room: tuple = (0.08, 0.5)  # reverberation time T60, in seconds
+    echo: tuple = (-24.0, -6.0)  # energy of the reverberation against the direct sound, in dB
+    tilt: tuple = (-1.2, 1.2)  # slope of the microphone, in dB per octave around 1 kHz
+    low_cut: tuple = (40, 200)  # where the microphone begins, in Hz, uniform in the logarithm
+    high_cut: tuple = (3400, 7800)  # and where it ends
+    # per session and per clip
+    snr: tuple = (28.0, 8.0, 4.0)  # dB: mean, standard deviation per session, standard deviation per clip
+    own_noise: float = 0.6  # probability that a clip has its session's kind of noise; else any kind
+    level: tuple = (-23.0, 4.0, 2.5)  # RMS of the speech in dB below full scale; as for `snr`
+    # per clip
+    onset: tuple = (2.0, 2.5)  # where in the free time the word begins: parameters of a beta distribution
+    short: float = 0.12  # probability that a clip is shorter than the whole second
 
 
 def stream(*key):
@@ -84,15 +61,7 @@ def int16(sound):
 
 
 class Session:
-    """The room, microphone, noise and level that all clips of one speaker share.
-
-    Parameters
-    ----------
-    conditions : Conditions
-    rng : numpy.random.Generator
-    rate : int
-        Sample rate in Hz.
-    """
+    """The room, microphone, noise and level that all clips of one speaker share."""
 
     def __init__(self, conditions, rng, rate):
         self.rate = rate
@@ -120,23 +89,9 @@ class Session:
         return self._responses[size]
 
     def record(self, voice, samples, start, conditions, rng):
-        """One clip: the voice in its room, through its microphone, in noise, at a level.
+        """One clip: the voice in its room, through its microphone, in noise, at a level; int16 (samples,).
 
-        Parameters
-        ----------
-        voice : numpy.ndarray
-            Clean speech, shape (at most `samples` - `start`,).
-        samples : int
-            Length of the clip.
-        start : int
-            Where the voice begins.
-        conditions : Conditions
-        rng : numpy.random.Generator
-
-        Returns
-        -------
-        numpy.ndarray
-            int16, shape (samples,)
+        `voice` is clean speech, shape (at most `samples` - `start`,), and begins at sample `start`.
         """
         clip = np.zeros(samples)
         clip[start : start + len(voice)] = voice
@@ -151,22 +106,7 @@ class Session:
 
 
 def noise(kind, samples, rate, rng):
-    """Noise of one kind, with an RMS of 1.
-
-    Parameters
-    ----------
-    kind : str
-        One of `NOISES`.
-    samples : int
-    rate : int
-        In Hz.
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (samples,)
-    """
+    """Noise of one of `NOISES`, with an RMS of 1: shape (samples,)."""
     hertz = np.maximum(np.fft.rfftfreq(samples, 1 / rate), 50.0)  # lower sound would only be power nobody hears
     if kind == "hum":
         times = np.arange(samples) / rate

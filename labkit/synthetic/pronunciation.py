@@ -6,7 +6,6 @@ without melody, and each as one although none is.
 """
 
 import csv
-import json
 import re
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -16,13 +15,18 @@ from ..errors import choose
 from . import espeak
 
 LANGUAGE = "es"
-# How Common Voice calls them: the beginnings of its texts.
-ACCENTS = {
-    "andaluz": "España: Sur",
-    "andino": "Andino-Pacífico",
-    "caribeno": "Caribe",
-    "castellano": "España: Norte",
-    "rioplatense": "Rioplatense",
+ACCENTS = {  # what Common Voice calls them
+    "andaluz": "España: Sur peninsular (Andalucia, Extremadura, Murcia)",
+    "andino": "Andino-Pacífico: Colombia, Perú, Ecuador, oeste de Bolivia y Venezuela andina",
+    "caribeno": (
+        "Caribe: Cuba, Venezuela, Puerto Rico, República Dominicana, Panamá, Colombia caribeña, México caribeño, "
+        "Costa del golfo de México"
+    ),
+    "castellano": (
+        "España: Norte peninsular (Asturias, Castilla y León, Cantabria, País Vasco, Navarra, Aragón, La Rioja, "
+        "Guadalajara, Cuenca)"
+    ),
+    "rioplatense": "Rioplatense: Argentina, Uruguay, este de Bolivia, Paraguay",
 }
 # Where a sound stands, as regular expressions before and after it. A stressed vowel has ' or , before it.
 _MARK, _CONSONANT = "[',]*", "[ptkbdgfmnlrBDGQRxXhCSZTJN]"
@@ -41,30 +45,15 @@ WHERE = {
 
 @dataclass(frozen=True)
 class Rule:
-    """One line of `accent_rules.csv`.
-
-    Parameters
-    ----------
-    accent : str
-    what : str
-        In words.
-    sound, say : str
-        What is replaced, and by what, in espeak-ng's letters for sounds.
-    where : str
-        A key of `WHERE`.
-    chance : float
-        How often it happens; nobody follows such a rule always.
-    source : str
-        Who describes it.
-    """
+    """One line of `accent_rules.csv`."""
 
     accent: str
-    what: str
-    sound: str
-    where: str
-    say: str
-    chance: float
-    source: str
+    what: str  # in words
+    sound: str  # what is replaced, in espeak-ng's letters for sounds
+    where: str  # a key of `WHERE`
+    say: str  # what is said instead
+    chance: float  # how often it happens; nobody follows such a rule always
+    source: str  # who describes it
 
     @property
     def pattern(self):
@@ -87,79 +76,36 @@ def sentences():
 
 
 def spoken(texts):
-    """What espeak-ng would say of Spanish texts, in its letters for sounds.
-
-    Parameters
-    ----------
-    texts : sequence of str
-
-    Returns
-    -------
-    tuple of str
-    """
-    espeak.version()  # complains here if there is no espeak-ng
-    job = {"voice": asdict(espeak.Voice(LANGUAGE)), "texts": list(texts)}
-    return tuple(json.loads(espeak.fresh("espeak", job)))
+    """What espeak-ng would say of Spanish texts, in its letters for sounds: a tuple of str."""
+    told = espeak.fresh("espeak", {"voice": asdict(espeak.Voice(LANGUAGE)), "texts": list(texts)})
+    return tuple(told["phonemes"])
 
 
 def pronounce(sounds, accent, rng=None, strength=1.0):
-    """Change sounds as an accent does.
+    """Change sounds, in espeak-ng's letters, as an accent (a key of `ACCENTS`) does.
 
-    Parameters
-    ----------
-    sounds : str
-        In espeak-ng's letters.
-    accent : str
-        A key of `ACCENTS`.
-    rng : numpy.random.Generator, optional
-        Decides where a rule that does not hold always applies; without one it always does.
-    strength : float
-        As in `AccentSize`.
+    `rng` decides where a rule that does not hold always applies; without one it always does. `strength` is a factor on
+    the chance of each rule.
 
-    Returns
-    -------
-    str
-
-    Examples
-    --------
     >>> pronounce("la l^'uBja en las k'al^es", "rioplatense")
     "la S'uBja en lah k'aSes"
     """
     choose(accent, ACCENTS, "accent")
     for rule in rules():
         if rule.accent == accent:
-            chance = rule.chance * strength
 
-            def change(match, rule=rule, chance=chance):
-                return rule.say if rng is None or rng.random() < chance else match[0]
+            def change(match, rule=rule):
+                return rule.say if rng is None or rng.random() < rule.chance * strength else match[0]
 
             sounds = rule.pattern.sub(change, sounds)
     return sounds
 
 
 def listen(sounds, variant="", seed=1):
-    """Let one voice say sounds, and hear when each of them begins; for listening and drawing.
+    """Let one voice say sounds, in espeak-ng's letters, and hear when each of them begins; for listening and drawing.
 
-    Parameters
-    ----------
-    sounds : str
-        In espeak-ng's letters.
-    variant : str
-        One of `espeak.variants()`, empty for the plain voice.
-    seed : int
-
-    Returns
-    -------
-    tuple of (numpy.ndarray, int, list of (str, float))
-        Samples between -1 and 1, float32 of shape (samples,); their rate in Hz; each sound and where it begins, in
-        seconds ("" is silence, or the end).
+    Returns float32 samples between -1 and 1, their sample rate in Hz, and a list of (sound, second at which it begins),
+    where "" is silence or the end.
     """
-    import numpy as np
-
-    espeak.version()
-    voice = asdict(espeak.Voice(LANGUAGE, variant))
-    job = {"voice": voice, "text": sounds, "seed": seed, "phonemes": True, "timed": True}
-    told, samples = espeak.fresh("espeak", job).split(b"\n", 1)
-    told = json.loads(told)
-    times = [(sound, milliseconds / 1000) for sound, milliseconds in told["times"]]
-    return np.frombuffer(samples, "<i2").astype(np.float32) / 32768, told["rate"], times
+    samples, rate, times = espeak.speak(sounds, espeak.Voice(LANGUAGE, variant), seed, phonemes=True)
+    return samples, rate, [(sound, milliseconds / 1000) for sound, milliseconds in times]

@@ -7,26 +7,17 @@ Voice, speed, pitch, room, noise and level are drawn the same way for all accent
 """
 
 from dataclasses import asdict, dataclass, field
-from hashlib import sha256
 from itertools import product
-from pathlib import Path
 
-from ..data.dialects import classes
 from ..errors import LabError, choose
 from . import espeak
 from .acoustics import Conditions, stream
+from .generate import corpus
 from .pronunciation import ACCENTS, LANGUAGE, pronounce, rules, sentences, spoken
-from .render import Speaker, new_corpus, speak, write_lines
-from .words import LEFT_OUT
+from .speakers import digest, speaker, voices
 
-RATE = 16_000
-# Variants that share most lines of their files with another one: no tested voice has a twin that was trained on.
-TWINS = (
-    "Gene2 Henrique Hugo RicishayMax RicishayMax3 Tweaky anikaRobot edward2 iven3 iven4 john michel miguel robosoft4 "
-    "robosoft5 robosoft6 robosoft8 steph3"
-).split()
-WHISPERS = ("whisper", "whisperf")  # without a voice, half of the consonants are gone
 AGES = ("teens", "twenties", "thirties", "forties", "fifties", "sixties")
+HEAD = "client_id path sentence up_votes down_votes age gender accents variant locale segment".split()
 # Quieter rooms and better microphones than in the corpus of words: an accent is harder to hear.
 QUIET = Conditions(
     rate=(150, 200),
@@ -43,26 +34,13 @@ QUIET = Conditions(
 
 @dataclass(frozen=True)
 class AccentSize:
-    """How much is said.
+    """How much is said."""
 
-    Parameters
-    ----------
-    voices : dict
-        How many voices are in each part.
-    sentences : int
-        Of each speaker.
-    talkative : tuple of (str, int, int)
-        Accents in which a few speakers say more, how many they are, and how much each of them says: volunteers do so.
-    strength : float
-        Factor on the chance of each rule: above 1, the accents are spoken more broadly.
-    conditions : Conditions
-        How it is spoken and recorded.
-    """
-
-    voices: dict = field(default_factory=lambda: {"train": 30, "dev": 7, "test": 8})
-    sentences: int = 10
+    voices: dict = field(default_factory=lambda: {"train": 30, "dev": 7, "test": 8})  # how many are in each part
+    sentences: int = 10  # of each speaker
+    # Accents in which a few speakers say more, how many do, and how much each of them says: volunteers are like that.
     talkative: tuple = (("castellano", 2, 100), ("rioplatense", 1, 50))
-    strength: float = 1.0
+    strength: float = 1.0  # factor on the chance of each rule: above 1, the accents are broader
     conditions: Conditions = QUIET
 
 
@@ -72,128 +50,73 @@ SIZES = {
 }
 
 
-def voices():
-    """Variants of espeak-ng that may speak, no two of them near copies, in an order that says nothing."""
-    known = [name for name in espeak.variants() if name not in (*LEFT_OUT, *TWINS, *WHISPERS)]
-    return sorted(known, key=lambda name: sha256(name.encode()).digest())
-
-
 def speakers(size):
-    """The synthetic people of a corpus.
+    """The synthetic people of a corpus: {Speaker: accent}.
 
     Each voice speaks in every accent, each time as a speaker with a pitch, a speed and a room of their own. So a voice
     says nothing about an accent. No voice is in two parts.
-
-    Parameters
-    ----------
-    size : AccentSize
-
-    Returns
-    -------
-    dict of Speaker to str
-        Their accents.
     """
     pool, people = voices(), {}
     if min(size.voices.values(), default=0) < 1 or sum(size.voices.values()) > len(pool):
         raise LabError(f"voices={size.voices}: each part needs one, and there are {len(pool)} in all. Change these.")
     for part, count in size.voices.items():
-        share, pool = pool[:count], pool[count:]
-        for variant, accent in product(share, ACCENTS):
+        own, pool = pool[:count], pool[count:]
+        for variant, accent in product(own, ACCENTS):
             rng = stream(size.conditions.seed, "accents", variant, accent)
-            voice = espeak.Voice(
-                language=LANGUAGE,
-                variant=variant,
-                pitch=int(rng.integers(*size.conditions.pitch)),
-                rate=int(rng.integers(*size.conditions.rate)),
-                range=int(rng.integers(*size.conditions.range)),
-            )
-            name = sha256(f"accents/{size.conditions.seed}/{variant}/{accent}".encode()).hexdigest()[:16]
-            people[Speaker(name, part, voice)] = accent
+            name = digest(f"accents/{size.conditions.seed}/{variant}/{accent}")[:16]
+            people[speaker(rng, name, part, variant, size.conditions, (LANGUAGE,))] = accent
     return people
 
 
-def common_voice(folder, size="lab", workers=None, progress=True):
-    """Write a stand-in for Common Voice in Spanish: the same tables and names, WAV instead of MP3.
+def common_voice(folder, size="lab", **options):
+    """Write a stand-in for Common Voice in Spanish: the same tables and names, WAV instead of MP3; returns the folder.
 
-    Parameters
-    ----------
-    folder : Path
-        Becomes the corpus. If it already is this corpus, nothing is done.
-    size : {"lab", "full"} or AccentSize
-    workers, progress
-        As in `synthetic.speech_commands`.
-
-    Returns
-    -------
-    Path
-        The folder.
-
-    Raises
-    ------
-    LabError
-        If espeak-ng cannot be used here, or the folder cannot be written, or holds something else.
+    `size` is "lab", "full" or an AccentSize; `options` are `workers` and `progress` of `generate.corpus`.
     """
     size = size if isinstance(size, AccentSize) else choose(size, SIZES, "size of the synthetic corpus")
+    known = {"rules": [asdict(rule) for rule in rules()], "sentences": [size.sentences, *sentences()]}
+    return corpus(
+        folder, "common_voice", size, plan, also=known, seconds=6.0, margins=(0.05, 0.35), phonemes=True, **options
+    )
+
+
+def plan(size):
+    """Clips of each speaker, and all other files; see `generate.corpus`."""
     people = speakers(size)
-    settings = {"corpus": "common_voice", **asdict(size), "rules": [asdict(rule) for rule in rules()]}
-    settings["sentences"] = [size.sentences, *sentences()]
-    clips = sum(_clips(size, people).values())
-    with new_corpus(folder, settings, clips * 3.0 * 2 * RATE) as draft:
-        if draft is None:
-            return Path(folder)
-        jobs, lines = _jobs(size, people)
-        (draft / "clips").mkdir()
-        speak(
-            *(draft, jobs, size.conditions),
-            **{"rate": RATE, "seconds": 6.0, "margins": (0.05, 0.35), "phonemes": True},
-            **{"workers": workers, "progress": progress},
-        )
-        head = "client_id path sentence up_votes down_votes age gender accents variant locale segment".split()
-        for name in ("validated", "train", "dev", "test"):
-            chosen = ["\t".join(line) for part, line in lines if name in ("validated", part)]
-            write_lines(draft / f"{name}.tsv", "\n".join(["\t".join(head), *chosen]) + "\n")
-        write_lines(draft / "README.md", _README.format(clips=clips, speakers=len(people)))
-        write_lines(draft / "LICENSE", _LICENSE)
-    return Path(folder)
+    clips, lines = script(size, people)
+    files = {"README.md": README.format(clips=len(lines), speakers=len(people))}
+    for name in ("validated", "train", "dev", "test"):
+        chosen = [HEAD, *(line for part, line in lines if name in ("validated", part))]
+        files[f"{name}.tsv"] = "".join("\t".join(line) + "\n" for line in chosen)
+    return clips, files
 
 
-def _clips(size, people):
-    """Number of clips of each speaker; those in training are the talkative ones."""
+def script(size, people):
+    """Who says what: (clips and sounds of each speaker; part and line in the tables of each clip)."""
     counts = dict.fromkeys(people, size.sentences)
     for accent, few, many in size.talkative:
         training = [person for person, own in people.items() if own == accent and person.part == "train"]
         counts |= dict.fromkeys(training[:few], many)
-    return counts
-
-
-def _jobs(size, people):
-    """(clips and sounds of each speaker; part and line in the tables of each clip)."""
-    texts, seed = sentences(), size.conditions.seed
-    sounds = spoken(texts)
-    texts_of = {
-        accent: next(text for text in classes("es").texts if text.startswith(begins))
-        for accent, begins in ACCENTS.items()
-    }
-    jobs, lines, number = {}, [], 0
-    for person, count in _clips(size, people).items():
-        accent = people[person]
+    seed, texts, sounds = size.conditions.seed, sentences(), spoken(sentences())
+    clips, lines = {}, []
+    for person, count in counts.items():
+        accent, clips[person] = people[person], []
         rng = stream(seed, "sentences", person.name)
-        chosen = [int(place) for _ in range(-(-count // len(texts))) for place in rng.permutation(len(texts))][:count]
+        rounds = -(-count // len(texts))  # nobody says a sentence again before having said all
+        chosen = [place for _ in range(rounds) for place in rng.permutation(len(texts))][:count]
         # Nobody's age: invented, so that a table with ages can be looked at.
         age = "twenties" if count > size.sentences else AGES[rng.integers(len(AGES))]
         gender = espeak.gender(person.voice.variant)
-        jobs[person] = []
         for place in chosen:
-            path = f"common_voice_es_{90_000_000 + number}.wav"
-            number += 1
-            own = stream(seed, "rules", path)
-            jobs[person].append((f"clips/{path}", pronounce(sounds[place], accent, own, size.strength)))
-            line = (person.name, path, texts[place], "2", "0", age, gender, texts_of[accent], "", "es", "")
+            path = f"common_voice_es_{90_000_000 + len(lines)}.wav"
+            said = pronounce(sounds[place], accent, stream(seed, "rules", path), size.strength)
+            clips[person].append((f"clips/{path}", said))
+            line = (person.name, path, texts[place], "2", "0", age, gender, ACCENTS[accent], "", "es", "")
             lines.append((person.part, line))
-    return jobs, lines
+    return clips, lines
 
 
-_README = """\
+README = """\
 # Synthetic stand-in for Common Voice in Spanish
 
 {clips:,} clips by {speakers} synthetic speakers in five accents, made with espeak-ng; see SYNTHETIC.txt.
@@ -207,9 +130,4 @@ sounds.
 
 The accents are caricatures made by rules (SYNTHETIC.txt lists them, each with its source): five ways to change single
 sounds. People who speak with these accents speak otherwise, and not all alike.
-"""
-
-_LICENSE = """\
-These sounds were made by labkit with espeak-ng and contain no recordings of people. espeak-ng is licensed under the
-GNU GPL version 3; that covers the program, not what it says. The lab claims no rights in the sounds (CC0 1.0).
 """
