@@ -8,9 +8,10 @@ from pathlib import Path
 import pandas as pd
 
 from ..errors import LabError, choose
-from ..synthetic import MARKER as SYNTHETIC_MARKER
+from ..synthetic import MARKER
 
 COLUMNS = ("path", "label", "speaker", "split", "seconds", "bytes")
+SYNTHETIC_MARKER = MARKER
 PARTS = ("train", "validation", "test")
 OTHER = "other"  # the class of all that is no word of the vocabulary
 
