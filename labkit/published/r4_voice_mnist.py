@@ -5,17 +5,20 @@ convolutions, pools, dense layers. `NETWORKS` holds each step of the series, `ST
 network; `settings(name)` turns a step into what `Experiment.from_dict` reads.
 """
 
+import itertools
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 
 from ..errors import LabError, choose
-from ..models import register
+from ..models import check_room, register
+from ..settings import Count, one_of
 from .r2_mel_cnn import quiet_beyond
 
 KERNEL = 3
 ACTIVATIONS = {"relu": torch.relu, "sigmoid": torch.sigmoid, "tanh": torch.tanh}
+Activation = one_of(ACTIVATIONS, "activation")
 
 
 @register("voice_mnist")
@@ -24,62 +27,35 @@ class VoiceMNIST(nn.Module):
 
     Weights start as Keras starts them: Glorot uniform (Glorot and Bengio, AISTATS 2010, eq. 16), biases at zero.
     PyTorch's own start is another. The last layer gives scores; softmax or sigmoid belong to the recipe's loss.
-
-    Parameters
-    ----------
-    shape : (1, bands, frames)
-        Of a LogMel with a fixed length.
-    classes : int
-    channels : tuple of int
-        Pictures after each convolution; empty for a network of dense layers alone.
-    pools : tuple of int
-        Side of the max pool after each convolution; 1 is none.
-    hidden : tuple of int
-        Widths of the dense layers before the scores.
-    activation, dense_activation : {"relu", "sigmoid", "tanh"}
-        After each convolution, and after each dense layer.
     """
 
+    takes, one_length = "images", True
     layout = torch.channels_last  # the same numbers, in the order that a CPU convolves fastest
 
     def __init__(
         self,
-        shape,
+        shape,  # (1, bands, frames)
         classes,
-        channels=(32, 64),
-        pools=(2, 2),
-        hidden=(512,),
-        activation="relu",
-        dense_activation="relu",
+        channels: tuple[Count, ...] = (32, 64),  # after each convolution; empty for dense layers alone
+        pools: tuple[Count, ...] = (2, 2),  # side of the max pool after each convolution; 1 is none
+        hidden: tuple[Count, ...] = (512,),  # widths of the dense layers before the scores
+        activation: Activation = "relu",  # after each convolution
+        dense_activation: Activation = "relu",  # after each dense layer
     ):
         super().__init__()
-        if len(shape) != 3 or shape[2] is None:
-            raise LabError(
-                f"voice_mnist takes pictures of one size, (1, bands, frames), not {shape}. "
-                "Use the feature 'log_mel' with seconds=1.0."
-            )
-        sizes = (*channels, *pools, *hidden)
-        if len(channels) != len(pools) or not all(isinstance(size, int) and size > 0 for size in sizes):
-            raise LabError(
-                f"channels={channels}, pools={pools}, hidden={hidden}: each is a tuple of whole numbers above zero, "
-                "and each convolution has a pool (1 is none). Change these."
-            )
-        self.activation = choose(activation, ACTIVATIONS, "activation")
-        self.dense_activation = choose(dense_activation, ACTIVATIONS, "activation")
+        if len(channels) != len(pools):
+            raise LabError(f"channels={channels}, pools={pools}: each convolution has one pool (1 is none). Add one.")
+        self.activation = ACTIVATIONS[activation]
+        self.dense_activation = ACTIVATIONS[dense_activation]
         count, *sides = shape
         self.convolutions, self.pools = nn.ModuleList(), nn.ModuleList()
         for width, pool in zip(channels, pools, strict=True):
             self.convolutions.append(nn.Conv2d(count, width, KERNEL))
             self.pools.append(nn.MaxPool2d(pool) if pool > 1 else nn.Identity())
             count, sides = width, [(side - KERNEL + 1) // pool for side in sides]
-        if min(sides) < 1:
-            raise LabError(
-                f"A picture of {shape[1]} bands and {shape[2]} frames is too small for convolutions {channels} with "
-                f"pools {pools}: nothing is left of it. Raise n_mels or seconds, make hop_ms smaller, or leave out a "
-                "convolution."
-            )
+        check_room(shape, *sides)
         widths = (count * sides[0] * sides[1], *hidden)
-        self.dense = nn.ModuleList(nn.Linear(*pair) for pair in zip(widths, widths[1:], strict=False))
+        self.dense = nn.ModuleList(nn.Linear(*pair) for pair in itertools.pairwise(widths))
         self.scores = nn.Linear(widths[-1], classes)
         for layer in (*self.convolutions, *self.dense, self.scores):
             nn.init.xavier_uniform_(layer.weight)
@@ -123,26 +99,14 @@ TRAINING = {**ADAM, "batch": 32, "epochs": 8}
 
 @dataclass(frozen=True)
 class Network:
-    """One step of the series.
+    """One step of the series."""
 
-    Parameters
-    ----------
-    side : int
-        Bands and frames of its picture, a key of `PICTURES`.
-    channels, pools, hidden : tuple of int
-        As `VoiceMNIST` takes them.
-    parameters : int
-        Trainable parameters with ten classes.
-    published : str
-        What the study says of it.
-    """
-
-    side: int
-    channels: tuple
+    side: int  # bands and frames of its spectrogram, a key of `PICTURES`
+    channels: tuple  # these three as `VoiceMNIST` takes them
     pools: tuple
     hidden: tuple
-    parameters: int
-    published: str
+    parameters: int  # trainable, with ten classes
+    published: str  # what the study says of it
 
     @property
     def options(self):
