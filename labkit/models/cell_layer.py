@@ -73,7 +73,7 @@ def cell(name, gates, **extras):
     def add(step):
         CELLS[name] = made = Cell(name, gates, step, extras)
         # The model counts as the module's that wrote the equations, and a student's with the code of them.
-        members = {"cell": made, "step": step, "__module__": step.__module__, "__doc__": step.__doc__}
+        members = {"cell": made, "equations": step, "__module__": step.__module__, "__doc__": step.__doc__}
         register(name)(type(name, (CellClassifier,), members))
         return made
 
