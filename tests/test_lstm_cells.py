@@ -7,7 +7,7 @@ from torch import nn, sigmoid, tanh
 
 from labkit.errors import LabError
 from labkit.models import MODELS, Model, code_of, count_parameters
-from labkit.models.cell_layer import SHAPES, Cell, CellLayer, State
+from labkit.models.cell_layer import SHAPES, Cell, CellLayer
 from labkit.models.lstm_cells import CELLS, cell
 
 OWN = ("lstm_cell", "peephole", "peephole_full", "coupled", "no_forget", "no_input", "no_output")
@@ -301,7 +301,7 @@ def test_what_does_not_fit_is_said_in_one_sentence(call, words):
 @pytest.mark.parametrize("answer", [torch.zeros(2), (torch.zeros(2),) * 2, {"h": torch.zeros(2)}])
 def test_a_cell_that_returns_no_h_and_c_says_what_to_return(answer):
     with pytest.raises(LabError, match=r"End it with `return dict\(h=h, c=c\)`"):
-        Cell("odd", "g", lambda *_: answer)([torch.zeros(2, 3)], State(torch.zeros(2, 3), torch.zeros(2, 3)))
+        Cell("odd", "g", lambda *_: answer)([torch.zeros(2, 3)], (torch.zeros(2, 3), torch.zeros(2, 3)))
 
 
 # A student's own

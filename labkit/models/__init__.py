@@ -19,7 +19,7 @@ from ..settings import plain
 MODELS = {}
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True, allow_inf_nan=False)
-TAKES = {  # what a model may say that it `takes`: the feature's shape without the batch, and the features that give it
+TAKES = {  # the feature's shape without the batch, and features that give it
     "frames": "(frames, features): use the feature 'mfcc' or 'mel_frames'",
     "images": "(1, bands, frames): use the feature 'log_mel'",
     "samples": "(1, samples): use the feature 'raw'",
@@ -30,8 +30,8 @@ def register(name):
     """Class decorator: make a model known to experiments, panels and the command line under `name`.
 
     The constructor is called as `Class(shape, classes, **hyperparameters)`; `shape` is the feature's shape without the
-    batch: (frames, features), (1, bands, frames) or (1, samples), with None where lengths vary. The class may say what
-    it `takes` (a key of `TAKES`), and with `one_length = True` that its clips must have one length.
+    batch, with None where lengths vary. The class may say what it `takes` (a key of `TAKES`), and with
+    `one_length = True` that its clips must have one length.
     """
 
     def add(builder):
@@ -43,14 +43,7 @@ def register(name):
 
 @dataclass(frozen=True, init=False)
 class Model:
-    """Name of a model and its hyperparameters, as an experiment keeps them.
-
-    Parameters
-    ----------
-    name : str
-        A key of `MODELS`.
-    **options
-        Hyperparameters that differ from the model's defaults.
+    """Name of a model (a key of `MODELS`) and those of its hyperparameters that differ from their defaults.
 
     Examples
     --------
@@ -105,7 +98,6 @@ def _parameters(name):
 
 
 def _check(model, parameter, value):
-    """Raise LabError if a hyperparameter cannot have this value."""
     kind = parameter.annotation
     if kind is parameter.empty:
         kind = type(parameter.default) if parameter.default is not None else object
@@ -117,34 +109,23 @@ def _check(model, parameter, value):
         raise LabError(f"The {name} cannot be {value!r}: it {wants}. Change it.") from None
 
 
-def check_room(shape, *left):
-    """Raise LabError if convolutions and pools leave nothing of an input of this shape."""
-    if min(left) < 1:
-        raise LabError(
-            f"Features of shape {shape} are too small for this network: its convolutions and pools leave nothing of "
-            "them. Raise seconds or n_mels, make hop_ms smaller, or take fewer layers."
-        )
-
-
 def code_of(name):
     """Hash of the code of a model that is not labkit's own (not of functions it calls elsewhere); None for labkit's."""
     builder = choose(name, MODELS, "model")
-    if builder.__module__.split(".")[0] == "labkit":
+    if builder.__module__.startswith("labkit."):
         return None
-    classes = builder.__mro__ if inspect.isclass(builder) else ()
-    own = [cls for cls in classes if cls.__module__.split(".")[0] not in ("labkit", "torch", "builtins")]
+    own = [cls for cls in builder.__mro__ if not cls.__module__.startswith(("labkit.", "torch.", "builtins"))]
     functions = [item for cls in own for _, item in sorted(vars(cls).items()) if inspect.isfunction(item)]
-    return digest([[_source(function) for function in functions or [builder]], repr(hyperparameters(name))])
+    return digest([[_source(function) for function in functions], repr(hyperparameters(name))])
 
 
 def _source(function):
-    """The text of a function; where there is none (typed into a bare interpreter), its bytecode and constants."""
+    """The text of a function; its bytecode and constants where there is none (in a bare interpreter)."""
     try:
         return inspect.getsource(function)
     except OSError:
         code = function.__code__
-        constants = [value for value in code.co_consts if not inspect.iscode(value)]
-        return repr((code.co_code, code.co_names, constants))
+        return repr((code.co_code, code.co_names, [value for value in code.co_consts if not inspect.iscode(value)]))
 
 
 def count_parameters(network: nn.Module):

@@ -1,7 +1,6 @@
 """A recurrent cell, a layer that runs it frame by frame, and the classifier made of such layers."""
 
 import math
-from collections import namedtuple
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Literal
@@ -20,7 +19,9 @@ SHAPES = {  # kinds of parameters of a cell's own, and their shape for a layer o
     "vector": lambda hidden: (hidden,),
     "matrix": lambda hidden: (hidden, hidden),
 }
-State = namedtuple("State", "h c")
+# How parameters start: as in torch.nn.LSTM, U(-1/sqrt(hidden), 1/sqrt(hidden)); or so but for the forget gate's bias,
+# which is 1: first keep all (Gers et al., 2000).
+Init = Literal["torch", "forget_one"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +42,9 @@ class Cell:
     def __call__(self, pre, state, extras=()):
         """One time step, tensors of shape (batch, hidden): a dict of all that the equations name."""
         pre = SimpleNamespace(**dict(zip(self.gates, pre, strict=True)))
+        state = SimpleNamespace(**dict(zip("hc", state, strict=True)))
         params = SimpleNamespace(**dict(zip(self.extras, extras, strict=True)))
-        now = self.step(pre, State(*state), params)
+        now = self.step(pre, state, params)
         if not isinstance(now, dict) or not {"h", "c"} <= set(now):
             got = f"a dict of {list(now)}" if isinstance(now, dict) else f"a {type(now).__name__}"
             raise LabError(f"The cell {self.name!r} returned {got}. End it with `return dict(h=h, c=c)`.")
@@ -81,16 +83,7 @@ def cell(name, gates, **extras):
 
 
 class CellLayer(nn.Module):
-    """A recurrent layer of a cell. Its parameters have the names of torch.nn.LSTM's, with one bias for each gate.
-
-    Parameters
-    ----------
-    cell : str or Cell
-        A key of `CELLS`, or a cell.
-    input_size, hidden_size : int
-    init : {"torch", "forget_one"}
-        How parameters start: as in torch.nn.LSTM, all U(-1/sqrt(hidden), 1/sqrt(hidden)); or so but for the forget
-        gate's bias, which starts at 1: first keep all (Gers et al., 2000).
+    """A recurrent layer of a cell (a key of `CELLS`, or a `Cell`), with parameters named as in torch.nn.LSTM.
 
     Examples
     --------
@@ -100,14 +93,15 @@ class CellLayer(nn.Module):
     (torch.Size([8, 51, 64]), torch.Size([8, 64]), 19968)
     """
 
-    def __init__(self, cell, input_size, hidden_size, init="torch"):
+    def __init__(self, cell, input_size, hidden_size, init: Init = "torch"):
         super().__init__()
         self.cell = choose(cell, CELLS, "cell") if isinstance(cell, str) else cell
         self.hidden_size = hidden_size
         gates = self.cell.gates
-        self.weight_ih_l0 = nn.Parameter(torch.empty(len(gates) * hidden_size, input_size))
-        self.weight_hh_l0 = nn.Parameter(torch.empty(len(gates) * hidden_size, hidden_size))
-        self.bias_l0 = nn.Parameter(torch.empty(len(gates) * hidden_size))
+        wide = len(gates) * hidden_size
+        self.weight_ih_l0 = nn.Parameter(torch.empty(wide, input_size))
+        self.weight_hh_l0 = nn.Parameter(torch.empty(wide, hidden_size))
+        self.bias_l0 = nn.Parameter(torch.empty(wide))  # one for each gate; torch.nn.LSTM has two, which add up
         for name, kind in self.cell.extras.items():
             self.register_parameter(f"{name}_l0", nn.Parameter(torch.empty(SHAPES[kind](hidden_size))))
         bound = 1 / math.sqrt(hidden_size)
@@ -122,7 +116,7 @@ class CellLayer(nn.Module):
         layer = cls("lstm_cell", lstm.input_size, lstm.hidden_size).to(lstm.weight_ih_l0)
         layer.weight_ih_l0.data.copy_(lstm.weight_ih_l0)
         layer.weight_hh_l0.data.copy_(lstm.weight_hh_l0)
-        layer.bias_l0.data.copy_(lstm.bias_ih_l0 + lstm.bias_hh_l0)  # which only ever appear as a sum
+        layer.bias_l0.data.copy_(lstm.bias_ih_l0 + lstm.bias_hh_l0)
         return layer
 
     def forward(self, x, state=None):
@@ -161,7 +155,7 @@ class CellClassifier(Recurrent):
         bidirectional=False,
         readout: Readout = "mean",
         dropout: Dropout = 0.0,
-        init: Literal["torch", "forget_one"] = "torch",
+        init: Init = "torch",
     ):
         self.init = init  # `layer` needs it
         super().__init__(shape, classes, hidden, layers, bidirectional, readout, dropout)

@@ -13,8 +13,9 @@ from pydantic import Field
 from torch import nn
 
 from ..errors import choose
-from ..models import Dropout, check_room, register
+from ..models import Dropout, register
 from ..settings import Count
+from . import check_room
 
 KERNEL, POOL = 3, 3
 

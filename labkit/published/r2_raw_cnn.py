@@ -10,9 +10,10 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from ..models import check_room, register
+from ..models import register
 from ..models.rnn import last_frame, mean_frames
 from ..settings import Count
+from . import check_room
 
 FIRST = 80  # samples under the first kernel: 5 ms at 16 kHz; the other kernels have 3
 POOL = 4

@@ -12,9 +12,10 @@ import torch
 from torch import nn
 
 from ..errors import choose
-from ..models import Dropout, check_room, register
+from ..models import Dropout, register
 from ..models.rnn import READOUTS
 from ..settings import Count, Positive
+from . import check_room
 
 BECKER = (100, 64, 128, 128, 128, 128)
 STUDENT = (*BECKER, 128)
@@ -109,16 +110,8 @@ class SampleGRU(nn.Module):
 # The table. Clips in 8,000 samples of which the rest is zero; the zeros count as signal, as they did there.
 
 PLACED = {"name": "raw", "sample_rate": 8000, "padding": "signal", "percentile": 95.0, "scatter": True}
-SGD = {
-    "optimiser": "sgd",
-    "rate": 1e-4,
-    "momentum": 0.9,
-    "batch": 100,
-    "epochs": 20,
-    "schedule": "constant",
-    "weight_decay": 0.0,
-    "clip_norm": None,
-}
+SGD = {"optimiser": "sgd", "rate": 1e-4, "momentum": 0.9, "batch": 100, "epochs": 20}
+SGD |= {"schedule": "constant", "weight_decay": 0.0, "clip_norm": None}
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
-"""The published series of Keras-style networks on mel pictures of spoken digits, and one table of what differs.
+"""The published series of Keras-style networks on mel spectrograms of spoken digits, and one table of what differs.
 
-A student study looked at spoken digits as others look at MNIST's written ones: a mel picture of 128x128 or 64x64,
+A student study looked at spoken digits as others look at MNIST's written ones: a mel spectrogram of 128x128 or 64x64,
 convolutions, pools, dense layers. `NETWORKS` holds each step of the series, `STUDIES` what was changed on its last
 network; `settings(name)` turns a step into what `Experiment.from_dict` reads.
 """
@@ -12,8 +12,9 @@ import torch
 from torch import nn
 
 from ..errors import LabError, choose
-from ..models import check_room, register
+from ..models import register
 from ..settings import Count, one_of
+from . import check_room
 from .r2_mel_cnn import quiet_beyond
 
 KERNEL = 3
@@ -73,10 +74,10 @@ class VoiceMNIST(nn.Module):
         return self.scores(x)  # (batch, classes)
 
 
-# The pictures. The study took librosa's defaults: Slaney scale and filters of equal area, transforms of 2,048 samples
-# at 22,050 Hz (93 ms), decibels cut 80 below the loudest value of the clip. Three things it does not say are chosen
-# here. The rate is 8 kHz, which both digit corpora have. A clip is cut or filled with zeros to one second (0.99: a
-# second gives 65 frames). And the hop is what makes of that as many frames as there are bands.
+# The spectrograms. The study took librosa's defaults: Slaney scale and filters of equal area, transforms of 2,048
+# samples at 22,050 Hz (93 ms), decibels cut 80 below the loudest value of the clip. Three things that it does not say
+# are chosen here. The rate is 8 kHz, which both digit corpora have. A clip is cut or filled with zeros to one second
+# (0.99: a second gives 65 frames). And the hop gives as many frames as there are bands.
 MEL = {
     "name": "log_mel",
     "sample_rate": 8000,
@@ -139,19 +140,15 @@ def settings(name):
     }
 
 
-def _sgd(rate):
-    return {"recipe": {"optimiser": "sgd", "rate": rate, "momentum": 0.0}}
-
-
-# What the study varied on its final network, and one row it did not: pictures that are not normalised, since it does
-# not say that its own were.
+# What the study varied on its final network, and one row it did not: spectrograms that are not normalised, since it
+# does not say that its own were.
 STUDIES = {
     "final": {},
     "batch 64": {"recipe": {"batch": 64}},
     "batch 150": {"recipe": {"batch": 150}},
-    "SGD 0.01": _sgd(0.01),
-    "SGD 0.002": _sgd(0.002),
-    "SGD 0.001": _sgd(0.001),
+    "SGD 0.01": {"recipe": {"optimiser": "sgd", "rate": 0.01, "momentum": 0.0}},
+    "SGD 0.002": {"recipe": {"optimiser": "sgd", "rate": 0.002, "momentum": 0.0}},
+    "SGD 0.001": {"recipe": {"optimiser": "sgd", "rate": 0.001, "momentum": 0.0}},
     "128 x 128": {"feature": {"n_mels": 128, "hop_ms": 7.75}},
     "sigmoid dense": {"model": {"dense_activation": "sigmoid"}},
     "tanh dense": {"model": {"dense_activation": "tanh"}},
@@ -170,8 +167,8 @@ SMALLER = {
     "an eighth": {"model": {"channels": (4, 8), "hidden": (8,)}},
 }
 
-# "The shape of harmonics and overtones is essential": pictures that blur them. A window of 25 ms cannot tell harmonics
-# of 100 Hz apart, and 16 bands are too wide to.
+# "The shape of harmonics and overtones is essential": spectrograms that blur them. A window of 25 ms cannot tell
+# harmonics of 100 Hz apart, and 16 bands are too wide to.
 WITHOUT_HARMONICS = {
     "short window": {"feature": {"window_ms": 25.0}},
     "short window, 16 bands": {"feature": {"window_ms": 25.0, "n_mels": 16}},
