@@ -123,7 +123,7 @@ def _source(function):
     """The text of a function; its bytecode and constants where there is none (in a bare interpreter)."""
     try:
         return inspect.getsource(function)
-    except OSError:
+    except (OSError, TypeError):
         code = function.__code__
         return repr((code.co_code, code.co_names, [value for value in code.co_consts if not inspect.iscode(value)]))
 
