@@ -68,7 +68,8 @@ def cell(name, gates, **extras):
     ... def leaky(pre, state, params):
     ...     c = 0.9 * state.c + 0.1 * torch.tanh(pre.g)
     ...     return dict(c=c, h=c)
-    >>> CELLS.pop("leaky") is leaky
+    >>> from labkit.models import MODELS
+    >>> MODELS.pop("leaky").cell is CELLS.pop("leaky") is leaky
     True
     """
 
