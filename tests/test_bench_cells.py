@@ -43,11 +43,10 @@ def test_peak_memory_is_the_largest_sum_at_one_time():
     assert 4 << 20 <= cells.peak_memory(step) < 6 << 20 and 8 << 20 <= two < 10 << 20
 
 
-def test_a_step_of_a_cell_needs_no_more_memory_than_four_times_torchs():
+def test_a_step_of_a_cell_needs_no_more_memory_than_one_and_a_half_of_torchs():
     peaks = {}
     for name, layer in {"torch": nn.LSTM(13, 60, batch_first=True), "own": cells.CellLayer("peephole", 13, 60)}.items():
         step = cells.training_step(layer, size=(32, 20, 13))
         step()
         peaks[name] = cells.peak_memory(step)
-    print(peaks)
-    assert peaks["own"] <= 4 * peaks["torch"]
+    assert peaks["own"] <= 1.5 * peaks["torch"]
