@@ -12,7 +12,7 @@ from labkit.experiments.sweep import Grid
 from labkit.features import LogMel, Raw
 from labkit.files import home
 from labkit.models import Model, count_parameters
-from labkit.published.r2_mel_cnn import AUDIT, SMALLEST, VARIANTS, settings
+from labkit.published.r2_mel_cnn import AUDIT, VARIANTS, settings
 
 pytest_plugins = ["tiny"]
 
@@ -215,14 +215,12 @@ def test_the_layout_changes_the_speed_alone(name, options):
 
 
 def test_a_spectrogram_too_small_for_the_pools_says_what_would_do():
-    assert count("mel_cnn", (1, SMALLEST, SMALLEST)) > 0
-    with pytest.raises(
-        LabError, match="at least 17 bands and 17 frames: .* gives 16 bands and 81 frames. Raise n_mels"
-    ):
+    assert count("mel_cnn", (1, 17, 17)) > 0
+    with pytest.raises(LabError, match=r"\(1, 16, 81\).*Raise seconds or n_mels"):
         Model("mel_cnn").build((1, 16, 81), 4)
-    with pytest.raises(LabError, match="gives 40 bands and 16 frames"):
-        Model("mel_cnn").build(LogMel(seconds=0.3).shape, 4)
-    with pytest.raises(LabError, match=r"pictures of one size.*seconds=1.0"):
+    with pytest.raises(LabError, match=r"\(1, 40, 16\).*Raise seconds or n_mels"):
+        Model("mel_cnn").build((1, 40, 16), 4)
+    with pytest.raises(LabError, match="'mel_cnn'.*seconds=1.0"):
         Model("mel_cnn").build(LogMel(seconds=None).shape, 4)
 
 
@@ -230,11 +228,11 @@ def test_a_spectrogram_too_small_for_the_pools_says_what_would_do():
 def test_a_clip_shorter_than_the_windows_says_what_would_do(name, smallest):
     lengths = torch.tensor([smallest])
     assert Model(name).build((1, smallest), 4).eval()(torch.randn(1, 1, smallest), lengths).shape == (1, 4)
-    with pytest.raises(LabError, match=f"at least {smallest:,} samples: .* gives {smallest - 1:,}. Raise seconds"):
+    with pytest.raises(LabError, match=rf"\(1, {smallest - 1}\).*Raise seconds"):
         Model(name).build((1, smallest - 1), 4)
-    with pytest.raises(LabError, match=r"Use the feature 'raw' with seconds=1.0"):
+    with pytest.raises(LabError, match=f"'{name}'.*seconds=1.0"):
         Model(name).build((1, None), 4)
-    with pytest.raises(LabError, match=r"takes samples"):
+    with pytest.raises(LabError, match=f"'{name}'.*use the feature 'raw'"):
         Model(name).build((51, 39), 4)
 
 
@@ -246,10 +244,10 @@ def test_sizes_that_make_no_network_say_so():
     }
     for name, each in wrong.items():
         for options in each:
-            with pytest.raises(LabError, match="Change these"):
+            with pytest.raises(LabError, match=f"{next(iter(options))}.*Change it"):
                 Model(name, **options).build((1, 40, 51), 4)
     for name in ("bc_resnet", "word_cnn"):
-        with pytest.raises(LabError, match="Use the feature 'log_mel'"):
+        with pytest.raises(LabError, match=f"'{name}'.*use the feature 'log_mel'"):
             Model(name).build((51, 39), 4)
 
 

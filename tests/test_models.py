@@ -221,13 +221,13 @@ def test_names_and_hyperparameters_misspelt_get_a_suggestion():
         Model("gru", layer=2)
     with pytest.raises(LabError, match="no readout called 'first'. .*last, mean, max, ends"):
         Model("gru", readout="first").build((None, 4), 2)
-    with pytest.raises(LabError, match=r"takes \(frames, features\), not \(1, 40, 51\). Use the feature 'mfcc'"):
+    with pytest.raises(LabError, match=r"'gru'.*\(1, 40, 51\).*use the feature 'mfcc'"):
         Model("gru").build((1, 40, 51), 2)
 
 
 @pytest.mark.parametrize("options", [{"hidden": 0}, {"layers": 0}, {"dropout": 1.0}, {"dropout": -0.1}])
 def test_sizes_that_make_no_network_say_so(options):
-    with pytest.raises(LabError, match=f"{next(iter(options))}=.*Change"):
+    with pytest.raises(LabError, match=f"{next(iter(options))} .*Change"):
         Model("lstm", **options).build((None, 4), 2)
 
 
@@ -235,7 +235,7 @@ def test_sizes_that_make_no_network_say_so(options):
     "options", [{"hidden": "64"}, {"hidden": 6.4}, {"bidirectional": "no"}, {"dropout": "0.2"}, {"readout": 1}]
 )
 def test_hyperparameters_of_another_kind_say_so(options):
-    with pytest.raises(LabError, match=f"hyperparameter {next(iter(options))} of .*Give it a value of that kind"):
+    with pytest.raises(LabError, match=next(iter(options))):
         Model("lstm", **options)
 
 

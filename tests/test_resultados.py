@@ -134,7 +134,7 @@ def test_without_its_normalisation_it_is_the_labs_own_network():
 def test_what_cannot_be_built_says_what_would():
     with pytest.raises(LabError, match=r"two parameters for each frame.*Set seconds .*norm=False"):
         Model("r1_rnn").build((None, 39), 5)
-    with pytest.raises(LabError, match="no initialisation called 'orthagonal'. Did you mean 'orthogonal'"):
+    with pytest.raises(LabError, match="init .* 'orthagonal'.*'uniform' or 'orthogonal'"):
         Model("r1_rnn", init="orthagonal").build((51, 39), 5)
     with pytest.raises(LabError, match="One direction ends at the last frame only. Use readout='last'"):
         Model("gru", readout="ends").build((51, 39), 5)

@@ -69,8 +69,7 @@ def test_features_that_need_the_whole_clip_say_so(feature):
 MODELS = {
     "stream_cnn": Model("stream_cnn", hidden=8, channels=4, blocks=2, window=12),
     "stream_cnn without blocks": Model("stream_cnn", hidden=8, channels=4, blocks=0, window=1),
-    **{f"{name} {readout}": Model(name, hidden=8, readout=readout) for name in ("rnn", "gru", "lstm")
-       for readout in ("last", "mean", "max")},
+    **{name: Model(name, hidden=8, readout="last") for name in ("rnn", "gru", "lstm", "peephole")},
     "two layers": Model("gru", hidden=8, layers=2, readout="last"),
 }  # fmt: skip
 
@@ -122,9 +121,9 @@ def test_two_directions_cannot_stream():
 
 
 def test_wrong_settings_of_the_network_say_what_to_change():
-    with pytest.raises(LabError, match="Use the feature 'mel_frames'"):
+    with pytest.raises(LabError, match="use the feature .*'mel_frames'"):
         Model("stream_cnn").build((1, 16, 50), 3)
-    with pytest.raises(LabError, match="window=0.*Change these"):
+    with pytest.raises(LabError, match="window .* 0"):
         Model("stream_cnn", window=0).build((50, 16), 3)
 
 

@@ -171,11 +171,11 @@ def test_activations_stand_where_they_are_asked_for():
 
 def test_sizes_that_make_no_network_say_so():
     for options in ({"channels": (4,)}, {"pools": (2, 0)}, {"hidden": (0,)}):
-        with pytest.raises(LabError, match="Change these"):
+        with pytest.raises(LabError, match=next(iter(options))):
             Model("voice_mnist", **options).build((1, 64, 64), DIGITS)
-    with pytest.raises(LabError, match="8 bands and 64 frames is too small .* Raise n_mels"):
+    with pytest.raises(LabError, match=r"\(1, 8, 64\).*Raise seconds or n_mels"):
         Model("voice_mnist").build((1, 8, 64), DIGITS)
-    with pytest.raises(LabError, match="pictures of one size"):
+    with pytest.raises(LabError, match="of one length"):
         Model("voice_mnist").build((1, 64, None), DIGITS)
     with pytest.raises(LabError, match="no activation called 'relo'. Did you mean 'relu'"):
         Model("voice_mnist", activation="relo").build((1, 64, 64), DIGITS)

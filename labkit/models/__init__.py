@@ -2,25 +2,36 @@
 
 Every model is a torch module with `forward(x, lengths)` that ignores padding: `x` is a batch of features and `lengths`
 its valid frames (or samples). To add one, decorate its class with `@register("name")`; the keyword arguments of its
-constructor are its hyperparameters.
+constructor are its hyperparameters. A value is checked against its annotation, else against the type of its default.
 """
 
 import inspect
 from dataclasses import dataclass
+from typing import Annotated
 
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from torch import nn
 
-from ..errors import LabError, choose, fits
+from ..errors import LabError, choose
 from ..files import digest
+from ..settings import plain
 
 MODELS = {}
+Dropout = Annotated[float, Field(ge=0, lt=1)]
+STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True, allow_inf_nan=False)
+TAKES = {  # the feature's shape without the batch, and features that give it
+    "frames": "(frames, features): use the feature 'mfcc' or 'mel_frames'",
+    "images": "(1, bands, frames): use the feature 'log_mel'",
+    "samples": "(1, samples): use the feature 'raw'",
+}
 
 
 def register(name):
     """Class decorator: make a model known to experiments, panels and the command line under `name`.
 
     The constructor is called as `Class(shape, classes, **hyperparameters)`; `shape` is the feature's shape without the
-    batch: (frames, features), (1, bands, frames) or (1, samples), with None where lengths vary.
+    batch, with None where lengths vary. The class may say what it `takes` (a key of `TAKES`), and with
+    `one_length = True` that its clips must have one length.
     """
 
     def add(builder):
@@ -32,14 +43,7 @@ def register(name):
 
 @dataclass(frozen=True, init=False)
 class Model:
-    """Name of a model and its hyperparameters, as an experiment keeps them.
-
-    Parameters
-    ----------
-    name : str
-        A key of `MODELS`.
-    **options
-        Hyperparameters that differ from the model's defaults.
+    """Name of a model (a key of `MODELS`) and those of its hyperparameters that differ from their defaults.
 
     Examples
     --------
@@ -51,19 +55,12 @@ class Model:
     options: tuple
 
     def __init__(self, name, **options):
-        defaults = hyperparameters(name)
-        # JSON and students write lists; a frozen value holds tuples.
-        options = {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
-        for option in options:
-            choose(option, defaults, f"hyperparameter of the model {name!r}")
-            default = defaults[option]
-            if default is not None and not fits(options[option], type(default)):
-                raise LabError(
-                    f"The hyperparameter {option} of the model {name!r} cannot be {options[option]!r}: its default is "
-                    f"{default!r}. Give it a value of that kind."
-                )
+        known = _parameters(name)
+        options = {key: plain(value) for key, value in options.items()}  # JSON has lists, a frozen value holds tuples
+        for key, value in options.items():
+            _check(name, choose(key, known, f"hyperparameter of the model {name!r}"), value)
         # What equals the default is left out, so that a new option with a default changes no existing experiment.
-        changed = {key: value for key, value in options.items() if value != defaults[key]}
+        changed = {key: value for key, value in options.items() if value != known[key].default}
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "options", tuple(sorted(changed.items())))
 
@@ -76,50 +73,59 @@ class Model:
         return {**hyperparameters(self.name), **dict(self.options)}
 
     def build(self, shape, classes):
-        """Make the network.
-
-        Parameters
-        ----------
-        shape : tuple
-            The feature's shape, without the batch.
-        classes : int
-
-        Returns
-        -------
-        torch.nn.Module
-        """
-        return choose(self.name, MODELS, "model")(shape, classes, **dict(self.options))
+        """Make the network (a torch.nn.Module) for features of this shape, without the batch."""
+        builder = choose(self.name, MODELS, "model")
+        kind = "images" if len(shape) == 3 else "samples" if shape[0] == 1 else "frames"
+        takes = getattr(builder, "takes", kind)
+        if takes != kind:
+            raise LabError(f"The model {self.name!r} cannot read features of shape {shape}. It takes {TAKES[takes]}.")
+        if getattr(builder, "one_length", False) and shape[-1] is None:
+            raise LabError(f"The model {self.name!r} takes clips of one length. Set seconds=1.0 in the feature.")
+        return builder(shape, classes, **dict(self.options))
 
 
 def hyperparameters(name):
     """The hyperparameters of a model and their defaults, read from its constructor."""
-    parameters = list(inspect.signature(choose(name, MODELS, "model")).parameters.values())[2:]
-    if missing := [parameter.name for parameter in parameters if parameter.default is parameter.empty]:
+    return {key: parameter.default for key, parameter in _parameters(name).items()}
+
+
+def _parameters(name):
+    signature = inspect.signature(choose(name, MODELS, "model"), eval_str=True)
+    parameters = dict(list(signature.parameters.items())[2:])  # without shape and classes
+    if missing := [key for key, parameter in parameters.items() if parameter.default is parameter.empty]:
         raise LabError(f"The model {name!r} has no default for {missing}. Give each of its hyperparameters one.")
-    return {parameter.name: parameter.default for parameter in parameters}
+    return parameters
+
+
+def _check(model, parameter, value):
+    kind = parameter.annotation
+    if kind is parameter.empty:
+        kind = type(parameter.default) if parameter.default is not None else object
+    try:
+        TypeAdapter(kind, config=STRICT).validate_python(value)
+    except ValidationError as error:
+        wants = error.errors(include_url=False)[0]["msg"].removeprefix("Input ")
+        name = f"hyperparameter {parameter.name} of the model {model!r}"
+        raise LabError(f"The {name} cannot be {value!r}: it {wants}. Change it.") from None
 
 
 def code_of(name):
     """Hash of the code of a model that is not labkit's own (not of functions it calls elsewhere); None for labkit's."""
     builder = choose(name, MODELS, "model")
-    if builder.__module__.split(".")[0] == "labkit":
+    if builder.__module__.startswith("labkit."):
         return None
-    classes = builder.__mro__ if inspect.isclass(builder) else (builder,)
-    own = [member for member in classes if member.__module__.split(".")[0] not in ("labkit", "torch", "builtins")]
-    members = [item for cls in own for item in sorted(getattr(cls, "__dict__", {}).items())] or [("", builder)]
-    codes = [[key, _code(value.__code__)] for key, value in members if inspect.isfunction(value)]
-    return digest([codes, repr(hyperparameters(name))])
+    own = [cls for cls in builder.__mro__ if not cls.__module__.startswith(("labkit.", "torch.", "builtins"))]
+    functions = [item for cls in own for _, item in sorted(vars(cls).items()) if inspect.isfunction(item)]
+    return digest([[_source(function) for function in functions], repr(hyperparameters(name))])
 
 
-def _code(code):
-    """What a code object does, without where it stands."""
-    constants = [
-        _code(value)
-        if inspect.iscode(value)
-        else repr(sorted(value, key=repr) if isinstance(value, frozenset) else value)
-        for value in code.co_consts
-    ]
-    return [code.co_code.hex(), constants, list(code.co_names), list(code.co_varnames)]
+def _source(function):
+    """The text of a function; its bytecode and constants where there is none (in a bare interpreter)."""
+    try:
+        return inspect.getsource(function)
+    except (OSError, TypeError):
+        code = function.__code__
+        return repr((code.co_code, code.co_names, [value for value in code.co_consts if not inspect.iscode(value)]))
 
 
 def count_parameters(network: nn.Module):
@@ -129,4 +135,4 @@ def count_parameters(network: nn.Module):
 
 # Each module registers its models; they come last because they import from here.
 from ..published import r1_rnn, r2_mel_cnn, r2_raw_cnn, r3_audionet, r4_voice_mnist, r5_accents  # noqa: E402, F401, I001
-from . import bc_resnet, cell_layer, rnn, stream_cnn, word_cnn  # noqa: E402, F401
+from . import bc_resnet, lstm_cells, rnn, stream_cnn, word_cnn  # noqa: E402, F401

@@ -1,20 +1,23 @@
 """A network of today for one spoken word: broadcast residual blocks (BC-ResNet, Kim et al., arXiv 2106.04140).
 
-The idea: a block looks at neighbouring bands of the picture, averages over all bands, looks at neighbouring frames of
-what is left (one row instead of twenty), and adds this row back to every band: it is *broadcast*. Most of the work is
-done on one row, so a small network sees a whole word.
+The idea: a block looks at neighbouring bands of the spectrogram, averages over all bands, looks at neighbouring frames
+of what is left (one row instead of twenty), and adds this row back to every band: it is *broadcast*. Most of the work
+is done on one row, so a small network sees a whole word.
 
 Two things differ from the paper, both because the lab's machines are laptops: the first convolution also steps over
 every second frame, and plain batch norm stands where the paper normalises five groups of bands apart.
 """
 
+from typing import Annotated
+
 import torch
+from pydantic import Field
 from torch import nn
 
-from ..errors import LabError
-from . import register
+from ..settings import Count
+from . import Dropout, register
 
-# Per stage: width as a share of `hidden`, blocks, step over bands, distance between the frames that a block looks at.
+# Per stage: width as a fraction of `hidden`, blocks, step over bands, distance between the frames a block looks at.
 STAGES = ((1 / 2, 2, 1, 1), (3 / 4, 2, 2, 2), (1, 4, 2, 4), (5 / 4, 4, 1, 8))
 FIRST, LAST = 5, 5  # side of the first kernel; frames under the last
 
@@ -27,18 +30,7 @@ def convolution(before, after, kernel, **options):
 
 
 class Broadcast(nn.Module):
-    """One broadcast residual block.
-
-    Parameters
-    ----------
-    before, after : int
-        Channels. If they differ there is no shortcut, and a 1x1 convolution changes them first.
-    step : int
-        Step over bands.
-    distance : int
-        Between the frames that the row's convolution looks at.
-    dropout : float
-    """
+    """One broadcast residual block. If it changes the number of channels, a 1x1 convolution replaces the shortcut."""
 
     def __init__(self, before, after, step, distance, dropout):
         super().__init__()
@@ -59,38 +51,28 @@ class Broadcast(nn.Module):
 
 @register("bc_resnet")
 class BCResNet(nn.Module):
-    """Twelve broadcast blocks in four stages, a mean over the clip, one linear layer.
+    """Twelve broadcast blocks in four stages, a mean over the clip, one linear layer."""
 
-    Parameters
-    ----------
-    shape : (1, bands, frames or None)
-    classes : int
-    hidden : int
-        Width: channels of the first convolution, a multiple of 4. 16 is the paper's BC-ResNet-1, 32 its -2, 128 its -8.
-    step : int
-        Of the first convolution over frames; the paper's is 1.
-    dropout : float
-        Share of a row's channels that are left out.
-    """
+    takes = "images"
 
-    def __init__(self, shape, classes, hidden=32, step=2, dropout=0.1):
+    def __init__(
+        self,
+        shape,  # (1, bands, frames or None)
+        classes,
+        hidden: Annotated[int, Field(ge=4, multiple_of=4)] = 32,  # width: 16 is the paper's BC-ResNet-1, 32 its -2
+        step: Count = 2,  # of the first convolution over frames; the paper's is 1
+        dropout: Dropout = 0.1,  # fraction of a row's channels that are left out
+    ):
         super().__init__()
-        if len(shape) != 3:
-            raise LabError(f"bc_resnet takes pictures, (1, bands, frames), not {shape}. Use the feature 'log_mel'.")
-        if hidden < 4 or hidden % 4 or step < 1 or not 0 <= dropout < 1:
-            raise LabError(
-                f"hidden={hidden}, step={step}, dropout={dropout}: hidden is a multiple of 4, step at least 1, dropout "
-                "from 0 to below 1. Change these."
-            )
-        bands = shape[1]  # of the pictures that arrive at the last convolution
+        bands = shape[1]  # of what arrives at the last convolution
         for over in (2, *(stage[2] for stage in STAGES)):
             bands = (bands - 1) // over + 1
         self.step = step
         self.first = nn.Sequential(convolution(1, hidden, FIRST, stride=(2, step), padding=FIRST // 2), nn.ReLU())
         width, self.blocks = hidden, nn.ModuleList()
-        for share, blocks, over, distance in STAGES:
+        for fraction, blocks, over, distance in STAGES:
             for number in range(blocks):
-                after = int(share * hidden)
+                after = int(fraction * hidden)
                 self.blocks.append(Broadcast(width, after, 1 if number else over, distance, dropout))
                 width = after
         self.last = convolution(width, width, (bands, LAST), padding=(0, LAST // 2), groups=width)  # all bands

@@ -1,4 +1,4 @@
-"""A model with the normalisation of its features in front."""
+"""What is trained: a model with the normalisation of its features in front."""
 
 from torch import nn
 
@@ -6,7 +6,7 @@ from ..features import Normalise
 
 
 class Classifier(nn.Module):
-    """A model with the normalisation of its features in front, if there are `statistics`: their mean and spread."""
+    """A model behind the normalisation of its features, if there are `statistics`: their mean and std."""
 
     def __init__(self, network, statistics=None):
         super().__init__()
@@ -17,5 +17,5 @@ class Classifier(nn.Module):
         return self.network(self.front(x), lengths)
 
     def step(self, x, state=None):
-        """Scores after each new output frame, and the state to go on with: the model's own `step`."""
+        """The model's own `step`: scores after each new frame, and the state to go on with."""
         return self.network.step(self.front(x), state)

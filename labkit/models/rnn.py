@@ -3,8 +3,9 @@
 import torch
 from torch import nn
 
-from ..errors import LabError, choose
-from . import register
+from ..errors import LabError
+from ..settings import Count, one_of
+from . import Dropout, register
 
 
 def last_frame(outputs, lengths):
@@ -35,43 +36,32 @@ def valid(outputs, lengths):
 
 
 READOUTS = {"last": last_frame, "mean": mean_frames, "max": max_frames, "ends": both_ends}
+Readout = one_of(READOUTS, "readout")
 
 
 class Recurrent(nn.Module):
-    """A recurrent layer over frames, one vector read out, one linear layer.
+    """Recurrent layers over frames, one vector read out, one linear layer; a subclass says which `layer`."""
 
-    Parameters
-    ----------
-    shape : (frames or None, features)
-    classes : int
-    cell : torch.nn.RNN, GRU or LSTM
-        The layer's class.
-    hidden : int
-        Width of each direction.
-    layers : int
-    bidirectional : bool
-    readout : {"mean", "last", "max", "ends"}
-        How the outputs over time become one vector; "ends" is for bidirectional layers.
-    dropout : float
-        Between layers (with one layer there is no between) and before the linear layer.
-    """
+    takes = "frames"
 
-    def __init__(self, shape, classes, cell, hidden, layers, bidirectional, readout, dropout):
+    def __init__(
+        self,
+        shape,  # (frames or None, features)
+        classes,
+        hidden: Count = 128,  # width of each direction
+        layers: Count = 1,
+        bidirectional=False,
+        readout: Readout = "mean",  # how the outputs over time become one vector; "ends" needs two directions
+        dropout: Dropout = 0.0,  # between layers (with one layer there is no between), and before the linear layer
+    ):
         super().__init__()
-        if len(shape) != 2 or shape[0] == 1 or shape[1] is None:  # raw samples are (1, samples)
-            raise LabError(f"A recurrent model takes (frames, features), not {shape}. Use the feature 'mfcc'.")
-        if not (_whole(hidden) and _whole(layers) and 0 <= dropout < 1):
-            raise LabError(
-                f"hidden={hidden!r}, layers={layers!r}, dropout={dropout!r}: hidden and layers are whole "
-                "numbers above zero, dropout is at least 0 and below 1. Change these."
-            )
-        self.readout = choose(readout, READOUTS, "readout")
+        self.readout = READOUTS[readout]
         if readout == "ends" and not bidirectional:
             raise LabError("One direction ends at the last frame only. Use readout='last', or bidirectional=True.")
         wide = hidden * (1 + bidirectional)
         sizes = [shape[1]] + [wide] * (layers - 1)
-        self.forwards = nn.ModuleList(cell(size, hidden, batch_first=True) for size in sizes)
-        self.backwards = nn.ModuleList(cell(size, hidden, batch_first=True) for size in sizes if bidirectional)
+        self.forwards = nn.ModuleList(self.layer(size, hidden, batch_first=True) for size in sizes)
+        self.backwards = nn.ModuleList(self.layer(size, hidden, batch_first=True) for size in sizes if bidirectional)
         self.dropout = nn.Dropout(dropout)
         self.linear = nn.Linear(wide, classes)
 
@@ -100,56 +90,18 @@ class Recurrent(nn.Module):
         return not self.backwards and self.readout is last_frame
 
     def step(self, x, state=None):
-        """Go on from where the last block ended.
+        """Go on with the next frames, (batch, frames, features), from the `state` that the last call returned.
 
-        Parameters
-        ----------
-        x : torch.Tensor
-            Shape (batch, frames, features): the next frames.
-        state : tuple, optional
-            What the last call returned; None at the beginning.
-
-        Returns
-        -------
-        tuple of (torch.Tensor, tuple)
-            Scores after each frame, shape (batch, frames, classes): what `forward` gives for all up to there.
+        Returns the scores after each frame, (batch, frames, classes), and the new state. The scores after a frame are
+        what `forward` gives for all frames up to there.
         """
-        if self.backwards:
-            raise LabError("Two directions need the end of the clip before they begin. Use bidirectional=False.")
-        hidden, seen, summary = state or ([None] * len(self.forwards), 0, None)
-        hidden = list(hidden)
+        if not self.streamable:
+            raise LabError("This network needs the whole clip. Use bidirectional=False and readout='last'.")
+        state = list(state or [None] * len(self.forwards))
         for number, layer in enumerate(self.forwards):
             x = self.dropout(x) if number else x
-            x, hidden[number] = layer(x, hidden[number])  # (batch, frames, hidden)
-        seen += x.shape[1]
-        x, summary = RUNNING[self.readout](x, seen, summary)
-        return self.linear(self.dropout(x)), (hidden, seen, summary)  # (batch, frames, classes)
-
-
-def running_mean(outputs, seen, total):
-    """The mean up to each frame; `seen` frames in all, with these; `total` sums those before."""
-    sums = outputs.cumsum(1) + (0 if total is None else total)
-    counts = torch.arange(seen - outputs.shape[1] + 1, seen + 1, device=outputs.device)
-    return sums / counts[:, None], sums[:, -1:] if outputs.shape[1] else total
-
-
-def running_max(outputs, seen, largest):
-    """The largest value up to each frame."""
-    x = outputs if largest is None else torch.cat([largest, outputs], 1)
-    x = x.cummax(1).values
-    return x[:, x.shape[1] - outputs.shape[1] :], x[:, -1:] if x.shape[1] else largest
-
-
-# The readouts of a stream: what they give after each frame, and what they need to go on.
-RUNNING = {
-    last_frame: lambda outputs, seen, nothing: (outputs, None),
-    mean_frames: running_mean,
-    max_frames: running_max,
-}
-
-
-def _whole(number):
-    return isinstance(number, int) and number > 0
+            x, state[number] = layer(x, state[number])  # (batch, frames, hidden)
+        return self.linear(self.dropout(x)), state  # (batch, frames, classes)
 
 
 def reverse(x, lengths):
@@ -163,21 +115,18 @@ def reverse(x, lengths):
 class RNN(Recurrent):
     """Plain recurrent network (Elman, 1990): h' = tanh(W x + U h + b)."""
 
-    def __init__(self, shape, classes, hidden=128, layers=1, bidirectional=False, readout="mean", dropout=0.0):
-        super().__init__(shape, classes, nn.RNN, hidden, layers, bidirectional, readout, dropout)
+    layer = nn.RNN
 
 
 @register("gru")
 class GRU(Recurrent):
     """Gated recurrent unit (Cho et al., arXiv 1406.1078)."""
 
-    def __init__(self, shape, classes, hidden=128, layers=1, bidirectional=False, readout="mean", dropout=0.0):
-        super().__init__(shape, classes, nn.GRU, hidden, layers, bidirectional, readout, dropout)
+    layer = nn.GRU
 
 
 @register("lstm")
 class LSTM(Recurrent):
     """Long short-term memory (Hochreiter and Schmidhuber, 1997), with forget gate (Gers et al., 2000)."""
 
-    def __init__(self, shape, classes, hidden=128, layers=1, bidirectional=False, readout="mean", dropout=0.0):
-        super().__init__(shape, classes, nn.LSTM, hidden, layers, bidirectional, readout, dropout)
+    layer = nn.LSTM

@@ -9,22 +9,12 @@ need, and no convolution is computed twice (Rybakov et al., arXiv 2005.06720).
 import torch
 from torch import nn
 
-from ..errors import LabError
-from . import register
+from ..settings import Count, WholeNumber
+from . import Dropout, register
 
 
 class Causal(nn.Module):
-    """A convolution over (bands, frames) that ends at the present frame, and its batch norm.
-
-    Parameters
-    ----------
-    before, after : int
-        Channels.
-    kernel : (int, int)
-        Bands and frames.
-    stride : (int, int)
-    groups : int
-    """
+    """A convolution over (bands, frames) that ends at the present frame, and its batch norm."""
 
     def __init__(self, before, after, kernel, stride=(1, 1), groups=1):
         super().__init__()
@@ -48,14 +38,7 @@ class Causal(nn.Module):
 
 
 class Block(nn.Module):
-    """Look back channel by channel, mix the channels, add what came in.
-
-    Parameters
-    ----------
-    width, kernel : int
-        Channels, and frames that a kernel sees.
-    dropout : float
-    """
+    """Look back channel by channel, mix the channels, add what came in."""
 
     def __init__(self, width, kernel, dropout):
         super().__init__()
@@ -74,39 +57,25 @@ class Block(nn.Module):
 
 @register("stream_cnn")
 class StreamCNN(nn.Module):
-    """Causal convolutions, the mean over the last frames, one linear layer.
+    """Causal convolutions, the mean over the last frames, one linear layer."""
 
-    Parameters
-    ----------
-    shape : (frames or None, bands)
-    classes : int
-    hidden : int
-        Channels along time.
-    channels : int
-        Pictures that the first two convolutions make.
-    blocks : int
-    kernel : int
-        Frames that a block's kernel sees; a frame here is two of the feature's.
-    window : int
-        Frames that the mean runs over, the same ones: 50 are a second where the feature's hop is 10 ms.
-    dropout : float
-        After each block.
-    """
-
+    takes = "frames"
     layout = torch.channels_last  # the same numbers, in the order that a CPU convolves fastest
     streamable = True
     stride = 2  # frames of the feature for one output
 
-    def __init__(self, shape, classes, hidden=64, channels=16, blocks=4, kernel=7, window=50, dropout=0.1):
+    def __init__(
+        self,
+        shape,  # (frames or None, bands)
+        classes,
+        hidden: Count = 64,  # channels along time
+        channels: Count = 16,  # of the first two convolutions
+        blocks: WholeNumber = 4,
+        kernel: Count = 7,  # frames that a block's kernel sees; a frame here is two of the feature's
+        window: Count = 50,  # frames that the mean runs over, the same ones: 50 are a second where the hop is 10 ms
+        dropout: Dropout = 0.1,  # after each block
+    ):
         super().__init__()
-        if len(shape) != 2 or shape[0] == 1 or shape[1] is None:  # raw samples are (1, samples)
-            raise LabError(f"stream_cnn takes (frames, bands), not {shape}. Use the feature 'mel_frames'.")
-        if min(hidden, channels, kernel, window) < 1 or blocks < 0 or not 0 <= dropout < 1:
-            raise LabError(
-                f"hidden={hidden}, channels={channels}, blocks={blocks}, kernel={kernel}, window={window}, "
-                f"dropout={dropout}: all are above zero but blocks and dropout, which may be zero; dropout is below 1. "
-                "Change these."
-            )
         rows = -(-shape[1] // 4)  # bands that are left after two steps of 2
         self.window = window
         self.picture1 = Causal(1, channels, (5, 5), (2, 2))
@@ -121,36 +90,24 @@ class StreamCNN(nn.Module):
         # x: (batch, frames, bands)
         x = self.picture1(x.transpose(1, 2)[:, None].contiguous(memory_format=self.layout)).relu()
         x = self.picture2(x).relu()  # (batch, channels, bands / 4, frames / 2)
-        x = self.upright(x)  # (batch, channels * bands / 4, 1, frames / 2)
-        x = self.column(x).relu()  # (batch, hidden, 1, frames / 2)
+        x = self.column(self.upright(x)).relu()  # (batch, hidden, 1, frames / 2)
         for block in self.blocks:
             x = block(x)
         x = self.widen(x).relu()[:, :, 0]  # (batch, 2 hidden, frames / 2)
         ends = (lengths + 1) // 2  # frames of a clip: what follows is padding, which no frame before has seen
         time = torch.arange(x.shape[2], device=x.device)
         recent = ((time < ends[:, None]) & (time >= ends[:, None] - self.window))[:, None]  # (batch, 1, frames / 2)
-        x = (x * recent).sum(2) / recent.sum(2)  # (batch, 2 hidden)
-        return self.scores(x)  # (batch, classes)
+        return self.scores((x * recent).sum(2) / recent.sum(2))  # (batch, classes)
 
     def upright(self, x):
-        """All channels of all bands of a frame, one above the other."""
+        """All channels of all bands of a frame, one above the other: (batch, channels * bands, 1, frames)."""
         return x.flatten(1, 2)[:, :, None].contiguous(memory_format=self.layout)
 
     def step(self, x, state=None):
-        """Go on from where the last block ended.
+        """Go on with the next frames, (batch, frames, bands), from the `state` that the last call returned.
 
-        Parameters
-        ----------
-        x : torch.Tensor
-            Shape (batch, frames, bands): the next frames, at least one.
-        state : tuple, optional
-            What the last call returned; None at the beginning.
-
-        Returns
-        -------
-        tuple of (torch.Tensor, tuple)
-            Scores after each second frame (the first, the third ...), shape (batch, outputs, classes): what `forward`
-            gives for all up to there.
+        Returns the scores after each second frame (the first, the third ...), (batch, outputs, classes), and the new
+        state. They are what `forward` gives for all frames up to there.
         """
         rests, recent, seen = state or ([None] * (2 + len(self.blocks)), None, 0)
         rests = list(rests)

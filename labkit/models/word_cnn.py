@@ -1,6 +1,6 @@
-"""A small network of today for one spoken word: a picture first, then a line.
+"""A small network of today for one spoken word: two-dimensional convolutions first, then convolutions along time.
 
-Two convolutions read the mel spectrogram as a picture and make it smaller. Then each frame's bands become one vector,
+Two convolutions read the mel spectrogram as an image and make it smaller. Then each frame's bands become one vector,
 and blocks of *separable* convolutions look along time: one kernel per channel over neighbouring frames, then a matrix
 over the channels of each frame, added to what came in. So do MatchboxNet (Majumdar and Ginsburg, arXiv 2004.08531)
 and TC-ResNet (Choi et al., arXiv 1904.03814), which name short commands with few multiplications.
@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from ..errors import LabError
-from . import register
+from ..settings import Count, WholeNumber
+from . import Dropout, register
 
 
 def convolution(before, after, kernel, **options):
@@ -19,14 +20,7 @@ def convolution(before, after, kernel, **options):
 
 
 class Separable(nn.Module):
-    """Look along time channel by channel, mix the channels, add what came in.
-
-    Parameters
-    ----------
-    width, kernel : int
-        Channels, and frames that a kernel sees.
-    dropout : float
-    """
+    """Look along time channel by channel, mix the channels, add what came in."""
 
     def __init__(self, width, kernel, dropout):
         super().__init__()
@@ -41,35 +35,24 @@ class Separable(nn.Module):
 
 @register("word_cnn")
 class WordCNN(nn.Module):
-    """Two convolutions over the picture, a few separable blocks along time, the mean over the clip, one linear layer.
+    """Two convolutions over the image, a few separable blocks along time, the mean over the clip, one linear layer."""
 
-    Parameters
-    ----------
-    shape : (1, bands, frames or None)
-    classes : int
-    hidden : int
-        Channels along time.
-    channels : int
-        Pictures that the first two convolutions make.
-    blocks : int
-    kernel : int
-        Frames that a block's kernel sees, odd; a frame here is two of the picture's.
-    dropout : float
-        After each block.
-    """
-
+    takes = "images"
     layout = torch.channels_last  # the same numbers, in the order that a CPU convolves fastest
 
-    def __init__(self, shape, classes, hidden=64, channels=16, blocks=4, kernel=9, dropout=0.1):
+    def __init__(
+        self,
+        shape,  # (1, bands, frames or None)
+        classes,
+        hidden: Count = 64,  # channels along time
+        channels: Count = 16,  # of the first two convolutions
+        blocks: WholeNumber = 4,
+        kernel: Count = 9,  # frames that a block's kernel sees, odd; a frame here is two of the feature's
+        dropout: Dropout = 0.1,  # after each block
+    ):
         super().__init__()
-        if len(shape) != 3:
-            raise LabError(f"word_cnn takes pictures, (1, bands, frames), not {shape}. Use the feature 'log_mel'.")
-        if min(hidden, channels) < 1 or blocks < 0 or kernel < 1 or kernel % 2 == 0 or not 0 <= dropout < 1:
-            raise LabError(
-                f"hidden={hidden}, channels={channels}, blocks={blocks}, kernel={kernel}, dropout={dropout}: hidden "
-                "and channels are above zero, blocks is not below, kernel is odd, dropout from 0 to below 1. Change "
-                "these."
-            )
+        if kernel % 2 == 0:
+            raise LabError(f"kernel={kernel} has no middle frame. Change it to an odd number.")
         rows = -(-shape[1] // 4)  # bands that are left after two steps of 2
         self.picture1 = convolution(1, channels, 5, stride=(2, 2), padding=2)
         self.picture2 = convolution(channels, channels, 3, stride=(2, 1), padding=1)

@@ -4,7 +4,7 @@ A drawing of one thing takes `ax` and returns it (without one it makes its own f
 returns its figure. Times are in seconds, frequencies in hertz, levels in decibels.
 """
 
-from .cell_states import cell_diagram, cell_sheet, over_time
+from .cell_states import over_time
 from .clips import clips_per_speaker, counts, durations
 from .curves import accuracies, confusion, ranking, training_curves
 from .iterations import forgetting, over_iterations
@@ -24,8 +24,6 @@ __all__ = [
     "as_html",
     "banner",
     "by_voice",
-    "cell_diagram",
-    "cell_sheet",
     "clips_per_speaker",
     "confusion",
     "counts",

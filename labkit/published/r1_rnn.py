@@ -1,17 +1,21 @@
 """The recurrent networks of R1's first stage ("Resultados_1"), as they were: to be compared with, not to be imitated.
 
 They read the last frame, and they normalise over an axis that is rarely meant: `BatchNorm1d(frames)` takes an input of
-shape (batch, frames, hidden) for one with as many channels as frames. So each frame has one mean and one spread for all
-of its outputs, one scale and one shift; and since one frame is read out, those of all others are never used.
+shape (batch, frames, hidden) for one with as many channels as frames. So each frame has one mean and one variance for
+all of its outputs, one scale and one shift; and since one frame is read out, those of all others are never used.
 """
+
+from typing import Literal
 
 from torch import nn
 
-from ..errors import LabError, choose
+from ..errors import LabError
 from ..models import register
-from ..models.rnn import Recurrent
+from ..models.rnn import Readout, Recurrent
+from ..settings import Count
 
 WINDOWS = (20, 40, 80, 120)  # ms, half a window apart
+Init = Literal["uniform", "orthogonal"]  # recurrent weights: torch's own (as published), or matrices that keep lengths
 PUBLISHED = {  # (network, bidirectional): accuracy in percent and loss in nats, at each of WINDOWS
     ("r1_rnn", False): ((11.76, 63.24, 77.57, 77.18), (3.035, 1.344, 1.078, 1.135)),
     ("r1_gru", False): ((81.73, 82.10, 82.31, 82.02), (0.856, 0.930, 0.860, 0.979)),
@@ -22,7 +26,42 @@ PUBLISHED = {  # (network, bidirectional): accuracy in percent and loss in nats,
 }
 
 
-def _orthogonal(layers):
+class Resultados(Recurrent):
+    """Recurrent layers, batch normalisation over the number of the frame, one frame read out, one linear layer.
+
+    With a feature that has `padding="signal"`, "last" reads the last frame of the second, zeros included, and the
+    backward half of a bidirectional layer starts in these zeros, as in the study. With `padding="masked"` it reads the
+    last frame of the clip.
+    """
+
+    def __init__(
+        self,
+        shape,  # (frames, features): the number of frames is part of the network
+        classes,
+        hidden: Count = 64,
+        layers: Count = 2,
+        bidirectional=False,
+        readout: Readout = "last",
+        norm=True,  # keep the batch normalisation (as published) or leave it out
+        init: Init = "uniform",
+    ):
+        super().__init__(shape, classes, hidden, layers, bidirectional, readout)
+        if norm and shape[0] is None:
+            raise LabError(
+                "This network has two parameters for each frame, so its clips have one length. Set seconds in the "
+                "feature, or norm=False in the model."
+            )
+        if init == "orthogonal":
+            keep_lengths([*self.forwards, *self.backwards])
+        self.norm = nn.BatchNorm1d(shape[0]) if norm else nn.Identity()
+
+    def forward(self, x, lengths):
+        # x: (batch, frames, features)
+        outputs = self.norm(self.frames(x, lengths))  # (batch, frames, hidden), frames taken for channels
+        return self.linear(self.readout(outputs, lengths))  # (batch, classes)
+
+
+def keep_lengths(layers):
     """Let the recurrent weights keep the length of what they carry from frame to frame (Saxe et al., arXiv 1312.6120).
 
     torch draws them from a uniform distribution of +-1/sqrt(hidden). Such a matrix shrinks a vector to about 0.58 of
@@ -33,69 +72,35 @@ def _orthogonal(layers):
             nn.init.orthogonal_(gate)
 
 
-INITS = {"uniform": lambda layers: None, "orthogonal": _orthogonal}
-
-
-class Resultados(Recurrent):
-    """Recurrent layers, batch normalisation over the number of the frame, one frame read out, one linear layer.
-
-    With a feature that has `padding="signal"`, "last" reads the last frame of the second, zeros included, and the
-    backward half of a bidirectional layer starts in these zeros, as in the study. With `padding="masked"` it reads the
-    last frame of the clip.
-
-    Parameters
-    ----------
-    shape : (frames, features)
-        The number of frames is part of the network.
-    classes, cell, hidden, layers, bidirectional, readout
-        As `Recurrent`.
-    norm : bool
-        Keep the batch normalisation (as published) or leave it out.
-    init : {"uniform", "orthogonal"}
-        First values of the recurrent weights: torch's own (as published), or matrices that keep lengths.
-    """
-
-    def __init__(self, shape, classes, cell, hidden, layers, bidirectional, readout, norm, init):
-        super().__init__(shape, classes, cell, hidden, layers, bidirectional, readout, dropout=0.0)
-        if norm and shape[0] is None:
-            raise LabError(
-                "This network has two parameters for each frame, so its clips have one length. Set seconds in the "
-                "feature, or norm=False in the model."
-            )
-        choose(init, INITS, "initialisation")([*self.forwards, *self.backwards])
-        self.norm = nn.BatchNorm1d(shape[0]) if norm else nn.Identity()
-
-    def forward(self, x, lengths):
-        # x: (batch, frames, features)
-        outputs = self.norm(self.frames(x, lengths))  # (batch, frames, hidden), frames taken for channels
-        return self.linear(self.readout(outputs, lengths))  # (batch, classes)
-
-
 @register("r1_rnn")
 class ResultadosRNN(Resultados):
     """R1's plain recurrent network: one layer of 256."""
 
+    layer = nn.RNN
+
     def __init__(
-        self, shape, classes, hidden=256, layers=1, bidirectional=False, readout="last", norm=True, init="uniform"
+        self,
+        shape,
+        classes,
+        hidden: Count = 256,
+        layers: Count = 1,
+        bidirectional=False,
+        readout: Readout = "last",
+        norm=True,
+        init: Init = "uniform",
     ):
-        super().__init__(shape, classes, nn.RNN, hidden, layers, bidirectional, readout, norm, init)
+        super().__init__(shape, classes, hidden, layers, bidirectional, readout, norm, init)
 
 
 @register("r1_gru")
 class ResultadosGRU(Resultados):
     """R1's GRU: two layers of 64."""
 
-    def __init__(
-        self, shape, classes, hidden=64, layers=2, bidirectional=False, readout="last", norm=True, init="uniform"
-    ):
-        super().__init__(shape, classes, nn.GRU, hidden, layers, bidirectional, readout, norm, init)
+    layer = nn.GRU
 
 
 @register("r1_lstm")
 class ResultadosLSTM(Resultados):
     """R1's LSTM: two layers of 64."""
 
-    def __init__(
-        self, shape, classes, hidden=64, layers=2, bidirectional=False, readout="last", norm=True, init="uniform"
-    ):
-        super().__init__(shape, classes, nn.LSTM, hidden, layers, bidirectional, readout, norm, init)
+    layer = nn.LSTM

@@ -6,65 +6,46 @@ one into what `Experiment.from_dict` reads.
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import nn
 
-from ..errors import LabError, choose
-from ..models import register
+from ..errors import choose
+from ..models import Dropout, register
+from ..settings import Count
+from . import check_room
 
-PLACES = ("convolution 1", "convolution 2", "linear layer 1", "linear layer 2")  # where dropout can stand
 KERNEL, POOL = 3, 3
 
 
 @register("mel_cnn")
 class MelCNN(nn.Module):
-    """Convolution and pool, twice; then three linear layers. No batch norm.
+    """Convolution and pool, twice; then three linear layers. No batch norm."""
 
-    Parameters
-    ----------
-    shape : (1, bands, frames)
-        Of a LogMel with a fixed length.
-    classes : int
-    channels : tuple of int
-        Pictures after each convolution.
-    hidden : int
-        Width of the first linear layer; the second has half of it.
-    dropout : tuple of float
-        Four shares: after each convolution, and after each of the first two linear layers.
-    """
-
+    takes, one_length = "images", True
     layout = torch.channels_last  # the same numbers, in the order that a CPU convolves fastest
 
-    def __init__(self, shape, classes, channels=(8, 16), hidden=256, dropout=(0.0, 0.0, 0.0, 0.0)):
+    def __init__(
+        self,
+        shape,  # (1, bands, frames)
+        classes,
+        channels: tuple[Count, Count] = (8, 16),  # after each convolution
+        hidden: Annotated[int, Field(ge=2)] = 256,  # of the first linear layer; the second has half of it
+        # after each convolution, and after each of the first two linear layers
+        dropout: tuple[Dropout, Dropout, Dropout, Dropout] = (0.0, 0.0, 0.0, 0.0),
+    ):
         super().__init__()
-        if len(shape) != 3 or shape[2] is None:
-            raise LabError(
-                f"mel_cnn takes pictures of one size, (1, bands, frames), not {shape}. "
-                "Use the feature 'log_mel' with seconds=1.0."
-            )
-        sizes = len(channels) == 2 and all(isinstance(width, int) and width > 0 for width in (*channels, hidden // 2))
-        if not sizes or len(dropout) != 4 or not all(0 <= share < 1 for share in dropout):
-            raise LabError(
-                f"channels={channels}, hidden={hidden}, dropout={dropout}: channels are two whole numbers above zero, "
-                f"hidden is at least 2, dropout is four shares from 0 to below 1 (after {', '.join(PLACES)}). "
-                "Change these."
-            )
-        _, bands, frames = shape
-        left = tuple(pooled(pooled(side)) for side in (bands, frames))
-        if min(left) < 1:
-            raise LabError(
-                f"mel_cnn needs a picture of at least {SMALLEST} bands and {SMALLEST} frames: two convolutions of "
-                f"{KERNEL}x{KERNEL}, each with a pool of {POOL}, must leave something. This feature gives {bands} "
-                f"bands and {frames} frames. Raise n_mels or seconds, or make hop_ms smaller."
-            )
+        left = [pooled(pooled(side)) for side in shape[1:]]
+        check_room(shape, *left)
         self.convolution1 = nn.Conv2d(1, channels[0], KERNEL)
         self.convolution2 = nn.Conv2d(channels[0], channels[1], KERNEL)
         self.pool = nn.MaxPool2d(POOL)
         self.linear1 = nn.Linear(channels[1] * left[0] * left[1], hidden)
         self.linear2 = nn.Linear(hidden, hidden // 2)
         self.scores = nn.Linear(hidden // 2, classes)
-        self.drop = nn.ModuleList(nn.Dropout(share) for share in dropout)
+        self.drop = nn.ModuleList(nn.Dropout(fraction) for fraction in dropout)
         self.to(memory_format=self.layout)
 
     def forward(self, x, lengths):
@@ -83,13 +64,10 @@ def pooled(side):
     return (side - KERNEL + 1) // POOL
 
 
-SMALLEST = next(side for side in range(1, 100) if pooled(pooled(side)) >= 1)
-
-
 def quiet_beyond(x, lengths):
     """Fill what lies beyond each clip with the quietest value of that clip: (batch, 1, bands, frames).
 
-    The linear layers look at every place of the picture, so padding must hold *something*. Zero would not do: on a
+    The linear layers look at every place of the spectrogram, so padding must hold *something*. Zero would not do: on a
     scale of decibels it is loud.
     """
     inside = torch.arange(x.shape[3], device=x.device) < lengths[:, None, None, None]
@@ -128,25 +106,14 @@ TRAININGS = {
 
 @dataclass(frozen=True)
 class Variant:
-    """One row of the study.
+    """One row of the study."""
 
-    Parameters
-    ----------
-    front, dropout, training : str
-        Keys of `FRONTS`, `DROPOUTS`, `TRAININGS`.
-    parameters : int
-        Trainable parameters with 35 classes.
-    published, notebook : float, optional
-        Accuracy on 35 words (official lists) in their README, and in the outputs of their saved notebook.
-    note : str
-    """
-
-    front: str
+    front: str  # keys of FRONTS, DROPOUTS, TRAININGS
     dropout: str
     training: str
-    parameters: int
-    published: float | None = None
-    notebook: float | None = None
+    parameters: int  # trainable, with 35 classes
+    published: float | None = None  # accuracy on 35 words (official lists) in their README
+    notebook: float | None = None  # and in the outputs of their saved notebook
     note: str = ""
 
 

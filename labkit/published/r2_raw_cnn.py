@@ -3,48 +3,36 @@
 A student study took them as rivals of its mel CNNs. All read (batch, 1, samples) of the feature `raw`.
 """
 
+import itertools
+from typing import Annotated, Literal
+
 import torch
+from pydantic import Field
 from torch import nn
 
-from ..errors import LabError, choose
 from ..models import register
+from ..models.rnn import last_frame, mean_frames
+from ..settings import Count
+from . import check_room
 
-FIRST = 80  # samples under the first kernel: 5 ms at 16 kHz
+FIRST = 80  # samples under the first kernel: 5 ms at 16 kHz; the other kernels have 3
 POOL = 4
 
 
 class Convolutions(nn.Module):
-    """Blocks of convolution, batch norm, ReLU and pool over samples.
+    """Blocks of convolution, batch norm, ReLU and pool over samples: `widths` are the channels after each."""
 
-    Parameters
-    ----------
-    shape : (1, samples)
-    widths : tuple of int
-        Channels after each block. The first kernel has 80 samples, the others 3.
-    stride : int
-        Step of the first convolution in samples.
-    name : str
-        Of the model, for its complaint.
-    """
-
-    def __init__(self, shape, widths, stride, name):
+    def __init__(self, shape, widths, stride):
         super().__init__()
-        if len(shape) != 2 or shape[0] != 1 or shape[1] is None:
-            raise LabError(f"{name} takes samples, (1, samples), not {shape}. Use the feature 'raw' with seconds=1.0.")
-        self.stride = stride
+        self.stride = stride  # of the first convolution, in samples
         self.blocks = nn.ModuleList()
-        for number, (before, width) in enumerate(zip((1, *widths), widths)):  # noqa: B905 (one longer on purpose)
+        for number, (before, width) in enumerate(itertools.pairwise((1, *widths))):
             kernel, step = (3, 1) if number else (FIRST, stride)
             # Height 1 and channels last: the same numbers as Conv1d, in half of its time on a CPU.
             convolution = nn.Conv2d(before, width, (1, kernel), (1, step))
             pool = nn.MaxPool2d((1, POOL))
             self.blocks.append(nn.Sequential(convolution, nn.BatchNorm2d(width), nn.ReLU(), pool))
-        needs = next(n for n in range(FIRST, 10**6) if self.steps(n) >= 1)
-        if shape[1] < needs:
-            raise LabError(
-                f"{name} needs clips of at least {needs:,} samples: {len(widths)} convolutions and pools must leave "
-                f"something, and its first window alone has {FIRST}. This feature gives {shape[1]:,}. Raise seconds."
-            )
+        check_room(shape, self.steps(shape[1]))
         self.to(memory_format=torch.channels_last)
 
     def steps(self, samples):
@@ -65,26 +53,19 @@ class Convolutions(nn.Module):
 
 @register("m5")
 class M5(nn.Module):
-    """Four convolutions, the mean over time, one linear layer (Dai et al., arXiv 1610.00087; here half as wide).
+    """Four convolutions, the mean over time, one linear layer (Dai et al., arXiv 1610.00087; here half as wide)."""
 
-    Parameters
-    ----------
-    shape : (1, samples)
-    classes : int
-    hidden : int
-        Channels of the first two blocks; the others have twice as many.
-    """
+    takes, one_length = "samples", True
 
-    def __init__(self, shape, classes, hidden=32):
+    def __init__(self, shape, classes, hidden: Count = 32):  # channels of the first two blocks; twice as many then
         super().__init__()
-        self.convolutions = Convolutions(shape, (hidden, hidden, 2 * hidden, 2 * hidden), 16, "m5")
+        self.convolutions = Convolutions(shape, (hidden, hidden, 2 * hidden, 2 * hidden), 16)
         self.scores = nn.Linear(2 * hidden, classes)
 
     def forward(self, x, lengths):
         # x: (batch, 1, samples)
         x, lengths = self.convolutions(x, lengths)  # (batch, steps, channels)
-        inside = (torch.arange(x.shape[1], device=x.device) < lengths[:, None])[..., None]
-        return self.scores((x * inside).sum(1) / lengths[:, None])  # (batch, classes)
+        return self.scores(mean_frames(x, lengths))  # (batch, classes)
 
 
 CELLS = {"lstm": nn.LSTM, "gru": nn.GRU}
@@ -92,38 +73,28 @@ CELLS = {"lstm": nn.LSTM, "gru": nn.GRU}
 
 @register("raw_recurrent")
 class RawRecurrent(nn.Module):
-    """Convolutions that make some vectors a second (19 at 16 kHz), a recurrent layer over them, its last state.
+    """Convolutions that make some vectors a second (19 at 16 kHz), a recurrent layer over them, its last state."""
 
-    Parameters
-    ----------
-    shape : (1, samples)
-    classes : int
-    cell : {"lstm", "gru"}
-    hidden : int
-        Width of the recurrent layer and of the first two blocks; the last two have twice as many channels.
-    blocks : int
-        How many blocks of convolution and pool, 1 to 4.
-    stride : int
-        Step of the first convolution in samples.
-    """
+    takes, one_length = "samples", True
 
-    def __init__(self, shape, classes, cell="lstm", hidden=128, blocks=4, stride=3):
+    def __init__(
+        self,
+        shape,
+        classes,
+        cell: Literal["lstm", "gru"] = "lstm",
+        hidden: Count = 128,  # width of the recurrent layer and of two blocks; the last two blocks are twice as wide
+        blocks: Annotated[int, Field(ge=1, le=4)] = 4,  # of convolution and pool
+        stride: Count = 3,  # of the first convolution, in samples
+    ):
         super().__init__()
-        if not 1 <= blocks <= 4 or stride < 1 or hidden < 1:
-            raise LabError(
-                f"hidden={hidden}, blocks={blocks}, stride={stride}: hidden and stride are above zero, blocks is 1 to "
-                "4. Change these."
-            )
         widths = (hidden, hidden, 2 * hidden, 2 * hidden)[:blocks]
-        self.convolutions = Convolutions(shape, widths, stride, "raw_recurrent")
-        layer = choose(cell, CELLS, "recurrent layer")
+        self.convolutions = Convolutions(shape, widths, stride)
         # One bias per gate would do; torch's layers have two, and the published counts include both.
-        self.recurrent = layer(widths[-1], hidden, batch_first=True)
+        self.recurrent = CELLS[cell](widths[-1], hidden, batch_first=True)
         self.scores = nn.Linear(hidden, classes)
 
     def forward(self, x, lengths):
         # x: (batch, 1, samples)
         x, lengths = self.convolutions(x, lengths)  # (batch, steps, channels)
         outputs = self.recurrent(x)[0]  # (batch, steps, hidden)
-        last = outputs[torch.arange(len(x), device=x.device), lengths - 1]  # (batch, hidden)
-        return self.scores(last)  # (batch, classes)
+        return self.scores(last_frame(outputs, lengths))  # (batch, classes)

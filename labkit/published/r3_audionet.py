@@ -4,14 +4,18 @@ A student study built both. They read (batch, 1, samples) of the feature `raw` a
 networks with their recipes; `settings(name)` turns one into what `Experiment.from_dict` reads.
 """
 
+import itertools
 from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 from torch import nn
 
-from ..errors import LabError, choose
-from ..models import register
+from ..errors import choose
+from ..models import Dropout, register
 from ..models.rnn import READOUTS
+from ..settings import Count, Positive
+from . import check_room
 
 BECKER = (100, 64, 128, 128, 128, 128)
 STUDENT = (*BECKER, 128)
@@ -19,58 +23,34 @@ STUDENT = (*BECKER, 128)
 
 @register("audionet")
 class AudioNet(nn.Module):
-    """Convolutions of three samples, a pool of two after each, then three linear layers.
+    """Convolutions of three samples, a pool of two after each, then three linear layers."""
 
-    Parameters
-    ----------
-    shape : (1, samples)
-        Of one length: the linear layers look at every place of the window.
-    classes : int
-    widths : tuple of int
-        Channels after each convolution.
-    hidden : tuple of int
-        Widths of the linear layers before the scores.
-    norm : bool
-        Batch norm after each convolution but the first.
-    dropout : float
-        After each linear layer before the scores.
-    rectify : bool
-        ReLU after these linear layers. Becker's files have none there: two matrices in a row are one.
-    spread : float, optional
-        Draw all weights from a normal distribution of this spread, and start biases at zero; None leaves PyTorch's own
-        beginning.
-    """
-
+    takes, one_length = "samples", True  # the linear layers look at every place of the window
     layout = torch.channels_last  # the same numbers, in the order that a CPU convolves fastest
 
     def __init__(
-        self, shape, classes, widths=BECKER, hidden=(1024, 512), norm=False, dropout=0.5, rectify=False, spread=None
+        self,
+        shape,  # (1, samples)
+        classes,
+        widths: tuple[Count, ...] = BECKER,  # channels after each convolution
+        hidden: tuple[Count, ...] = (1024, 512),  # widths of the linear layers before the scores
+        norm=False,  # batch norm after each convolution but the first
+        dropout: Dropout = 0.5,  # after each linear layer before the scores
+        rectify=False,  # ReLU after these layers; Becker's files have none: two matrices in a row are one linear map
+        spread: Positive | None = None,  # std of normal initial weights, with biases at zero; None: PyTorch's own
     ):
         super().__init__()
-        if len(shape) != 2 or shape[0] != 1 or shape[1] is None:
-            raise LabError(f"audionet takes samples of one length, (1, samples), not {shape}. Use 'raw' with seconds.")
-        whole = all(isinstance(width, int) and width > 0 for width in (*widths, *hidden))
-        if not (whole and widths and 0 <= dropout < 1 and (spread is None or spread > 0)):
-            raise LabError(
-                f"widths={widths}, hidden={hidden}, dropout={dropout}, spread={spread}: widths and hidden are whole "
-                "numbers above zero, dropout is from 0 to below 1, spread is above zero or None. Change these."
-            )
         left = shape[1] // 2 ** len(widths)
-        if left < 1:
-            raise LabError(
-                f"{len(widths)} pools of 2 need a window of at least {2 ** len(widths):,} samples, and this one has "
-                f"{shape[1]:,}. Raise seconds, or give fewer widths."
-            )
+        check_room(shape, left)
         # Height 1 and channels last: the same numbers as Conv1d, faster on a CPU.
         self.convolutions = nn.ModuleList(
-            nn.Conv2d(before, after, (1, 3), padding=(0, 1))
-            for before, after in zip((1, *widths), widths, strict=False)
+            nn.Conv2d(before, after, (1, 3), padding=(0, 1)) for before, after in itertools.pairwise((1, *widths))
         )
         self.norms = nn.ModuleList(
             nn.BatchNorm2d(width) if norm and number else nn.Identity() for number, width in enumerate(widths)
         )
         sizes = (widths[-1] * left, *hidden)
-        self.linears = nn.ModuleList(nn.Linear(before, after) for before, after in zip(sizes, hidden, strict=False))
+        self.linears = nn.ModuleList(nn.Linear(before, after) for before, after in itertools.pairwise(sizes))
         self.scores = nn.Linear(sizes[-1], classes)
         self.dropout = nn.Dropout(dropout)
         self.rectify = rectify
@@ -98,29 +78,23 @@ class AudioNet(nn.Module):
 class SampleGRU(nn.Module):
     """A GRU straight on the samples.
 
-    Parameters
-    ----------
-    shape : (1, samples)
-    classes : int
-    hidden : int
-    frame : int
-        Samples that make one step. 1 is what the study did: 8,000 steps a second.
-    readout : {"last", "mean", "max"}
-        Which output is read: at the last sample of the clip, or over all of the clip. Where the feature counts the
-        zeros behind it as signal (padding="signal", the study's way) the last sample is the end of the window.
+    Where the feature counts the zeros behind a clip as signal (padding="signal", the study's way), the readout "last"
+    is the end of the window.
     """
 
-    def __init__(self, shape, classes, hidden=128, frame=1, readout="last"):
+    takes = "samples"
+
+    def __init__(
+        self,
+        shape,  # (1, samples or None)
+        classes,
+        hidden: Count = 128,
+        frame: Count = 1,  # samples that make one step; 1 is what the study did: 8,000 steps a second
+        readout: Literal["last", "mean", "max"] = "last",  # the output at the last sample of the clip, or over all
+    ):
         super().__init__()
-        if len(shape) != 2 or shape[0] != 1:
-            raise LabError(f"sample_gru takes samples, (1, samples), not {shape}. Use the feature 'raw'.")
-        if hidden < 1 or frame < 1 or (shape[1] is not None and shape[1] < frame):
-            raise LabError(
-                f"hidden={hidden}, frame={frame}: both are above zero, and a frame fits into the clip ({shape[1]} "
-                "samples). Change these."
-            )
-        readouts = {name: READOUTS[name] for name in ("last", "mean", "max")}  # one direction has one end
-        self.readout, self.frame = choose(readout, readouts, "readout"), frame
+        check_room(shape, (shape[1] or frame) // frame)
+        self.readout, self.frame = READOUTS[readout], frame
         self.recurrent = nn.GRU(frame, hidden, batch_first=True)
         self.scores = nn.Linear(hidden, classes)
 
@@ -136,34 +110,20 @@ class SampleGRU(nn.Module):
 # The table. Clips in 8,000 samples of which the rest is zero; the zeros count as signal, as they did there.
 
 PLACED = {"name": "raw", "sample_rate": 8000, "padding": "signal", "percentile": 95.0, "scatter": True}
-SGD = {
-    **{"optimiser": "sgd", "rate": 1e-4, "momentum": 0.9, "batch": 100, "epochs": 20},
-    **{"schedule": "constant", "weight_decay": 0.0, "clip_norm": None},
-}
+SGD = {"optimiser": "sgd", "rate": 1e-4, "momentum": 0.9, "batch": 100, "epochs": 20}
+SGD |= {"schedule": "constant", "weight_decay": 0.0, "clip_norm": None}
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A published network and its recipe.
+    """A published network and its recipe."""
 
-    Parameters
-    ----------
-    model, feature, recipe : dict
-        As `Experiment.from_dict` reads them.
-    parameters : int, optional
-        Trainable parameters with ten classes, where they were published or follow from the published architecture.
-    published : float, optional
-        Accuracy in percent.
-    note : str
-        What is not known, and what was chosen here.
-    """
-
-    model: dict
+    model: dict  # these three as `Experiment.from_dict` reads them
     feature: dict = field(default_factory=lambda: PLACED)
     recipe: dict = field(default_factory=lambda: SGD)
-    parameters: int | None = None
-    published: float | None = None
-    note: str = ""
+    parameters: int | None = None  # trainable, with ten classes; published, or of the published architecture
+    published: float | None = None  # accuracy in percent
+    note: str = ""  # what is not known, and what was chosen here
 
 
 VARIANTS = {

@@ -1,10 +1,11 @@
-"""The published series of Keras-style networks on mel pictures of spoken digits, and one table of what differs.
+"""The published series of Keras-style networks on mel spectrograms of spoken digits, and one table of what differs.
 
-A student study looked at spoken digits as others look at MNIST's written ones: a mel picture of 128x128 or 64x64,
+A student study looked at spoken digits as others look at MNIST's written ones: a mel spectrogram of 128x128 or 64x64,
 convolutions, pools, dense layers. `NETWORKS` holds each step of the series, `STUDIES` what was changed on its last
 network; `settings(name)` turns a step into what `Experiment.from_dict` reads.
 """
 
+import itertools
 from dataclasses import dataclass
 
 import torch
@@ -12,10 +13,13 @@ from torch import nn
 
 from ..errors import LabError, choose
 from ..models import register
+from ..settings import Count, one_of
+from . import check_room
 from .r2_mel_cnn import quiet_beyond
 
 KERNEL = 3
 ACTIVATIONS = {"relu": torch.relu, "sigmoid": torch.sigmoid, "tanh": torch.tanh}
+Activation = one_of(ACTIVATIONS, "activation")
 
 
 @register("voice_mnist")
@@ -24,62 +28,35 @@ class VoiceMNIST(nn.Module):
 
     Weights start as Keras starts them: Glorot uniform (Glorot and Bengio, AISTATS 2010, eq. 16), biases at zero.
     PyTorch's own start is another. The last layer gives scores; softmax or sigmoid belong to the recipe's loss.
-
-    Parameters
-    ----------
-    shape : (1, bands, frames)
-        Of a LogMel with a fixed length.
-    classes : int
-    channels : tuple of int
-        Pictures after each convolution; empty for a network of dense layers alone.
-    pools : tuple of int
-        Side of the max pool after each convolution; 1 is none.
-    hidden : tuple of int
-        Widths of the dense layers before the scores.
-    activation, dense_activation : {"relu", "sigmoid", "tanh"}
-        After each convolution, and after each dense layer.
     """
 
+    takes, one_length = "images", True
     layout = torch.channels_last  # the same numbers, in the order that a CPU convolves fastest
 
     def __init__(
         self,
-        shape,
+        shape,  # (1, bands, frames)
         classes,
-        channels=(32, 64),
-        pools=(2, 2),
-        hidden=(512,),
-        activation="relu",
-        dense_activation="relu",
+        channels: tuple[Count, ...] = (32, 64),  # after each convolution; empty for dense layers alone
+        pools: tuple[Count, ...] = (2, 2),  # side of the max pool after each convolution; 1 is none
+        hidden: tuple[Count, ...] = (512,),  # widths of the dense layers before the scores
+        activation: Activation = "relu",  # after each convolution
+        dense_activation: Activation = "relu",  # after each dense layer
     ):
         super().__init__()
-        if len(shape) != 3 or shape[2] is None:
-            raise LabError(
-                f"voice_mnist takes pictures of one size, (1, bands, frames), not {shape}. "
-                "Use the feature 'log_mel' with seconds=1.0."
-            )
-        sizes = (*channels, *pools, *hidden)
-        if len(channels) != len(pools) or not all(isinstance(size, int) and size > 0 for size in sizes):
-            raise LabError(
-                f"channels={channels}, pools={pools}, hidden={hidden}: each is a tuple of whole numbers above zero, "
-                "and each convolution has a pool (1 is none). Change these."
-            )
-        self.activation = choose(activation, ACTIVATIONS, "activation")
-        self.dense_activation = choose(dense_activation, ACTIVATIONS, "activation")
+        if len(channels) != len(pools):
+            raise LabError(f"channels={channels}, pools={pools}: each convolution has one pool (1 is none). Add one.")
+        self.activation = ACTIVATIONS[activation]
+        self.dense_activation = ACTIVATIONS[dense_activation]
         count, *sides = shape
         self.convolutions, self.pools = nn.ModuleList(), nn.ModuleList()
         for width, pool in zip(channels, pools, strict=True):
             self.convolutions.append(nn.Conv2d(count, width, KERNEL))
             self.pools.append(nn.MaxPool2d(pool) if pool > 1 else nn.Identity())
             count, sides = width, [(side - KERNEL + 1) // pool for side in sides]
-        if min(sides) < 1:
-            raise LabError(
-                f"A picture of {shape[1]} bands and {shape[2]} frames is too small for convolutions {channels} with "
-                f"pools {pools}: nothing is left of it. Raise n_mels or seconds, make hop_ms smaller, or leave out a "
-                "convolution."
-            )
+        check_room(shape, *sides)
         widths = (count * sides[0] * sides[1], *hidden)
-        self.dense = nn.ModuleList(nn.Linear(*pair) for pair in zip(widths, widths[1:], strict=False))
+        self.dense = nn.ModuleList(nn.Linear(*pair) for pair in itertools.pairwise(widths))
         self.scores = nn.Linear(widths[-1], classes)
         for layer in (*self.convolutions, *self.dense, self.scores):
             nn.init.xavier_uniform_(layer.weight)
@@ -97,10 +74,10 @@ class VoiceMNIST(nn.Module):
         return self.scores(x)  # (batch, classes)
 
 
-# The pictures. The study took librosa's defaults: Slaney scale and filters of equal area, transforms of 2,048 samples
-# at 22,050 Hz (93 ms), decibels cut 80 below the loudest value of the clip. Three things it does not say are chosen
-# here. The rate is 8 kHz, which both digit corpora have. A clip is cut or filled with zeros to one second (0.99: a
-# second gives 65 frames). And the hop is what makes of that as many frames as there are bands.
+# The spectrograms. The study took librosa's defaults: Slaney scale and filters of equal area, transforms of 2,048
+# samples at 22,050 Hz (93 ms), decibels cut 80 below the loudest value of the clip. Three things that it does not say
+# are chosen here. The rate is 8 kHz, which both digit corpora have. A clip is cut or filled with zeros to one second
+# (0.99: a second gives 65 frames). And the hop gives as many frames as there are bands.
 MEL = {
     "name": "log_mel",
     "sample_rate": 8000,
@@ -123,26 +100,14 @@ TRAINING = {**ADAM, "batch": 32, "epochs": 8}
 
 @dataclass(frozen=True)
 class Network:
-    """One step of the series.
+    """One step of the series."""
 
-    Parameters
-    ----------
-    side : int
-        Bands and frames of its picture, a key of `PICTURES`.
-    channels, pools, hidden : tuple of int
-        As `VoiceMNIST` takes them.
-    parameters : int
-        Trainable parameters with ten classes.
-    published : str
-        What the study says of it.
-    """
-
-    side: int
-    channels: tuple
+    side: int  # bands and frames of its spectrogram, a key of `PICTURES`
+    channels: tuple  # these three as `VoiceMNIST` takes them
     pools: tuple
     hidden: tuple
-    parameters: int
-    published: str
+    parameters: int  # trainable, with ten classes
+    published: str  # what the study says of it
 
     @property
     def options(self):
@@ -175,19 +140,15 @@ def settings(name):
     }
 
 
-def _sgd(rate):
-    return {"recipe": {"optimiser": "sgd", "rate": rate, "momentum": 0.0}}
-
-
-# What the study varied on its final network, and one row it did not: pictures that are not normalised, since it does
-# not say that its own were.
+# What the study varied on its final network, and one row it did not: spectrograms that are not normalised, since it
+# does not say that its own were.
 STUDIES = {
     "final": {},
     "batch 64": {"recipe": {"batch": 64}},
     "batch 150": {"recipe": {"batch": 150}},
-    "SGD 0.01": _sgd(0.01),
-    "SGD 0.002": _sgd(0.002),
-    "SGD 0.001": _sgd(0.001),
+    "SGD 0.01": {"recipe": {"optimiser": "sgd", "rate": 0.01, "momentum": 0.0}},
+    "SGD 0.002": {"recipe": {"optimiser": "sgd", "rate": 0.002, "momentum": 0.0}},
+    "SGD 0.001": {"recipe": {"optimiser": "sgd", "rate": 0.001, "momentum": 0.0}},
     "128 x 128": {"feature": {"n_mels": 128, "hop_ms": 7.75}},
     "sigmoid dense": {"model": {"dense_activation": "sigmoid"}},
     "tanh dense": {"model": {"dense_activation": "tanh"}},
@@ -206,8 +167,8 @@ SMALLER = {
     "an eighth": {"model": {"channels": (4, 8), "hidden": (8,)}},
 }
 
-# "The shape of harmonics and overtones is essential": pictures that blur them. A window of 25 ms cannot tell harmonics
-# of 100 Hz apart, and 16 bands are too wide to.
+# "The shape of harmonics and overtones is essential": spectrograms that blur them. A window of 25 ms cannot tell
+# harmonics of 100 Hz apart, and 16 bands are too wide to.
 WITHOUT_HARMONICS = {
     "short window": {"feature": {"window_ms": 25.0}},
     "short window, 16 bands": {"feature": {"window_ms": 25.0, "n_mels": 16}},

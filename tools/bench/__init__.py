@@ -12,7 +12,7 @@ from labkit.errors import LabError
 BENCHES = {
     "accents": "an epoch over sentences of their own length, against five seconds for all",
     "audionet": "a training step of AudioNet, against nn.Conv1d",
-    "cells": "LSTM cells written as equations, plain and fast, against nn.LSTM",
+    "cells": "LSTM cells written as equations, against nn.LSTM",
     "cnn": "an epoch of M3 and of the modern CNN, against the usual layout with features one by one",
     "features": "WAV files to MFCC with deltas, against librosa clip by clip",
     "live": "a stream in blocks of 80 ms, against the same network run again on the last second",
