@@ -103,7 +103,7 @@ def test_where_a_clip_is_spoken_is_found():
 
 
 def test_impossible_scenes_are_refused():
-    with pytest.raises(LabError, match="Change these"):
+    with pytest.raises(LabError, match="shortest_gap=2.0"):
         Scene(shortest_gap=2.0, longest_gap=1.0)
 
 
@@ -178,14 +178,14 @@ def test_a_network_that_says_nothing_has_no_latency():
 def test_the_interval_is_over_speakers():
     some = [heard(("no", "yes", "other"), [("yes", 1.3, 0.9)])]
     figures = live.figures(some, ("no", "yes", "other"), Decision(0.5, 0, 0))
-    words, _ = some[0].decide(("no", "yes", "other"), Decision(0.5, 0, 0))
-    assert figures["hits_high"] == speaker_interval([words.assign(path=range(3))])["high"]
+    words = live.decided(some, ("no", "yes", "other"), Decision(0.5, 0, 0))[0]
+    assert figures["hits_high"] == speaker_interval([words])["high"]
 
 
 def test_a_record_says_on_whom_and_what_the_threshold_was_chosen(network, corpus):
     lines = []
-    record = live.record(network, corpus, snrs=(20.0,), strings=1, seconds=8.0, say=lines.append)
-    again = live.record(network, corpus, snrs=(20.0,), strings=1, seconds=8.0)
+    record = live.record(network, corpus, live.scenes(snrs=(20.0,), strings=1, seconds=8.0), say=lines.append)
+    again = live.record(network, corpus, live.scenes(snrs=(20.0,), strings=1, seconds=8.0))
     assert record["validation"] == again["validation"] and record["test"] == again["test"]
     assert json.loads(json.dumps(record)) == record
     assert record["decision"] == record["chosen"] and record["corpus"]["fingerprint"] == corpus.fingerprint
@@ -199,7 +199,7 @@ def test_a_record_says_on_whom_and_what_the_threshold_was_chosen(network, corpus
 
 def test_a_network_with_a_decision_keeps_it(network, corpus):
     network.record["decision"] = {"threshold": 0.42}
-    record = live.record(network, corpus, snrs=(20.0,), strings=1, seconds=8.0)
+    record = live.record(network, corpus, live.scenes(snrs=(20.0,), strings=1, seconds=8.0))
     assert record["decision"]["threshold"] == 0.42 and "threshold" in record["chosen"]
 
 

@@ -21,15 +21,14 @@ def main(args):
     from ..device import settle
     from ..experiments.pretrained import load
     from ..files import write_json
-    from ..streaming.benchmark import record
+    from ..streaming.benchmark import record, scenes
 
     settle("cpu")
     corpora = [args.data, args.others, args.others_validation, args.noises]
     opened = {data: find("speech_commands", data) for data in dict.fromkeys(corpora) if data}
     corpus, others, others_validation, noises = (opened.get(data) for data in corpora)
-    result = record(
-        load(args.name), corpus, others, others_validation, noises, args.snr, args.strings, args.seconds, say=print
-    )
+    minutes = scenes(args.snr, args.strings, args.seconds)
+    result = record(load(args.name), corpus, minutes, others, others_validation, noises)
     if args.record:
         write_json(args.record, result)
         print(f"Written to {args.record}.")

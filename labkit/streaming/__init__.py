@@ -2,31 +2,18 @@
 
     blocks of samples -> StreamingFeature -> the model's step -> probabilities -> Decider -> Detections
 
-Each room keeps what it needs of the past (some samples, the buffers of the convolutions, the state of a recurrent
-layer) and computes nothing twice. What comes out is what the same feature and the same model give for the recording
-as a whole, whatever the size of the blocks. `Detector` puts the rooms together; `detect` runs it over a recording.
+Each step keeps what it needs of the past (some samples, the buffers of the convolutions, the state of a recurrent
+layer). What comes out is what the same feature and the same model give for the recording as a whole, whatever the size
+of the blocks. `Detector` puts the steps together; `detect` runs it over a recording.
 
 Used like this, with `microphone` as whatever gives blocks of samples:
 
-    detector = Detector(shipped.load("ten-words"))
+    detector = Detector(pretrained.load("ten-words"))
     for block in microphone:
         for found in detector.push(block, rate=48_000):
             print(f"{found.reported:.1f} s: {found.word} ({found.confidence:.0%})")
 """
 
-from .decision import OTHER, Decider, Decision, Detection, decide
+from .decision import OTHER, Decider, Decision, Detection, decide, shipped_decision
 from .detector import Detector, Sliding, detect, streams
 from .stream_features import StreamingFeature
-
-__all__ = [
-    "OTHER",
-    "Decider",
-    "Decision",
-    "Detection",
-    "Detector",
-    "Sliding",
-    "StreamingFeature",
-    "decide",
-    "detect",
-    "streams",
-]
