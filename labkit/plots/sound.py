@@ -1,30 +1,18 @@
-"""Pictures of one sound: waveform, spectrogram, mel spectrogram, MFCC. Time in seconds, frequency in hertz."""
+"""Pictures of one sound: waveform, spectrogram, mel spectrogram, MFCC. Time in seconds, frequency in hertz.
+
+Samples have the shape (samples,) and lie between -1 and 1; their `rate` is in Hz.
+"""
 
 import numpy as np
+
+from .canvas import array, axes, image
 
 FLOOR_DB = -60  # what is quieter is drawn as dark as this
 HEARD = (100, 200, 500, 1000, 2000, 4000, 8000, 16_000)  # Hz, marked on a mel axis
 
 
 def waveform(samples, rate, ax=None, *, start=0.0, seconds=None):
-    """Air pressure over time.
-
-    Parameters
-    ----------
-    samples : numpy.ndarray
-        Shape (samples,), between -1 and 1.
-    rate : int
-        Hz.
-    ax : matplotlib.axes.Axes, optional
-    start : float
-        Draw from this time on, in seconds.
-    seconds : float, optional
-        Draw so much; by default to the end.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-    """
+    """Air pressure over time: so many `seconds` from `start` on, by default all."""
     ax = axes(ax, (8, 2))
     samples = array(samples)
     first = round(start * rate)
@@ -38,15 +26,6 @@ def waveform(samples, rate, ax=None, *, start=0.0, seconds=None):
 
 def levels(samples, rate, window_ms=25.0, hop_ms=5.0):
     """Level of each frequency in each frame: a short-time Fourier transform with a Hann window.
-
-    Parameters
-    ----------
-    samples : numpy.ndarray
-        Shape (samples,), between -1 and 1.
-    rate : int
-        Hz.
-    window_ms, hop_ms : float
-        Length of a frame and step between frames, in milliseconds.
 
     Returns
     -------
@@ -72,59 +51,20 @@ def levels(samples, rate, window_ms=25.0, hop_ms=5.0):
 
 
 def spectrogram(samples, rate, ax=None, *, window_ms=25.0, hop_ms=5.0, top=None, colorbar=True, loudest=None):
-    """Which frequencies are loud when, frequency on a linear axis.
+    """Which frequencies are loud when, up to `top` Hz.
 
-    Parameters
-    ----------
-    samples, rate
-        As for `waveform`.
-    ax : matplotlib.axes.Axes, optional
-    window_ms, hop_ms : float
-    top : float, optional
-        Highest frequency to draw, in Hz.
-    colorbar : bool
-    loudest : float, optional
-        Level of the lightest colour in dB; by default the loudest of this sound. Give one number to compare sounds.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
+    `loudest` is the level of the lightest colour in dB; by default that of this sound. Give one to compare sounds.
     """
     ax = axes(ax, (8, 3))
     level, frequency, time = levels(samples, rate, window_ms, hop_ms)
-    keep = frequency <= (top or rate / 2)
+    top = top or rate / 2
     loudest = level.max() if loudest is None else loudest
+    keep = frequency <= top
     drawn = image(level[keep], ax, time, frequency[keep], low=loudest + FLOOR_DB, high=loudest, smooth=True)
-    ax.set(xlabel="time (s)", ylabel="frequency (Hz)", xlim=(0, len(samples) / rate), ylim=(0, top or rate / 2))
+    ax.set(xlabel="time (s)", ylabel="frequency (Hz)", xlim=(0, len(samples) / rate), ylim=(0, top))
     if colorbar:
         ax.figure.colorbar(drawn, ax=ax, label="level (dB)", pad=0.01)
     return ax
-
-
-def image(values, ax, x, y, *, low=None, high=None, cmap="viridis", smooth=False):
-    """Draw a matrix whose columns lie at `x` and whose rows at `y` (evenly spaced).
-
-    Parameters
-    ----------
-    values : numpy.ndarray
-        Shape (rows, columns).
-    ax : matplotlib.axes.Axes
-    x, y : numpy.ndarray
-        Centres of columns and of rows.
-    low, high : float, optional
-        Values of the darkest and the lightest colour.
-    cmap : str
-    smooth : bool
-        Average where several values share a pixel; without it each value is a rectangle of one colour.
-
-    Returns
-    -------
-    matplotlib.image.AxesImage
-    """
-    half = [(axis[1] - axis[0]) / 2 if len(axis) > 1 else 0.5 for axis in (x, y)]
-    extent = (x[0] - half[0], x[-1] + half[0], y[0] - half[1], y[-1] + half[1])
-    look = {"cmap": cmap, "interpolation": "auto" if smooth else "nearest"}
-    return ax.imshow(values, origin="lower", aspect="auto", extent=extent, vmin=low, vmax=high, **look)
 
 
 def log_mel(x, feature, ax=None, *, colorbar=True, low=None, high=None):
@@ -136,59 +76,39 @@ def log_mel(x, feature, ax=None, *, colorbar=True, low=None, high=None):
         Shape (bands, frames); axes of length 1 before them are dropped.
     feature : Spectral
         The setting it was computed with: gives the times and the frequencies.
-    ax : matplotlib.axes.Axes, optional
-    colorbar : bool
     low, high : float, optional
         Levels of the darkest and the lightest colour.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
     """
     ax = axes(ax, (8, 3))
-    values = array(x)
-    values = values.reshape(values.shape[-2:])
+    values = _matrix(x)
     high = values.max() if high is None else high
     low = max(values.min(), high + FLOOR_DB) if low is None and feature.log == "db" else low
-    drawn = image(values, ax, times(feature, values.shape[1]), np.arange(len(values)), low=low, high=high)
-    ax.set(xlabel="time (s)", ylabel="mel band, centre in Hz", yticks=mel_ticks(feature)[0])
-    ax.set_yticklabels(mel_ticks(feature)[1])
-    _within(ax, feature, values.shape[1])
-    if colorbar:
-        units = {"db": "level (dB)", "ln": "level (ln of power)", "none": "power"}
-        ax.figure.colorbar(drawn, ax=ax, label=units[feature.log], pad=0.01)
+    units = {"db": "level (dB)", "ln": "level (ln of power)", "none": "power"}
+    return mel_image(values, feature, ax, label=units[feature.log] if colorbar else None, low=low, high=high)
+
+
+def mel_image(values, feature, ax, label=None, **look):
+    """Any values of shape (bands, frames) on the axes of a mel spectrogram; `label` is what the colours say."""
+    drawn = _over_frames(values, feature, ax, np.arange(len(values)), **look)
+    ax.set(ylabel="mel band, centre in Hz")
+    ax.set_yticks(*mel_ticks(feature))
+    if label is not None:
+        ax.figure.colorbar(drawn, ax=ax, label=label, pad=0.01)
     return ax
 
 
 def mfcc(x, feature, ax=None, *, block=0, colorbar=True):
-    """MFCC, or their deltas: a row per coefficient.
+    """MFCC (block 0), their slope over time (1), or the slope of the slope (2): a row per coefficient.
 
-    Coefficient 0 (the level of the whole frame) is many times larger than the others and is left out of block 0.
-
-    Parameters
-    ----------
-    x : numpy.ndarray or torch.Tensor
-        Shape (frames, features); axes of length 1 before them are dropped.
-    feature : MFCC
-    ax : matplotlib.axes.Axes, optional
-    block : {0, 1, 2}
-        The coefficients, their slope over time, the slope of the slope.
-    colorbar : bool
-
-    Returns
-    -------
-    matplotlib.axes.Axes
+    `x` has the shape (frames, features). Coefficient 0 (the level of the whole frame) is many times larger than the
+    others and is left out of block 0.
     """
     ax = axes(ax, (8, 3))
-    values = array(x)
-    values = values.reshape(values.shape[-2:]).T  # (features, frames)
-    first = block == 0 and feature.n_mfcc > 1
-    rows = np.arange(int(first), feature.n_mfcc)
-    values = values[block * feature.n_mfcc + rows]
+    rows = np.arange(int(block == 0 and feature.n_mfcc > 1), feature.n_mfcc)
+    values = _matrix(x).T[block * feature.n_mfcc + rows]  # (coefficients, frames)
     bound = max(np.percentile(np.abs(values), 94), 1e-6)  # the lowest coefficients are far larger than the rest
-    drawn = image(values, ax, times(feature, values.shape[1]), rows, low=-bound, high=bound, cmap="PuOr_r")
-    ax.set(xlabel="time (s)", ylabel="coefficient", yticks=rows[:: max(1, len(rows) // 6)])
-    _within(ax, feature, values.shape[1])
+    drawn = _over_frames(values, feature, ax, rows, low=-bound, high=bound, cmap="PuOr_r")
+    ax.set(ylabel="coefficient", yticks=rows[:: max(1, len(rows) // 6)])
     if colorbar:
         unit = ("dB", "dB per frame", "dB per frame²")[block]
         ax.figure.colorbar(drawn, ax=ax, label=unit if feature.log == "db" else "", pad=0.01, extend="both")
@@ -196,7 +116,7 @@ def mfcc(x, feature, ax=None, *, block=0, colorbar=True):
 
 
 def deltas(x, feature):
-    """MFCC and their deltas, one under the other; see `mfcc`. Returns a Figure."""
+    """MFCC and their deltas, one under the other, as a figure; see `mfcc`."""
     import matplotlib.pyplot as plt
 
     names = ("MFCC", "delta: how fast they change", "delta-delta: how fast the change changes")
@@ -216,17 +136,7 @@ def times(feature, frames):
 
 
 def mel_ticks(feature):
-    """Where a mel axis is marked.
-
-    Parameters
-    ----------
-    feature : Spectral
-
-    Returns
-    -------
-    tuple of (list of float, list of str)
-        Positions in bands, 0 being the centre of the lowest, and the frequencies there in Hz, those of `HEARD` that the
-        bands reach.
+    """Where a mel axis is marked: positions in bands, 0 being the centre of the lowest, and the frequencies there.
 
     Examples
     --------
@@ -235,45 +145,28 @@ def mel_ticks(feature):
     >>> names
     ['100', '500', '1,000', '2,000', '4,000']
     """
-    low, high = (mel(hertz, feature.mel_scale) for hertz in (feature.f_min, feature.f_max or feature.sample_rate / 2))
+    import librosa
+
+    top = feature.f_max or feature.sample_rate / 2
+    mels = librosa.hz_to_mel([feature.f_min, top, *HEARD], htk=feature.mel_scale == "htk")
     positions, names = [], []
-    for hertz in HEARD:
-        position = (mel(hertz, feature.mel_scale) - low) / (high - low) * (feature.n_mels + 1) - 1
-        if -0.5 <= position <= feature.n_mels - 0.5 and (
-            not positions or position - positions[-1] > feature.n_mels / 16
-        ):
-            positions.append(float(position))
+    for hertz, mel in zip(HEARD, mels[2:], strict=True):
+        position = float((mel - mels[0]) / (mels[1] - mels[0]) * (feature.n_mels + 1) - 1)
+        crowded = positions and position - positions[-1] <= feature.n_mels / 16
+        if -0.5 <= position <= feature.n_mels - 0.5 and not crowded:
+            positions.append(position)
             names.append(f"{hertz:,}")
     return positions, names
 
 
-def mel(hertz, scale="htk"):
-    """Frequency in mel: equal steps sound about equally large (Stevens, Volkmann and Newman, 1937).
-
-    >>> round(float(mel(1000))), round(float(mel(1000, "slaney")), 6)
-    (1000, 15.0)
-    """
-    hertz = np.asarray(hertz, dtype=np.float64)
-    if scale == "htk":
-        return 2595 * np.log10(1 + hertz / 700)
-    return np.where(hertz < 1000, 3 * hertz / 200, 15 + 27 * np.log(np.maximum(hertz, 1000) / 1000) / np.log(6.4))
+def _matrix(x):
+    """The last two axes of an array or tensor."""
+    values = array(x)
+    return values.reshape(values.shape[-2:])
 
 
-def axes(ax, size):
-    """The axes given, or those of a new figure of `size` inches."""
-    if ax is not None:
-        return ax
-    import matplotlib.pyplot as plt
-
-    return plt.subplots(figsize=size)[1]
-
-
-def array(values):
-    """A tensor on any device, or an array, as an array."""
-    return values.detach().cpu().numpy() if hasattr(values, "detach") else np.asarray(values)
-
-
-def _within(ax, feature, frames):
-    """End the time axis where the clip ends."""
-    last = (frames - 1) * feature.hop / feature.sample_rate
-    ax.set_xlim(0, max(last, feature.hop / feature.sample_rate))
+def _over_frames(values, feature, ax, rows, **look):
+    """An image with a column per frame; the axis ends where the clip ends."""
+    time = times(feature, values.shape[1])
+    ax.set(xlabel="time (s)", xlim=(0, max(time[-1], feature.hop / feature.sample_rate)))
+    return image(values, ax, time, rows, **look)

@@ -14,6 +14,6 @@ Used like this, with `microphone` as whatever gives blocks of samples:
             print(f"{found.reported:.1f} s: {found.word} ({found.confidence:.0%})")
 """
 
-from .decision import OTHER, Decider, Decision, Detection, decide, shipped_decision
+from .decision import OTHER, Decider, Decision, Detection, decide
 from .detector import Detector, Sliding, detect, streams
 from .stream_features import StreamingFeature

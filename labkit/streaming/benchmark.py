@@ -17,7 +17,7 @@ import torch
 from ..device import device_name
 from ..experiments.run import about, command
 from ..metrics.scores import speaker_interval
-from .decision import Decision, decide, shipped_decision
+from .decision import Decision, decide
 from .detector import detect
 from .mixtures import LATE, Scene, background, pool, string
 
@@ -146,7 +146,7 @@ def record(run, corpus, scenes, others=None, others_validation=None, noises=None
     `corpus` holds words of the vocabulary, `others` and `others_validation` words outside it (see `pool`), `noises` the
     background. A network without a decision gets one here, from the validation part.
     """
-    decision, noises, result = shipped_decision(run), noises or corpus, {}
+    decision, noises, result = Decision.of(run), noises or corpus, {}
     for part, strangers in (("validation", others_validation), ("test", others)):
         clips = pool(run, corpus, part, strangers)
         counts = {"words": int(clips.known.sum()), "strangers": int((~clips.known).sum())}

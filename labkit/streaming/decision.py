@@ -23,11 +23,11 @@ class Decision:
     smoothing: NotNegative = 0.2  # seconds that probabilities are averaged over; 0 takes them as they are
     hold: NotNegative = 0.8  # seconds after a report in which nothing else is reported
 
-
-def shipped_decision(run):
-    """The decision that the record of a run holds, chosen on validation data; None where nobody chose one."""
-    chosen = run.record.get("decision")
-    return Decision(**chosen) if chosen else None
+    @classmethod
+    def of(cls, run):
+        """The decision in a run's record, which was chosen on validation data; None where nobody chose."""
+        chosen = run.record.get("decision")
+        return cls(**chosen) if chosen else None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import torch
 from ..data.audio import SCALE
 from ..errors import LabError
 from ..features import Spectral
-from .decision import Decider, Decision, shipped_decision
+from .decision import Decider, Decision
 from .stream_features import StreamingFeature
 
 FULL = 0.999  # of full scale: a sample there was probably cut
@@ -35,7 +35,7 @@ class Detector:
     def __init__(self, run, decision=None):
         self.labels = tuple(run.labels)
         self.rate = run.experiment.feature.sample_rate  # of the network, in Hz; other rates are resampled
-        self.decision = decision or shipped_decision(run) or Decision()
+        self.decision = decision or Decision.of(run) or Decision()
         self.listener = (Stateful if streams(run) else Sliding)(run)
         self.decider = Decider(self.labels, self.decision, self.listener.period, self.listener.span)
         self.reset()

@@ -1,0 +1,61 @@
+"""Tables as colours: what was confused, and accuracy by network and window."""
+
+import numpy as np
+
+
+def confusion(table, figure=None):
+    """Confusion matrix, as a figure: each row in percent of its clips, written where there is room.
+
+    `table` counts clips, true labels down and predicted ones across (`Run.confusion()`).
+    """
+    import matplotlib.pyplot as plt
+    import seaborn
+
+    classes = len(table)
+    written = classes <= 12
+    side = max(3.2, (0.62 if written else 0.235) * classes)
+    figure = figure or plt.figure(figsize=(side + 1.9, side + 0.9))
+    totals = table.sum(axis=1)
+    percent = 100 * table.div(totals.where(totals > 0, 1), axis=0)
+    ax = seaborn.heatmap(
+        percent,
+        ax=figure.subplots(),
+        cmap="cividis",
+        vmin=0,
+        vmax=100,
+        square=True,
+        annot=percent.round().astype(int) if written else False,
+        fmt="d",
+        annot_kws={"size": 10},
+        linewidths=0.5 if written else 0,
+        cbar_kws={"label": "percent of the true class's clips", "shrink": 0.8},
+    )
+    ax.set(xlabel="predicted", ylabel="true")
+    places = np.arange(classes) + 0.5
+    upright = classes > 5 or max(len(str(name)) for name in table.columns) > 8
+    ax.set_xticks(places, table.columns, rotation=90 if upright else 0)
+    ax.set_yticks(places, table.index, rotation=0)
+    ax.tick_params(length=0)
+    return figure
+
+
+def heatmaps(tables, figure=None, *, unit="accuracy (%)", across="window (ms)"):
+    """Tables of shares side by side, each with its own scale: they may come from different tasks.
+
+    `tables` maps a title to a DataFrame of shares between 0 and 1; all have the same rows. Returns a figure.
+    """
+    import matplotlib.pyplot as plt
+    import seaborn
+
+    rows = len(next(iter(tables.values())))
+    figure = figure or plt.figure(figsize=(3.6 * len(tables) + 0.6, 0.42 * rows + 1.7))
+    panels = np.atleast_1d(figure.subplots(1, len(tables)))
+    for number, (ax, (title, table)) in enumerate(zip(panels, tables.items(), strict=True)):
+        look = {"annot": True, "fmt": ".1f", "annot_kws": {"size": 10}, "cmap": "cividis", "linewidths": 0.5}
+        bar = {"location": "bottom", "label": unit, "shrink": 0.8}
+        seaborn.heatmap(100 * table.astype(float), ax=ax, cbar_kws=bar, yticklabels=not number, **look)
+        ax.set(xlabel=across, ylabel="", title=title)
+        ax.tick_params(length=0)
+        ax.set_xticklabels([f"{column:g}" for column in table.columns], rotation=0)
+    panels[0].set_yticklabels(table.index, rotation=0)
+    return figure
