@@ -15,6 +15,7 @@ from .device import device_name, settle
 from .errors import LabWarning, choose
 from .experiments import run as runs
 from .files import home
+from .training.progress import TrainingBar
 
 BANNER = "These voices are made by a program. Numbers here show that the code works, not how well it recognises people."
 
@@ -50,7 +51,7 @@ class Lab:
 
     def train(self, experiment, corpus=None, watch=None):
         """The run of an experiment on the chapter's corpus: loaded, resumed or trained (see `labkit.train`)."""
-        watch = watch or plots.TrainingBar(str(experiment))
+        watch = watch or TrainingBar(str(experiment))
         return runs.train(experiment, corpus or self.data, self.results, self.device, watch)
 
     def show(self, what, name, caption, alt=None, synthetic=None):

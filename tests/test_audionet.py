@@ -214,13 +214,3 @@ def test_iterations_are_batches_not_epochs():
     np.testing.assert_allclose(ax.lines[0].get_ydata(), [20, 45])
     assert ax.get_xscale() == "log" and set(ax.lines[1].get_xdata()) == {480} and ax.texts[0].get_text() == "480"
     plt.close("all")
-
-
-def test_forgetting_is_the_spread_of_the_states_over_clips():
-    states = torch.zeros(2, 80, 3)
-    states[0, :40] = 1.0
-    ax = plots.forgetting(states, [40, 20], 8000)
-    drawn, ends = ax.lines
-    np.testing.assert_allclose(drawn.get_ydata(), [0.5] * 40 + [0.0] * 40)
-    np.testing.assert_allclose(ends.get_xdata(), [40 / 8000, 20 / 8000])
-    plt.close("all")

@@ -172,12 +172,12 @@ def test_a_bar_is_closed_whatever_happens(made, monkeypatch):
     monkeypatch.setenv("LABKIT_BARS", "on")
     bars = []
 
-    class Bar(room.plots.TrainingBar):
+    class Bar(room.TrainingBar):
         def __init__(self, *words):
             super().__init__(*words)
             bars.append(self)
 
-    monkeypatch.setattr(room.plots, "TrainingBar", Bar)
+    monkeypatch.setattr(room, "TrainingBar", Bar)
     lab = start("x", data=made, device="cpu")
     lab.train(QUICK)
     with pytest.raises(LabError):

@@ -43,7 +43,7 @@ def main(args):
     from ..device import settle
     from ..experiments.records import elsewhere, elsewhere_in_words, in_words, summary
     from ..experiments.sweep import Grid, sweep, workers
-    from ..plots import TrainingBar
+    from ..training.progress import TrainingBar
 
     grids = {Path(name).stem: Grid.read(grid_file(name)) for name in args.grids}
     names = {grid.base.corpus.name for grid in grids.values()}

@@ -7,11 +7,11 @@ returns its figure. Times are in seconds, frequencies in hertz, levels in decibe
 from .canvas import image
 from .cell_states import over_time
 from .clips import clips_per_speaker, counts, crosstab, durations, largest_cell
-from .curves import forgetting, gradients, over_iterations, rate_range, sizes, training_curves
-from .matrices import confusion, heatmaps
+from .curves import gradients, over_iterations, rate_range, sizes, training_curves
 from .intervals import accuracies, by_voice, effects, ranking
-from .networks import activations, diagram, filters, importance, removed_bands
+from .matrices import confusion, heatmaps
+from .networks import activations, diagram, importance
 from .pronounced import differing, said_in
-from .show import STAMP, TrainingBar, as_html, banner, formatted, render, set_style, show, stamp
+from .show import STAMP, as_html, banner, formatted, render, set_style, show, stamp
 from .sound import deltas, levels, log_mel, mel_ticks, mfcc, spectrogram, waveform
 from .timeline import envelope, operating, timeline

@@ -6,18 +6,10 @@ from .canvas import MARKERS, WHITE, axes, legend_above, share_line
 
 
 def training_curves(runs, figure=None):
-    """Loss and accuracy over the epochs, on training and validation clips; a ring marks the epoch that was kept.
+    """Loss and accuracy over the epochs, on training and validation clips; a ring marks the epoch kept. Gives a figure.
 
-    Parameters
-    ----------
-    runs : Run, or dict from name to Run, or list of Run
-        Instead of a Run also its history: a DataFrame, or a list with a dict per epoch.
-    figure : matplotlib.figure.Figure, optional
-        An empty one to draw on.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
+    `runs` is a Run, a list of them or a dict from name to Run; instead of a Run also its history: a DataFrame, or a
+    list with a dict per epoch.
     """
     import matplotlib.pyplot as plt
 
@@ -129,18 +121,3 @@ def gradients(curves, ax=None, *, share=1e-3, floor=1e-12):
     ax.set(yscale="log", ylim=(floor, 3))
     ax.set_xlim(left=0)
     return legend_above(ax, 3)
-
-
-def forgetting(states, lengths, sample_rate, ax=None):
-    """How much the states of a recurrent layer, shape (clips, samples, hidden), still differ between clips.
-
-    Marks show where the clips end; `lengths` are in samples.
-    """
-    ax = axes(ax, (8, 3.2))
-    std = np.asarray(states).std(0).mean(-1)  # (samples,)
-    top = float(std.max())
-    ax.plot(np.arange(len(std)) / sample_rate, std, color="C0")
-    ends = np.asarray(lengths) / sample_rate
-    ax.plot(ends, np.full(len(ends), 1.06 * top), "v", color="C1", markersize=8, label="a clip ends here")
-    ax.set(xlabel="time (s)", ylabel="spread of the state\nover clips", ylim=(0, 1.15 * top), xlim=(0, None))
-    return legend_above(ax)

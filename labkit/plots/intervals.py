@@ -78,16 +78,9 @@ def by_voice(table, ax=None, *, chance=None):
 
 
 def ranking(values, ax=None, *, groups=None, marked=(), unit=""):
-    """A dot for each word (or speaker, or model), least first.
+    """A dot for each word (or speaker, or model), least first: `values` is a Series by name, in `unit`.
 
-    Parameters
-    ----------
-    values : pandas.Series
-        Indexed by name, in `unit`.
-    groups : dict of str to str, optional
-        From name to the group that gives its dot colour and shape.
-    marked : iterable of str
-        Names to point at, such as the student's guess.
+    `groups` maps a name to the group that gives its dot colour and shape; `marked` are the names that were guessed.
     """
     values = values.sort_values()
     ax = axes(ax, (max(4, 1.6 + 0.23 * len(values)), 3.6))

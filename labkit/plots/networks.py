@@ -1,4 +1,4 @@
-"""Pictures of networks: the layers with the shapes between them, filters, activations, where it looks."""
+"""Pictures of networks: the layers with the shapes between them, activations, where it looks."""
 
 from dataclasses import dataclass
 
@@ -6,10 +6,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..errors import LabError
 from ..models import count_parameters
-from .canvas import array, axes, legend_above, share_line
-from .sound import mel_image, mel_ticks
+from .canvas import array, axes
+from .sound import mel_image
 
 WORDS = {"Conv2d": "conv", "MaxPool2d": "max pool", "Linear": "linear", "Broadcast": "broadcast block"}
 PER_ROW = 6
@@ -110,28 +109,6 @@ def _sides(shape):
     return shape[-2:] if len(shape) == 3 else (shape[0], 1) if len(shape) == 1 else (shape[1], shape[0])
 
 
-def filters(weights):
-    """The kernels of a first convolution, shape (channels, 1, bands, frames), as a figure; orange adds, purple takes."""
-    import matplotlib.pyplot as plt
-
-    weights = array(weights)
-    if weights.ndim != 4 or weights.shape[1] != 1:
-        raise LabError(
-            f"Only a first convolution's kernels can be drawn, (channels, 1, bands, frames), not {weights.shape}."
-        )
-    columns = min(8, len(weights))
-    rows = -(-len(weights) // columns)
-    figure, panels = plt.subplots(rows, columns, figsize=(1.15 * columns + 0.8, 1.25 * rows + 0.3), squeeze=False)
-    bound = np.abs(weights).max()
-    for number, ax in enumerate(panels.flat):
-        ax.axis("off")
-        if number < len(weights):
-            drawn = ax.imshow(weights[number, 0], origin="lower", cmap="PuOr_r", vmin=-bound, vmax=bound)
-            ax.set_title(str(number + 1), fontsize=10)
-    figure.colorbar(drawn, ax=panels, label="weight", shrink=0.9, pad=0.02)
-    return figure
-
-
 def activations(steps, seconds, *, channels=6):
     """What the layers (as from `layers`) make of the first clip of their batch, which lasts so many seconds.
 
@@ -166,19 +143,3 @@ def importance(values, feature, ax=None, *, label="fall of ln probability"):
     signed = {"low": -bound, "high": bound, "cmap": "PuOr_r"}
     look = signed if values.min() < 0 else {"low": 0, "high": bound, "cmap": "magma"}
     return mel_image(values, feature, axes(ax, (8, 3)), label, **look)
-
-
-def removed_bands(table, feature, ax=None, *, whole=None, chance=None):
-    """Accuracy where a group of mel bands is taken away, drawn under the frequencies of that group.
-
-    `table` has `first` and `last` (bands; the last is not included), `mean`, `low` and `high`; `whole` is the accuracy
-    with all bands. All are shares between 0 and 1.
-    """
-    ax = axes(ax, (8, 3.4))
-    ax.hlines(100 * table["mean"], table["first"], table["last"], color="C0", linewidth=4, label="without these bands")
-    ax.vlines((table["first"] + table["last"]) / 2, 100 * table["low"], 100 * table["high"], color="C0", alpha=0.5)
-    share_line(ax.axhline, "all bands", whole, "--")
-    share_line(ax.axhline, "chance", chance)
-    ax.set_xticks(*mel_ticks(feature))
-    ax.set(xlabel="bands taken away, centre in Hz", ylabel="accuracy (%)", ylim=(0, 105), xlim=(0, feature.n_mels))
-    return legend_above(ax, 3)

@@ -1,6 +1,6 @@
 """One sentence said in several accents."""
 
-from difflib import SequenceMatcher
+from functools import cache
 
 from .sound import log_mel
 
@@ -35,18 +35,31 @@ def said_in(spoken, feature, reference):
 def differing(times, reference):
     """The sounds that another way of saying it has not; both are lists of (sound, second at which it begins).
 
-    Returns a list of (begin, end, sounds), with "-" where sounds were dropped.
+    Returns a list of (begin, end, sound), with "-" where sounds were dropped.
 
-    Examples
-    --------
     >>> differing([("s", 0.0), ("a", 0.1), ("", 0.3)], [("T", 0.0), ("a", 0.1), ("", 0.3)])
     [(0.0, 0.1, 's')]
     """
     own, other = ([sound.strip("',") for sound, _ in some] for some in (times, reference))
     out = []
-    for change, first, last, _, _ in SequenceMatcher(None, own, other, autojunk=False).get_opcodes():
-        said = " ".join(own[first:last]).strip() if first < last else "-"
-        if change != "equal" and said:  # silence is no sound
-            start, end = times[min(first, len(times) - 1)][1], times[min(last, len(times) - 1)][1]
-            out.append((start, max(end, round(start + 0.04, 3)), said))
+    for first, last in _changes(own, other):
+        if first == last or own[first]:  # silence is no sound
+            start, end = times[first][1], times[last][1]
+            out.append((start, max(end, round(start + 0.04, 3)), own[first] if first < last else "-"))
     return out
+
+
+def _changes(own, other):
+    """Where `own` differs from `other`, by the fewest changes (Levenshtein, 1966): (first, last), equal if dropped."""
+
+    @cache
+    def fewest(i, k):  # of own[:i] and other[:k]
+        if not i or not k:
+            return [(n, n + 1) for n in range(i)] or [(0, 0)] * k
+        replaced = [(i - 1, i)] if own[i - 1] != other[k - 1] else []
+        dropped = [(min(i, len(own) - 1),) * 2]
+        return min(
+            fewest(i - 1, k - 1) + replaced, fewest(i - 1, k) + [(i - 1, i)], fewest(i, k - 1) + dropped, key=len
+        )
+
+    return fewest(len(own), len(other))

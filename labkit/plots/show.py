@@ -1,11 +1,9 @@
-"""How pictures and tables look, and how they get onto the page: style, stamp, caption, file; bars."""
+"""How pictures and tables look, and how they get onto the page: style, stamp, caption, file."""
 
 import io
 import threading
 
-from ..data.audio import bars
 from ..files import atomic_file, digest
-from ..training.loop import Watch
 
 STAMP = "synthetic speech"
 INK = "#b34700"  # of the stamp: dark enough to read on white
@@ -44,23 +42,25 @@ def set_style():
     )
 
 
+class _Banner(str):
+    """A text for terminals, a box for notebooks."""
+
+    __repr__ = str.__str__
+
+    def _repr_html_(self):
+        style = "border-left: 6px solid #d55e00; padding: 6px 12px; background: #d55e0018"
+        return f'<div style="{style}"><b>Synthetic speech.</b> {self}</div>'
+
+
 def banner(text):
     """Say in the notebook (or the terminal) that the voices are synthetic."""
-    from IPython.display import HTML, display
+    from IPython.display import display
 
-    if _in_notebook():
-        style = "border-left: 6px solid #d55e00; padding: 6px 12px; background: #d55e0018"
-        display(HTML(f'<div style="{style}"><b>Synthetic speech.</b> {text}</div>'))
-    else:
-        print(text)
+    display(_Banner(text))
 
 
 def stamp(figure):
-    """Write under a figure that it rests on synthetic speech.
-
-    The words stand on a strip of their own, below all that is drawn, whatever the layout of the figure. `render` and
-    `figure.savefig` (with the lab's style) include the strip.
-    """
+    """Write below a figure, on a strip of its own, that it rests on synthetic speech; a second time changes nothing."""
     if any(text.get_gid() == STAMP for text in figure.texts):
         return
     with _DRAWING:
@@ -78,13 +78,12 @@ def render(figure):
     """
     from PIL import Image
 
-    buffer = io.BytesIO()
+    large, small = io.BytesIO(), io.BytesIO()
     with _DRAWING:
         box = _extent(figure)
-        figure.savefig(buffer, format="png", dpi=figure.dpi, bbox_inches=box, metadata={"Software": None})
-    picture = Image.open(buffer).convert("RGB")
+        figure.savefig(large, format="png", dpi=figure.dpi, bbox_inches=box, metadata={"Software": None})
+    picture = Image.open(large).convert("RGB")
     picture = picture.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-    small = io.BytesIO()
     picture.save(small, "png", optimize=True)
     return small.getvalue()
 
@@ -108,7 +107,6 @@ def show(what, path, caption, alt, synthetic):
     from matplotlib.figure import Figure
 
     what = what.figure if isinstance(what, Axes) else what
-    mark = f" *({STAMP})*" if synthetic else ""
     if isinstance(what, Figure):
         if synthetic:
             stamp(what)
@@ -122,41 +120,43 @@ def show(what, path, caption, alt, synthetic):
         with atomic_file(path.with_suffix(".csv")) as temporary:
             table.to_csv(temporary, lineterminator="\n")
         display({"text/html": as_html(what), "text/plain": formatted(what).to_string()}, raw=True)
-    display(Markdown(f"*{caption}*{mark}"))
+    display(Markdown(f"*{caption}*" + (f" *({STAMP})*" if synthetic else "")))
 
 
 def formatted(table):
-    """A table as a reader wants it, every value a text: shares in percent, numbers with the digits that matter.
+    """A DataFrame with every value as a text: shares (columns named in `SHARES`) in percent, numbers rounded.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        Columns named in `SHARES` (accuracy, chance ...) hold values between 0 and 1.
-
-    Returns
-    -------
-    pandas.DataFrame
-
-    Examples
-    --------
     >>> import pandas
     >>> formatted(pandas.DataFrame({"accuracy": [0.95345], "clips": [12345], "seconds": [0.123456]})).iloc[0].tolist()
     ['95.3%', '12,345', '0.123']
     """
-    from pandas.api.types import is_bool_dtype, is_float_dtype, is_integer_dtype
-
-    out = table.copy().astype(object)
+    out = table.astype(object)
     for position, name in enumerate(table.columns):
         column = table.iloc[:, position]
-        write = str
-        if name in SHARES and not is_bool_dtype(column):
-            write = _percent
-        elif is_integer_dtype(column) and name not in PLAIN:
-            write = "{:,}".format
-        elif is_float_dtype(column):
-            write = _writer(column.abs().dropna())
-        out.isetitem(position, [_missing(value) or write(value) for value in column])
+        write = "{:.1%}".format if name in SHARES and column.dtype != bool else _writer(column)
+        write = str if name in PLAIN else write
+        out.isetitem(position, ["–" if value is None or value != value else write(value) for value in column])
     return out
+
+
+def _writer(column):
+    """How to write what stands in a column: its numbers all with as many decimals as the largest needs.
+
+    >>> import pandas
+    >>> columns = [1.0, 0.9461], [20.0, 4.0], [12345.6, 1.5], [1e-4, 0.02]
+    >>> [_writer(pandas.Series(column))(column[0]) for column in columns]
+    ['1.00', '20', '12,346', '0.0001']
+    """
+    if column.dtype.kind not in "iuf":
+        return str
+    sizes = column.abs().dropna()
+    if (sizes % 1 == 0).all():
+        return "{:,.0f}".format
+    largest = sizes.max()
+    if largest < 0.1 or largest > 1e4 * sizes[sizes > 0].min():  # no number of decimals fits all, as of learning rates
+        return lambda value: f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    decimals = 0 if largest >= 1000 else 1 if largest >= 10 else 2 if largest >= 1 else 3
+    return f"{{:,.{decimals}f}}".format
 
 
 def as_html(table):
@@ -169,60 +169,3 @@ def as_html(table):
         left = [{"selector": cell, "props": "text-align: left"} for cell in ("th", "td")]
         style = style.set_table_styles(dict.fromkeys(words, left))
     return style.to_html()
-
-
-def _missing(value):
-    return "–" if value is None or value != value else ""
-
-
-def _percent(value):
-    return f"{100 * value:.1f}%"
-
-
-def _writer(sizes):
-    """How to write the numbers of one column, from their sizes: all with as many decimals as the largest needs.
-
-    >>> import pandas
-    >>> columns = [1.0, 0.9461], [20.0, 4.0], [12345.6, 1.5], [1e-4, 0.02]
-    >>> [_writer(pandas.Series(sizes))(sizes[0]) for sizes in columns]
-    ['1.00', '20', '12,346', '0.0001']
-    """
-    largest, smallest = (sizes.max(), sizes[sizes > 0].min()) if len(sizes) else (0, 0)
-    if (sizes % 1 == 0).all():
-        return "{:,.0f}".format
-    if largest < 0.1 or largest > 1e4 * smallest:  # learning rates, say: no common number of decimals fits
-        return lambda value: f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
-    decimals = 0 if largest >= 1000 else 1 if largest >= 10 else 2 if largest >= 1 else 3
-    return f"{{:,.{decimals}f}}".format
-
-
-class TrainingBar(Watch):
-    """A progress bar over epochs with the latest validation accuracy; silent where bars are off."""
-
-    def __init__(self, title=""):
-        super().__init__()
-        self.title, self.bar = title, None
-
-    def batch(self, epoch, done, total):
-        from tqdm.auto import tqdm
-
-        if self.bar is None and bars():
-            self.bar = tqdm(unit="batch", desc=self.title, leave=False)
-        if self.bar is not None:
-            self.bar.update()
-
-    def epoch(self, history):
-        if self.bar is not None:
-            accuracy = 100 * history[-1]["validation_accuracy"]
-            self.bar.set_postfix_str(f"epoch {history[-1]['epoch']}, validation {accuracy:.1f}%")
-
-    def close(self):
-        if self.bar is not None:
-            self.bar.close()
-
-
-def _in_notebook():
-    from IPython import get_ipython
-
-    shell = get_ipython()
-    return shell is not None and shell.__class__.__name__ == "ZMQInteractiveShell"

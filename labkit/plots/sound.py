@@ -27,13 +27,8 @@ def waveform(samples, rate, ax=None, *, start=0.0, seconds=None):
 def levels(samples, rate, window_ms=25.0, hop_ms=5.0):
     """Level of each frequency in each frame: a short-time Fourier transform with a Hann window.
 
-    Returns
-    -------
-    tuple of numpy.ndarray
-        Levels in dB, shape (frequencies, frames), 0 for a sine of full scale; frequencies in Hz; times in seconds.
+    Returns levels in dB, shape (frequencies, frames), 0 for a sine of full scale; frequencies in Hz; times in seconds.
 
-    Examples
-    --------
     >>> tone = np.sin(2 * np.pi * 1000 * np.arange(16_000) / 16_000)
     >>> level, frequency, time = levels(tone, 16_000, window_ms=40)
     >>> float(frequency[level[:, 100].argmax()]), abs(round(float(level[:, 100].max()), 1))
@@ -70,14 +65,8 @@ def spectrogram(samples, rate, ax=None, *, window_ms=25.0, hop_ms=5.0, top=None,
 def log_mel(x, feature, ax=None, *, colorbar=True, low=None, high=None):
     """Mel spectrogram: a row per band, marked with its frequency in Hz.
 
-    Parameters
-    ----------
-    x : numpy.ndarray or torch.Tensor
-        Shape (bands, frames); axes of length 1 before them are dropped.
-    feature : Spectral
-        The setting it was computed with: gives the times and the frequencies.
-    low, high : float, optional
-        Levels of the darkest and the lightest colour.
+    `x` has the shape (bands, frames); axes of length 1 before them are dropped. `feature` is the setting that it was
+    computed with, `low` and `high` are the levels of the darkest and the lightest colour.
     """
     ax = axes(ax, (8, 3))
     values = _matrix(x)
@@ -138,8 +127,6 @@ def times(feature, frames):
 def mel_ticks(feature):
     """Where a mel axis is marked: positions in bands, 0 being the centre of the lowest, and the frequencies there.
 
-    Examples
-    --------
     >>> from labkit.features import LogMel
     >>> positions, names = mel_ticks(LogMel(n_mels=40))
     >>> names

@@ -19,20 +19,14 @@ def timeline(
 
     Parameters
     ----------
-    samples, rate
-        Shape (samples,), between -1 and 1; Hz.
-    labels, times, probabilities
-        Classes; seconds, shape (rows,), evenly spaced; shape (rows, classes). The class "other" is not drawn.
-    found : list of Detection
-        Drawn as stretches from `start` to `end`, with their words.
+    samples, rate, labels, times, probabilities, found
+        What `streaming.detect` takes and returns; `labels` are the run's. The class "other" is not drawn.
     decision : Decision, optional
         Its threshold is drawn, and the curves are averaged as it averages them.
     spoken : sequence of (str, float, float)
         Word, start and end in seconds of what was said, where that is known.
     seconds : float, optional
-        Draw so much of the beginning; by default all of it.
-    figure : matplotlib.figure.Figure, optional
-        An empty one to draw on.
+        Draw so much of the beginning.
     """
     import matplotlib.pyplot as plt
 

@@ -5,17 +5,12 @@ when is known, so each report is a hit or a false alarm. The numbers depend on h
 gaps are: they compare networks and settings, and promise nothing about a kitchen.
 """
 
-import platform
-import sys
-import time
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pandas as pd
-import torch
 
-from ..device import device_name
-from ..experiments.run import about, command
+from ..experiments.provenance import about, origin
 from ..metrics.scores import speaker_interval
 from .decision import Decision, decide
 from .detector import detect
@@ -160,7 +155,7 @@ def record(run, corpus, scenes, others=None, others_validation=None, noises=None
         for level in levels:
             say(sentence(level, part))
     return {
-        "model": getattr(run, "name", run.id),
+        "model": run.name,
         "run": run.id,
         "labels": list(run.labels),
         "decision": asdict(decision),
@@ -168,10 +163,7 @@ def record(run, corpus, scenes, others=None, others_validation=None, noises=None
         "corpus": about(corpus),
         "noises": noises.name,
         **result,
-        "device": device_name(run.device),
-        "date": time.strftime("%Y-%m-%d"),
-        "command": command(sys.argv),
-        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+        **origin(run.device),
     }
 
 

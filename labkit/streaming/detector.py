@@ -72,8 +72,8 @@ class Detector:
         samples, rate, found = one_channel(samples), self.rate if rate is None else rate, []
         if not 1_000 <= rate <= 400_000 or rate % 1:
             raise LabError(
-                f"A stream of {rate!r} Hz cannot be: from 1,000 to 400,000 is possible. This block is left out; say the "
-                "rate of the microphone, as in push(block, rate=48_000)."
+                f"A stream of {rate!r} Hz cannot be: from 1,000 to 400,000 is possible. This block is left out; say "
+                "the rate of the microphone, as in push(block, rate=48_000)."
             )
         rate = int(rate)
         waiting = self._resampler.delay() if self._resampler else 0  # samples that the resampler holds back

@@ -10,7 +10,7 @@ import pandas as pd
 from ..data.audio import read_audio
 from ..data.corpus import OTHER
 from ..errors import LabError
-from ..evaluation.evaluate import need_clips, refuse_training_speakers
+from ..evaluation.predictions import need_clips, refuse_training_speakers
 from ..files import digest
 from ..settings import Fraction, NotNegative, Positive, settings
 
