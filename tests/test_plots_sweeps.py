@@ -30,17 +30,6 @@ def test_heatmaps_write_each_number_and_name_what_is_across():
     assert len(figure.axes) == 4 and figure.axes[2].get_xlabel() == "accuracy (%)", "each has its own scale"
 
 
-def test_lines_over_windows_have_one_colour_for_a_family_and_dashes_for_two_directions():
-    figure = plots.over_windows({"ours": TABLE}, chance={"ours": 0.25})
-    rnn, gru, both, chance = figure.axes[0].lines
-    assert rnn.get_color() == both.get_color() != gru.get_color()
-    assert (rnn.get_linestyle(), both.get_linestyle()) == ("-", "--")
-    np.testing.assert_allclose(rnn.get_ydata(), [25, 77.12])
-    assert set(chance.get_ydata()) == {25} and figure.axes[0].get_xlabel() == "window (ms)"
-    assert "accuracy (%)" in figure.axes[0].get_ylabel()
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["RNN", "GRU", "RNN bi", "chance"]
-
-
 def test_gradients_are_drawn_over_milliseconds_relative_to_their_largest():
     ax = plots.gradients({"RNN": (torch.tensor([4.0, 0.4, torch.nan]), 20.0), "GRU": (torch.tensor([1.0, 2.0]), 10.0)})
     rnn, gru = ax.lines[:2]

@@ -65,12 +65,10 @@ class Decider:
         return np.lib.stride_tricks.sliding_window_view(x, rows, axis=0).mean(-1)
 
     def push(self, times, probabilities):
-        """Detections that follow from some more rows of probabilities and the seconds at which they were known."""
-        return self.judge(times, self.smooth(probabilities)) if len(times) else []
-
-    def judge(self, times, smooth):
-        """The same for probabilities that `smooth` has averaged."""
-        found = []
+        """Detections in some more rows of probabilities; `times` are the seconds at which they were known."""
+        if not len(times):
+            return []
+        smooth, found = self.smooth(probabilities), []
         best = np.where(self.words, smooth, -1).argmax(1)  # (rows,)
         for row, (time, word) in enumerate(zip(times.tolist(), best.tolist(), strict=True)):
             if self.waits_for is not None and smooth[row, self.waits_for] < self.decision.threshold:

@@ -45,7 +45,6 @@ class Detector:
         self.problems = []  # what was wrong with the stream, one sentence each, with its time
         self.times = np.zeros(0)  # when each row below was known, in seconds of the stream
         self.probabilities = np.zeros((0, len(self.labels)), np.float32)  # (rows, classes)
-        self.smoothed = np.zeros((0, len(self.labels)))  # the same, averaged as for decisions
         self._cut, self._clipped = 0.0, False  # samples that were cut off of late; whether that was said
         self._restart(0.0)
 
@@ -124,11 +123,10 @@ class Detector:
     def _decide(self, times, probabilities):
         if not len(times):
             return []
-        times, smoothed = times + self._start, self.decider.smooth(probabilities)
+        times = times + self._start
         self.times = np.concatenate([self.times, times])
         self.probabilities = np.concatenate([self.probabilities, probabilities])
-        self.smoothed = np.concatenate([self.smoothed, smoothed])
-        return self.decider.judge(times, smoothed)
+        return self.decider.push(times, probabilities)
 
 
 class Stateful:

@@ -10,15 +10,8 @@ class StreamingFeature:
     """Frames of an MFCC or mel feature, as far as the sound that came allows.
 
     A frame is centred on its time, so it needs sound that comes after: half a window of it, and for deltas the frames
-    that a slope is fitted over. It comes out as soon as that sound is there. The feature's settings that fit a clip to
-    a length do not apply.
-
-    Attributes
-    ----------
-    period : float
-        Seconds from frame to frame.
-    look_ahead : float
-        Seconds of sound after a frame's time that it needs.
+    that a slope is fitted over: `look_ahead` seconds in all. It comes out as soon as that sound is there. The feature's
+    settings that fit a clip to a length do not apply.
     """
 
     def __init__(self, feature):
@@ -31,7 +24,7 @@ class StreamingFeature:
         self.width = feature.n_mfcc if self.extract.cepstrum else feature.n_mels
         self.orders = getattr(feature, "deltas", 0)
         self.late = self.orders * (feature.delta_width // 2) if self.orders else 0  # frames that the slopes wait for
-        self.period = feature.hop / feature.sample_rate
+        self.period = feature.hop / feature.sample_rate  # seconds from frame to frame
         self.waits = max(feature.window, feature.hop)  # samples at hand before a frame is made and its hop dropped
         self.look_ahead = (self.waits - self.extract.before) / feature.sample_rate + self.late * self.period
         self.reset()
