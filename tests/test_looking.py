@@ -110,6 +110,7 @@ def test_pictures_of_networks_have_their_axes():
     steps = layers(network, torch.randn(1, 1, 40, 51), torch.tensor([51]))
     figure = plots.activations(steps, 1.0)
     assert len({ax.get_subplotspec().rowspan.start for ax in figure.axes}) == 5
+    assert figure.axes[-1].get_xlabel() == "time (s)"
     ax = plots.importance(torch.randn(40, 51), LogMel())
     assert ax.get_xlabel() == "time (s)" and "Hz" in ax.get_ylabel()
     plt.close("all")

@@ -1,5 +1,6 @@
 """What drawings share: axes to draw on, a matrix as an image, the legend above the axes, a line at a share."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 
 MARKERS = "osD^v"  # lines differ by them too, for readers who cannot tell their colours
@@ -8,11 +9,7 @@ WHITE = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"
 
 def axes(ax, size):
     """The axes given, or those of a new figure of `size` inches."""
-    if ax is not None:
-        return ax
-    import matplotlib.pyplot as plt
-
-    return plt.subplots(figsize=size)[1]
+    return plt.subplots(figsize=size)[1] if ax is None else ax
 
 
 def array(values):

@@ -1,6 +1,7 @@
 """Pictures of a corpus: how many clips of what, by whom, how long. `clips` is its table."""
 
 import numpy as np
+import seaborn
 
 from ..data.corpus import PARTS
 from .canvas import axes, legend_above
@@ -58,8 +59,6 @@ def _legend(ax):
 
 def crosstab(clips, rows="area", columns="age", ax=None):
     """How many clips there are of each pair, such as accent and age: the darker, the more; below them the speakers."""
-    import seaborn
-
     named = clips.assign(**{name: clips[name].where(clips[name] != "", "not given") for name in (rows, columns)})
     groups = named.groupby([rows, columns], observed=True).speaker
     found = sorted(named[columns].unique(), key=lambda name: (AGES.index(name) if name in AGES else len(AGES), name))

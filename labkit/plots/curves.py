@@ -1,5 +1,6 @@
 """One quantity against another: epochs, iterations, learning rate, size, distance in time."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 
 from .canvas import MARKERS, WHITE, axes, legend_above, share_line
@@ -11,8 +12,6 @@ def training_curves(runs, figure=None):
     `runs` is a Run, a list of them or a dict from name to Run; instead of a Run also its history: a DataFrame, or a
     list with a dict per epoch.
     """
-    import matplotlib.pyplot as plt
-
     figure = figure or plt.figure(figsize=(8, 3.2))
     loss, accuracy = figure.subplots(1, 2)
     named = _named(runs)
@@ -40,7 +39,7 @@ def training_curves(runs, figure=None):
 
 def _named(runs):
     """{name: (history as a list of dicts, best epoch or 0)}"""
-    if isinstance(runs, list) and runs and not isinstance(runs[0], dict):
+    if isinstance(runs, list | tuple) and runs and not isinstance(runs[0], dict):
         runs = {f"{run.experiment.model} seed {run.experiment.seed}": run for run in runs}
     out = {}
     for name, run in (runs if isinstance(runs, dict) else {"": runs}).items():

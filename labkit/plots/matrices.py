@@ -1,6 +1,8 @@
 """Tables as colours: what was confused, and accuracy by network and window."""
 
+import matplotlib.pyplot as plt
 import numpy as np
+import seaborn
 
 
 def confusion(table, figure=None):
@@ -8,9 +10,6 @@ def confusion(table, figure=None):
 
     `table` counts clips, true labels down and predicted ones across (`Run.confusion()`).
     """
-    import matplotlib.pyplot as plt
-    import seaborn
-
     classes = len(table)
     written = classes <= 12
     side = max(3.2, (0.62 if written else 0.235) * classes)
@@ -44,9 +43,6 @@ def heatmaps(tables, figure=None, *, unit="accuracy (%)", across="window (ms)"):
 
     `tables` maps a title to a DataFrame of shares between 0 and 1; all have the same rows. Returns a figure.
     """
-    import matplotlib.pyplot as plt
-    import seaborn
-
     rows = len(next(iter(tables.values())))
     figure = figure or plt.figure(figsize=(3.6 * len(tables) + 0.6, 0.42 * rows + 1.7))
     panels = np.atleast_1d(figure.subplots(1, len(tables)))

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from matplotlib.patches import Rectangle
 from torch import nn
 
 from ..models import count_parameters
@@ -78,9 +80,6 @@ def diagram(steps):
 
     Each box says what made it, its shape, and how many parameters that took. Returns a figure.
     """
-    import matplotlib.pyplot as plt
-    from matplotlib.patches import Rectangle
-
     rows = [steps[start : start + PER_ROW] for start in range(0, len(steps), PER_ROW)]
     tallest, widest = np.max([_sides(step.shape) for step in steps], axis=0)
     figure, panels = plt.subplots(len(rows), 1, figsize=(9.5, 2.25 * len(rows)), squeeze=False)
@@ -115,8 +114,6 @@ def activations(steps, seconds, *, channels=6):
     A row for each layer that still has bands and frames, a column for each of its channels that vary most. Returns a
     figure.
     """
-    import matplotlib.pyplot as plt
-
     steps = [step for step in steps if len(step.shape) == 3 and min(step.shape[1:]) > 1]
     figure, panels = plt.subplots(len(steps), channels, figsize=(9.5, 1.25 * len(steps) + 0.5), squeeze=False)
     for row, step in zip(panels, steps, strict=True):

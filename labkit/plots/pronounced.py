@@ -2,6 +2,10 @@
 
 from functools import cache
 
+import matplotlib.pyplot as plt
+import torch
+
+from ..data.audio import resample
 from .sound import log_mel
 
 
@@ -11,11 +15,6 @@ def said_in(spoken, feature, reference):
     `spoken` maps an accent to (samples, rate, times), as `pronunciation.listen` returns them; the sounds are compared
     with those of the accent `reference`. `feature` is a LogMel whose `seconds` hold the longest sound.
     """
-    import matplotlib.pyplot as plt
-    import torch
-
-    from ..data.audio import resample
-
     figure, panels = plt.subplots(len(spoken), 1, figsize=(9.5, 1.75 * len(spoken)), sharex=True, sharey=True)
     extract = feature.build()
     for ax, (accent, (samples, rate, times)) in zip(panels, spoken.items(), strict=True):

@@ -3,6 +3,15 @@
 import io
 import threading
 
+import matplotlib.pyplot as plt
+import seaborn
+from IPython import display as page
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
+from pandas.api.types import is_numeric_dtype
+from PIL import Image
+
 from ..files import atomic_file, digest
 
 STAMP = "synthetic speech"
@@ -20,9 +29,6 @@ _DRAWING = threading.RLock()  # matplotlib draws for one thread at a time; panel
 
 def set_style():
     """One look for all figures: legible sizes, colours that colour-blind readers can tell apart."""
-    import matplotlib.pyplot as plt
-    import seaborn
-
     seaborn.set_theme(style="ticks", palette="colorblind", font_scale=1.0)
     plt.rcParams.update(
         {
@@ -54,9 +60,7 @@ class _Banner(str):
 
 def banner(text):
     """Say in the notebook (or the terminal) that the voices are synthetic."""
-    from IPython.display import display
-
-    display(_Banner(text))
+    page.display(_Banner(text))
 
 
 def stamp(figure):
@@ -76,8 +80,6 @@ def render(figure):
     It keeps 256 colours, which the eye does not miss and which make a spectrogram a third as large: a notebook with all
     its pictures shall stay under a megabyte.
     """
-    from PIL import Image
-
     large, small = io.BytesIO(), io.BytesIO()
     with _DRAWING:
         box = _extent(figure)
@@ -90,8 +92,6 @@ def render(figure):
 
 def _extent(figure):
     """The rectangle that holds the figure and all that sticks out of it, in inches; the layout is settled by this."""
-    from matplotlib.transforms import Bbox
-
     engine = figure.get_layout_engine()
     if engine is not None:
         engine.execute(figure)
@@ -101,11 +101,6 @@ def _extent(figure):
 
 def show(what, path, caption, alt, synthetic):
     """Show and keep a figure (PNG) or a table (CSV); see `Lab.show`."""
-    import matplotlib.pyplot as plt
-    from IPython.display import Image, Markdown, display
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
     what = what.figure if isinstance(what, Axes) else what
     if isinstance(what, Figure):
         if synthetic:
@@ -114,13 +109,13 @@ def show(what, path, caption, alt, synthetic):
         with atomic_file(path.with_suffix(".png")) as temporary:
             temporary.write_bytes(png)
         plt.close(what)
-        display(Image(data=png, format="png", alt=alt))
+        page.display(page.Image(data=png, format="png", alt=alt))
     else:
         table = what.assign(data=STAMP) if synthetic else what
         with atomic_file(path.with_suffix(".csv")) as temporary:
             table.to_csv(temporary, lineterminator="\n")
-        display({"text/html": as_html(what), "text/plain": formatted(what).to_string()}, raw=True)
-    display(Markdown(f"*{caption}*" + (f" *({STAMP})*" if synthetic else "")))
+        page.display({"text/html": as_html(what), "text/plain": formatted(what).to_string()}, raw=True)
+    page.display(page.Markdown(f"*{caption}*" + (f" *({STAMP})*" if synthetic else "")))
 
 
 def formatted(table):
@@ -161,8 +156,6 @@ def _writer(column):
 
 def as_html(table):
     """A formatted table as HTML: words to the left, numbers to the right."""
-    from pandas.api.types import is_numeric_dtype
-
     style = formatted(table).style.set_uuid(digest(table.to_csv().encode(), 8))
     words = [name for name, kind in table.dtypes.items() if not is_numeric_dtype(kind)]
     if table.columns.is_unique:

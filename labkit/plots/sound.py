@@ -3,6 +3,7 @@
 Samples have the shape (samples,) and lie between -1 and 1; their `rate` is in Hz.
 """
 
+import matplotlib.pyplot as plt
 import numpy as np
 
 from .canvas import array, axes, image
@@ -106,8 +107,6 @@ def mfcc(x, feature, ax=None, *, block=0, colorbar=True):
 
 def deltas(x, feature):
     """MFCC and their deltas, one under the other, as a figure; see `mfcc`."""
-    import matplotlib.pyplot as plt
-
     names = ("MFCC", "delta: how fast they change", "delta-delta: how fast the change changes")
     blocks = 1 + feature.deltas
     figure, panels = plt.subplots(blocks, 1, figsize=(8, 0.6 + 1.7 * blocks), sharex=True, squeeze=False)

@@ -2,6 +2,7 @@
 
 import math
 
+import matplotlib.pyplot as plt
 import numpy as np
 
 from ..data.corpus import OTHER
@@ -28,8 +29,6 @@ def timeline(
     seconds : float, optional
         Draw so much of the beginning.
     """
-    import matplotlib.pyplot as plt
-
     figure = figure or plt.figure(figsize=(9.5, 4.2))
     seconds = min(seconds or math.inf, len(samples) / rate)
     found = [word for word in found if word.reported <= seconds]
