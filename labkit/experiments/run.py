@@ -21,7 +21,7 @@ from ..training.batches import source
 from ..training.loop import Watch, fit
 from ..training.tensors import read_tensors, write_tensors
 from .experiment import SCHEMA, Experiment
-from .provenance import about, origin
+from .provenance import about, origin, parts
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,7 +222,7 @@ def place(experiment, corpus, results):
 def _train(experiment, corpus, run_id, folder, device, watch, memory):
     for stale in folder.glob(".*.partial"):  # of a killed training; we hold the lock, so nobody writes there
         stale.unlink(missing_ok=True)
-    feature, recipe = experiment.feature, experiment.recipe
+    feature, recipe, classes = experiment.feature, experiment.recipe, len(corpus.labels)
     store = open_store(corpus, feature.sample_rate)
     if store.problems:
         corpus = corpus.without(store.problems)
@@ -233,21 +233,12 @@ def _train(experiment, corpus, run_id, folder, device, watch, memory):
     validation_part = source(corpus, "validation", feature, device, memory, store)
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(experiment.seed)
-        network = experiment.model.build(feature.shape, len(corpus.labels))
+        network = experiment.model.build(feature.shape, classes)
     parameters = count_parameters(network)
     network = Classifier(network, train_part.statistics() if feature.normalise else None).to(device)
     checkpoint = folder / "checkpoint.safetensors"
     try:
-        fitted = fit(
-            network,
-            train_part,
-            validation_part,
-            recipe,
-            len(corpus.labels),
-            seed=experiment.seed,
-            checkpoint=checkpoint,
-            watch=watch,
-        )
+        fitted = fit(network, train_part, validation_part, recipe, classes, experiment.seed, checkpoint, watch)
     finally:
         watch.close()
     if fitted.stopped:
@@ -256,20 +247,14 @@ def _train(experiment, corpus, run_id, folder, device, watch, memory):
         "id": run_id,
         "schema": SCHEMA,
         "experiment": experiment.to_dict(),
-        "corpus": about(corpus),
-        "protocol": corpus.protocol,
-        "clips": {part: len(corpus.part(part)) for part in PARTS},
-        "speakers": {part: corpus.part(part).speaker.nunique() for part in PARTS},
-        "labels": list(corpus.labels),
-        "majority": corpus.part("train").label.mode()[0],
+        **parts(corpus),
         "parameters": parameters,
         "best_epoch": fitted.best_epoch,
         "history": fitted.history,
         "validation": None,
         "seconds_per_epoch": float(pd.DataFrame(fitted.history).seconds.median()),
         **origin(device),
-        "skipped": list(corpus.skipped) + list(store.notes),
-        "training_speakers": sorted(corpus.part("train").speaker.unique()),
+        "skipped": [*corpus.skipped, *store.notes],
     }
     write_tensors(folder / "weights.safetensors", network.state_dict())
     run = Run(folder, record, corpus, device)
