@@ -32,6 +32,7 @@ _ROOMS = {
     "read_runs": "experiments.records",
     "table": "experiments.records",
     "summary": "experiments.records",
+    "in_words": "experiments.records",
     "Grid": "experiments.sweep",
     "read_audio": "data.audio",
     "resample": "data.audio",

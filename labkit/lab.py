@@ -22,28 +22,15 @@ BANNER = "These voices are made by a program. Numbers here show that the code wo
 
 @dataclass(frozen=True, eq=False)
 class Lab:
-    """What a notebook needs to know about where it runs.
+    """What a notebook needs to know about where it runs."""
 
-    Parameters
-    ----------
-    chapter : str
-        Name of the notebook.
-    data : Corpus
-        The chapter's corpus, opened.
-    scale : {"lab", "full"}
-    seed : int
-    device : torch.device
-    figures, results : Path
-        Folders for pictures and run records.
-    """
-
-    chapter: str
-    data: Corpus
-    scale: str
+    chapter: str  # name of the notebook
+    data: Corpus  # the chapter's corpus, opened
+    scale: str  # "lab" or "full"
     seed: int
     device: torch.device
-    figures: Path
-    results: Path
+    figures: Path  # folder for pictures
+    results: Path  # folder for run records
 
     def pick(self, *, lab, full):
         """The value for the scale in use: sizes may differ, code paths may not."""
@@ -57,8 +44,6 @@ class Lab:
     def show(self, what, name, caption, alt=None, synthetic=None):
         """Show a figure or a table with its caption, and keep it in `figures`.
 
-        What rests on synthetic speech is stamped.
-
         Parameters
         ----------
         what : matplotlib.figure.Figure, matplotlib.axes.Axes or pandas.DataFrame
@@ -69,7 +54,7 @@ class Lab:
         alt : str, optional
             The picture in words, for those who cannot see it; by default the caption.
         synthetic : bool, optional
-            Whether what is shown rests on synthetic speech; by default as the chapter's corpus. Say it when you show
+            Whether to stamp it as resting on synthetic speech; by default as the chapter's corpus. Say it when you show
             something else, such as a committed record of real recordings.
         """
         stamped = self.data.synthetic if synthetic is None else synthetic
@@ -99,31 +84,22 @@ def start(chapter, corpus="speech_commands", data="auto", scale="lab", seed=0, d
     Lab
     """
     scale = choose(os.environ.get("LABKIT_SCALE") or scale, {"lab": "lab", "full": "full"}, "scale")
-    data = os.environ.get("LABKIT_DATA") or data
     device = settle(device)
     random.seed(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002 (for code of a student's own that uses the old interface)
     torch.manual_seed(seed)
     warnings.formatwarning = _short_warning
     plots.set_style()
-    opened = find(corpus, data, scale)
-    lab = Lab(
-        chapter,
-        opened,
-        scale,
-        seed,
-        device,
-        _folder("LABKIT_FIGURES", "figures"),
-        _folder("LABKIT_RESULTS", "results/local"),
-    )
+    opened = find(corpus, os.environ.get("LABKIT_DATA") or data, scale)
+    figures, results = _folder("LABKIT_FIGURES", "figures"), _folder("LABKIT_RESULTS", "results/local")
     print(f"{chapter}: scale {scale!r}, seed {seed}, on {device_name(device)}, torch {torch.__version__}")
     print(f"data: {opened}")
-    print(f"results: {_short(lab.results)}, figures: {_short(lab.figures)}")
+    print(f"results: {_short(results)}, figures: {_short(figures)}")
     for note in opened.skipped:
         print(f"note: {note}")
     if opened.synthetic:
         plots.banner(BANNER)
-    return lab
+    return Lab(chapter, opened, scale, seed, device, figures, results)
 
 
 def _folder(variable, default):

@@ -18,12 +18,12 @@ from labkit.experiments.records import (
     configuration,
     elsewhere,
     elsewhere_in_words,
-    groups,
     in_words,
     read_runs,
     summary,
     table,
 )
+from labkit.experiments.seeds import groups
 from labkit.experiments.sweep import Grid, best, sweep
 from labkit.models import Model
 from labkit.training.loop import Recipe

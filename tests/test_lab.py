@@ -142,14 +142,14 @@ def test_a_folder_that_is_missing_empty_or_a_file_is_named_with_the_next_step(ho
 
 
 def test_a_download_that_was_interrupted_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(room.corpora, "home", lambda: tmp_path)
+    monkeypatch.setattr("labkit.data.home", lambda: tmp_path)
     (tmp_path / "data" / "speech_commands_v0.02").mkdir(parents=True)
     with pytest.raises(LabError, match=r"speech_commands_v0\.02 holds no clips.*labkit download speech_commands"):
         start("x", data="real", device="cpu")
 
 
 def test_real_data_that_are_not_there_are_asked_for(tmp_path, monkeypatch):
-    monkeypatch.setattr(room.corpora, "home", lambda: tmp_path)
+    monkeypatch.setattr("labkit.data.home", lambda: tmp_path)
     with pytest.raises(LabError, match=r"speech_commands_v0\.02 is not in .*data: run `python -m labkit download"):
         start("x", data="real", device="cpu")
 

@@ -11,6 +11,7 @@ from ..models import count_parameters
 from ..models.classifier import Classifier
 from ..training.batches import source
 from ..training.loop import fit
+from .provenance import parts
 
 KEPT = ("last layer", "all layers", "nothing")
 
@@ -56,9 +57,7 @@ def retrain(run, corpus, recipe, how="last layer", seed=0):
         network,
         f"{run.name}-retrained",
         experiment=run.experiment.change(recipe=recipe).to_dict(),
-        labels=list(corpus.labels),
-        training_speakers=sorted(corpus.part("train").speaker.unique()),
-        protocol=corpus.protocol,
+        **parts(corpus),
     )
     table = predictions(learnt)
     return {

@@ -33,23 +33,10 @@ def pairs(voices):
 
 
 def inner(runs):
-    """What each choice rests on.
+    """What each choice rests on: accuracies of networks that heard neither the outer nor the inner voice.
 
-    Parameters
-    ----------
-    runs : list of Run
-        Tested runs of some configurations on all `pairs` of the voices, with one seed or more.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Indexed by configuration (an Experiment without split and seed) and by the outer voice; a column for each inner
-        voice, with accuracies between 0 and 1 (means over seeds) of networks that heard neither of the two.
-
-    Raises
-    ------
-    LabError
-        If a pair is missing, or a run chose its epoch by one of its voices.
+    `runs` are tested runs of some configurations on all `pairs` of the voices. The table is indexed by configuration
+    (an Experiment without split and seed) and by the outer voice, with a column for each inner voice; means over seeds.
     """
     rows = []
     for run in runs:
@@ -59,8 +46,8 @@ def inner(runs):
                 'nested.pairs and Recipe(select="last").'
             )
         tested, validated = voices_of(run)
-        rows += [(_settings(run), tested, validated, run.validation["accuracy"])]
-        rows += [(_settings(run), validated, tested, run.test()["accuracy"])]
+        rows.append((_settings(run), tested, validated, run.validation["accuracy"]))
+        rows.append((_settings(run), validated, tested, run.test()["accuracy"]))
     rows = pd.DataFrame(rows, columns=["configuration", "outer", "inner", "accuracy"])
     voices = sorted(rows.outer.unique())
     table = {
@@ -74,20 +61,13 @@ def inner(runs):
                 f"{configuration} was not trained without {outer} and {absent or 'another'}. Train all pairs: "
                 'axes={"split": nested.pairs(voices)}, with three voices at least.'
             )
-    table = pd.DataFrame(table.values(), pd.MultiIndex.from_tuples(table, names=["configuration", "outer"]), voices)
-    return table
+    index = pd.MultiIndex.from_tuples(table, names=["configuration", "outer"])
+    return pd.DataFrame(table.values(), index, voices)
 
 
 def chosen(runs):
-    """The configuration that was best inside the other voices, for each outer voice.
-
-    Returns
-    -------
-    dict of str to list of Run
-        By outer voice, the runs of its configuration that never heard it.
-    """
-    table = inner(runs)
-    best = table.mean(axis=1).groupby(level="outer").idxmax()  # (configuration, outer); the mean skips the outer voice
+    """By outer voice: the runs that never heard it, of the configuration that was best inside the other voices."""
+    best = inner(runs).mean(axis=1).groupby(level="outer").idxmax()  # the mean skips the outer voice
     return {
         voice: [run for run in runs if voice in voices_of(run) and _settings(run) == configuration]
         for voice, (configuration, _) in best.items()
@@ -101,20 +81,9 @@ def answers(run, voice):
 
 
 def vote(tables):
-    """One answer from several networks: each votes for its guess, with the probability that it gives to it.
-
-    Parameters
-    ----------
-    tables : list of pandas.DataFrame
-        As of `answers`, on the same clips.
-
-    Returns
-    -------
-    pandas.DataFrame
-        `path`, `speaker`, `label`, `predicted`.
-    """
+    """One answer from the `answers` of several networks on the same clips, weighted by their confidence."""
     votes = pd.concat(tables).groupby(["path", "predicted"]).confidence.sum()
-    winner = {path: guess for path, guess in votes.groupby(level="path").idxmax()}
+    winner = {path: predicted for path, predicted in votes.groupby(level="path").idxmax()}
     clips = tables[0][["path", "speaker", "label"]]
     if len(winner) != len(clips):
         raise LabError("These networks were asked about different clips. Take tables of one voice.")
@@ -122,43 +91,37 @@ def vote(tables):
 
 
 def report(runs):
-    """A row for each voice, as a system that never heard it names its words.
+    """How well a system that never heard a voice names its words, voice by voice.
+
+    Parameters
+    ----------
+    runs : list of Run
+        Tested runs of some configurations on all `pairs` of the voices.
 
     Returns
     -------
     pandas.DataFrame
         Indexed by voice: `configuration`; `inside`, its mean accuracy on the other voices, by which it was chosen;
         `one network`, the mean accuracy of its networks on this voice; `all together`, that of their vote;
-        `networks`, how many vote. Accuracies are shares between 0 and 1.
+        `networks`, how many vote. Accuracies are fractions between 0 and 1.
     """
-    table, rows = inner(runs), []
+    table, rows = inner(runs), {}
     for voice, group in chosen(runs).items():
         tables = [answers(run, voice) for run in group]
         configuration = _settings(group[0])
-        rows.append(
-            {
-                "voice": voice,
-                "configuration": configuration,
-                "inside": table.loc[(configuration, voice)].mean(),
-                "one network": sum(map(_accuracy, tables)) / len(tables),
-                "all together": _accuracy(vote(tables)),
-                "networks": len(tables),
-            }
-        )
-    return pd.DataFrame(rows).set_index("voice")
+        rows[voice] = {
+            "configuration": configuration,
+            "inside": table.loc[(configuration, voice)].mean(),
+            "one network": sum(map(_accuracy, tables)) / len(tables),
+            "all together": _accuracy(vote(tables)),
+            "networks": len(tables),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("voice")
 
 
 def interval(runs, together=True):
-    """Mean accuracy over the voices with its 95% interval by bootstrap over voices, as `metrics.speaker_interval`.
-
-    Parameters
-    ----------
-    runs : list of Run
-    together : bool
-        Whether the networks vote; else it is of a network alone: the mean over them.
-    """
-    tables = predictions(runs) if together else _apart(runs)
-    return speaker_interval(tables)
+    """Mean accuracy over the voices with its 95% interval over voices: of the vote, or of a network alone."""
+    return speaker_interval(predictions(runs) if together else _apart(runs))
 
 
 def predictions(runs):

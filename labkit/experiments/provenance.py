@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from ..data.corpus import PARTS
 from ..device import device_name
 
 
@@ -17,6 +18,19 @@ def about(corpus):
         "fingerprint": corpus.fingerprint,
         "synthetic": corpus.synthetic,
         "licence": corpus.licence,
+    }
+
+
+def parts(corpus):
+    """What a record says of a corpus that was split: how many of what are in each part, and who trains."""
+    return {
+        "corpus": about(corpus),
+        "protocol": corpus.protocol,
+        "clips": {part: len(corpus.part(part)) for part in PARTS},
+        "speakers": {part: corpus.part(part).speaker.nunique() for part in PARTS},
+        "labels": list(corpus.labels),
+        "majority": corpus.part("train").label.mode()[0],
+        "training_speakers": sorted(corpus.part("train").speaker.unique()),
     }
 
 

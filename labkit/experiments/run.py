@@ -21,28 +21,16 @@ from ..training.batches import source
 from ..training.loop import Watch, fit
 from ..training.tensors import read_tensors, write_tensors
 from .experiment import SCHEMA, Experiment
-from .provenance import about, origin
+from .provenance import about, origin, parts
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A trained and validated experiment, and its one test.
+    """A trained and validated experiment, and its one test."""
 
-    Parameters
-    ----------
-    folder : Path
-        Holds `run.json` and `validation.csv.gz`; `test.json` and `test.csv.gz` once tested; `weights.safetensors`,
-        unless it is a committed record.
-    record : dict
-        Contents of `run.json`.
-    corpus : Corpus, optional
-        Split as in training; needed to test and predict, absent when only the record was read.
-    device : torch.device
-    """
-
-    folder: Path
-    record: dict
-    corpus: object = None
+    folder: Path  # run.json, validation.csv.gz; test.json and test.csv.gz once tested; weights.safetensors, if kept
+    record: dict  # contents of run.json
+    corpus: object = None  # split as in training; needed to test and predict, absent when only the record was read
     device: torch.device = torch.device("cpu")
 
     def __repr__(self):
@@ -99,10 +87,7 @@ class Run:
     def test(self, other=None):
         """Scores on the test part: computed at the first call, read from the record ever after.
 
-        Parameters
-        ----------
-        other : Corpus, optional
-            Test on this corpus' test part instead, as `evaluate` does, and record that too.
+        With another corpus, on its test part, as `evaluate` does; that is recorded, too.
         """
         name = "test" if other is None else f"test-{other.name}"
         path = self.folder / f"{name}.json"
@@ -148,23 +133,10 @@ class Run:
         return metrics.scores(table, self.labels, self.record["majority"])
 
     def evaluate(self, corpus=None, part="test"):
-        """Test on another corpus (or another part of one), if nobody in it was trained on.
+        """(predictions per clip, scores) on another corpus or another part, if nobody in it was trained on.
 
-        Parameters
-        ----------
-        corpus : Corpus, optional
-            Split; clips whose label this run does not know are left out. By default its own.
-        part : str
-
-        Returns
-        -------
-        tuple of (pandas.DataFrame, dict)
-            Predictions as in `predictions`, and scores.
-
-        Raises
-        ------
-        LabError
-            If a speaker of these clips was in the training part, unless the run's split is called leaky.
+        Clips with labels that this run does not know are left out. A speaker of the training part raises LabError,
+        unless the run's split is called leaky.
         """
         table = predictions(self, part, corpus)
         return table, self.scores(table)
@@ -193,19 +165,9 @@ class Run:
 
     @torch.no_grad()
     def probabilities(self, waveforms, lengths=None):
-        """Class probabilities of some sounds.
+        """Class probabilities (batch, classes), on the CPU, of waveforms (batch, samples) between -1 and 1.
 
-        Parameters
-        ----------
-        waveforms : torch.Tensor
-            Shape (batch, samples), between -1 and 1, at the rate `experiment.feature.sample_rate`.
-        lengths : torch.Tensor, optional
-            Shape (batch,), in samples; by default all of them.
-
-        Returns
-        -------
-        torch.Tensor
-            Shape (batch, classes), on the CPU; the classes are `labels`.
+        The rate is `experiment.feature.sample_rate`; lengths are in samples, shape (batch,), by default all of them.
         """
         waveforms = torch.as_tensor(waveforms, dtype=torch.float32, device=self.device)
         if waveforms.ndim != 2:
@@ -260,7 +222,7 @@ def place(experiment, corpus, results):
 def _train(experiment, corpus, run_id, folder, device, watch, memory):
     for stale in folder.glob(".*.partial"):  # of a killed training; we hold the lock, so nobody writes there
         stale.unlink(missing_ok=True)
-    feature, recipe = experiment.feature, experiment.recipe
+    feature, recipe, classes = experiment.feature, experiment.recipe, len(corpus.labels)
     store = open_store(corpus, feature.sample_rate)
     if store.problems:
         corpus = corpus.without(store.problems)
@@ -271,21 +233,12 @@ def _train(experiment, corpus, run_id, folder, device, watch, memory):
     validation_part = source(corpus, "validation", feature, device, memory, store)
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(experiment.seed)
-        network = experiment.model.build(feature.shape, len(corpus.labels))
+        network = experiment.model.build(feature.shape, classes)
     parameters = count_parameters(network)
     network = Classifier(network, train_part.statistics() if feature.normalise else None).to(device)
     checkpoint = folder / "checkpoint.safetensors"
     try:
-        fitted = fit(
-            network,
-            train_part,
-            validation_part,
-            recipe,
-            len(corpus.labels),
-            seed=experiment.seed,
-            checkpoint=checkpoint,
-            watch=watch,
-        )
+        fitted = fit(network, train_part, validation_part, recipe, classes, experiment.seed, checkpoint, watch)
     finally:
         watch.close()
     if fitted.stopped:
@@ -294,20 +247,14 @@ def _train(experiment, corpus, run_id, folder, device, watch, memory):
         "id": run_id,
         "schema": SCHEMA,
         "experiment": experiment.to_dict(),
-        "corpus": about(corpus),
-        "protocol": corpus.protocol,
-        "clips": {part: len(corpus.part(part)) for part in PARTS},
-        "speakers": {part: corpus.part(part).speaker.nunique() for part in PARTS},
-        "labels": list(corpus.labels),
-        "majority": corpus.part("train").label.mode()[0],
+        **parts(corpus),
         "parameters": parameters,
         "best_epoch": fitted.best_epoch,
         "history": fitted.history,
         "validation": None,
         "seconds_per_epoch": float(pd.DataFrame(fitted.history).seconds.median()),
         **origin(device),
-        "skipped": list(corpus.skipped) + list(store.notes),
-        "training_speakers": sorted(corpus.part("train").speaker.unique()),
+        "skipped": [*corpus.skipped, *store.notes],
     }
     write_tensors(folder / "weights.safetensors", network.state_dict())
     run = Run(folder, record, corpus, device)

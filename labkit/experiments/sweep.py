@@ -10,22 +10,18 @@ from multiprocessing import get_context
 from ..errors import LabError, choose
 from ..files import home, read_json
 from .experiment import Experiment
-from .records import groups, read_runs
+from .records import read_runs
 from .run import train
+from .seeds import groups
 
 
 @dataclass(frozen=True)
 class Grid:
     """A sweep: every combination of `axes` applied to `base`, with every seed.
 
-    Parameters
-    ----------
-    base : Experiment
-    axes : dict
-        From a part of the experiment ("model", "feature", "recipe" ...) or a single setting ("recipe.rate") to the
-        values it takes. A value of a part is a dict of settings. The axis "experiment" changes several parts together:
-        its values are dicts from a part to such a dict.
-    seeds : tuple of int
+    The axes lead from a part of the experiment ("model", "feature", "recipe" ...) or a single setting ("recipe.rate")
+    to the values it takes. A value of a part is a dict of settings. The axis "experiment" changes several parts
+    together: its values are dicts from a part to such a dict.
 
     Examples
     --------
@@ -93,7 +89,8 @@ def committed(name, corpus):
     Returns
     -------
     list of Run
-        In the grid's order, read without their corpus and weights; members without a record are left out.
+        In the grid's order, read without their corpus and weights; members without a record are left out. `groups`
+        brings the seeds of each configuration together.
     """
     results = home() / "results"
     experiments = Grid.read(results / f"{name}.json").experiments()
@@ -136,12 +133,16 @@ def sweep(experiments, corpus, results, device="cpu", watch=None, report=print, 
     tuple of (list of Run, list of (Experiment, Exception))
         Runs in the order of the experiments.
     """
-    calls = [(train, experiment, corpus, results, device) for experiment in experiments]
     if executor is None:
-        calls = [(*call, watch and watch(call[1])) for call in calls]
-        outcomes = ((number, _outcome(call[0], *call[1:])) for number, call in enumerate(calls))
+        outcomes = (
+            (number, _outcome(experiment, corpus, results, device, watch and watch(experiment)))
+            for number, experiment in enumerate(experiments)
+        )
     else:
-        futures = {executor.submit(_outcome, *call): number for number, call in enumerate(calls)}
+        futures = {
+            executor.submit(_outcome, experiment, corpus, results, device): number
+            for number, experiment in enumerate(experiments)
+        }
         outcomes = ((futures[future], _result(future)) for future in as_completed(futures))
     runs, failed = {}, []
     for done, (number, outcome) in enumerate(outcomes, 1):
@@ -155,16 +156,7 @@ def sweep(experiments, corpus, results, device="cpu", watch=None, report=print, 
 
 
 def workers(number):
-    """An executor of so many processes on this machine, which share its cores.
-
-    Parameters
-    ----------
-    number : int
-
-    Returns
-    -------
-    concurrent.futures.ProcessPoolExecutor
-    """
+    """An executor of so many processes on this machine, which share its cores."""
     threads = max(1, (os.cpu_count() or 1) // number)
     # spawn: a forked process would inherit torch's threads in an unusable state, and Windows cannot fork
     return ProcessPoolExecutor(number, get_context("spawn"), _start_worker, (threads,))
@@ -178,10 +170,10 @@ def _start_worker(threads):
     settle("cpu")
 
 
-def _outcome(function, *arguments):
-    """What the function returns, or the error it raises: one member may not end the others."""
+def _outcome(*job):
+    """The run of an experiment, or the error it raises: one member may not end the others."""
     try:
-        return function(*arguments)
+        return train(*job)
     except LabError as error:
         return error
     except Exception as error:  # a student's model may fail in any way, a device may be full
@@ -202,13 +194,7 @@ def _result(future):
 
 
 def best(runs):
-    """The configuration with the highest mean validation accuracy over its seeds.
-
-    Returns
-    -------
-    list of Run
-        Its runs, one per seed.
-    """
+    """The configuration with the highest mean validation accuracy over its seeds: its runs, as Seeds."""
     if not runs:
         raise LabError("There is no run to choose from. See the errors above, mend the settings and run again.")
     tasks = {(run.record["corpus"]["fingerprint"], run.labels, run.experiment.split) for run in runs}
@@ -218,8 +204,8 @@ def best(runs):
             "These runs differ in corpus, labels, split or the figure to select by, so the best of them means nothing. "
             "Choose among runs of one task."
         )
+    found = groups(runs)
+    complete = [same for same in found if len(same) == max(map(len, found))]  # a lucky seed alone may not win
     (figure,) = figures
-    same = groups(runs)
-    complete = [group for group in same if len(group) == max(map(len, same))]  # a lucky seed alone may not win
     figure = "accuracy" if figure == "last" else figure
-    return max(complete, key=lambda group: sum(run.validation[figure] for run in group) / len(group))
+    return max(complete, key=lambda same: same.mean(figure, "validation"))

@@ -1,5 +1,5 @@
 """How good, compared with what, and how sure."""
 
-from .scores import confusion, scores, speaker_interval, verdict
+from .scores import confusion, percent, scores, speaker_interval, verdict
 
-__all__ = ["confusion", "scores", "speaker_interval", "verdict"]
+__all__ = ["confusion", "percent", "scores", "speaker_interval", "verdict"]

@@ -121,6 +121,18 @@ def _right(tables):
     return right, tables[0].speaker
 
 
+def percent(interval):
+    """An interval in percent.
+
+    Examples
+    --------
+    >>> percent({"mean": 0.9, "low": 0.85, "high": 0.95})
+    '90.0% [85.0, 95.0]'
+    """
+    mean, low, high = (100 * interval[key] for key in ("mean", "low", "high"))
+    return f"{mean:.1f}% " + ("[one speaker: no interval]" if np.isnan(low) else f"[{low:.1f}, {high:.1f}]")
+
+
 def verdict(interval, first="the first", second="the second"):
     """One sentence for a difference: who is ahead, or that no difference was shown.
 

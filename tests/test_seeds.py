@@ -1,0 +1,84 @@
+"""Runs that differ in their seed are one value: what is said of it is computed from the tables of all of them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from labkit.experiments.experiment import Experiment
+from labkit.experiments.seeds import Seeds, groups
+from labkit.experiments.sweep import committed
+from labkit.metrics.scores import confusion, speaker_interval, verdict
+
+
+class FakeRun:
+    """A tested run of a seed: right with a given chance on 10 speakers of 20 clips."""
+
+    labels = ("no", "yes")
+
+    def __init__(self, seed, chance, model="gru", part="test"):
+        self.experiment = Experiment(model={"name": model}, seed=seed)
+        self.id = self.experiment.id("corpus")
+        self.record = {"corpus": {"fingerprint": "corpus"}, "parameters": 7, "labels": self.labels}
+        rng = np.random.default_rng([seed, int(1000 * chance)])
+        label = np.resize(["no", "yes"], 200)
+        other = np.where(label == "no", "yes", "no")
+        self.table = pd.DataFrame(
+            {
+                "path": [f"{number:03}.wav" for number in range(200)],
+                "speaker": np.repeat([f"s{number}" for number in range(10)], 20),
+                "label": label,
+                "predicted": np.where(rng.random(200) < chance, label, other),
+            }
+        )
+        self.validation = {"accuracy": chance}
+
+    def predictions(self, part="test"):
+        return self.table if part == "test" else self.table[:100]
+
+    def confusion(self, part="test"):
+        return confusion(self.predictions(part), self.labels)
+
+    def test(self):
+        return {"accuracy": (self.table.label == self.table.predicted).mean()}
+
+
+@pytest.fixture
+def good():
+    return Seeds([FakeRun(seed, 0.9) for seed in range(3)])
+
+
+@pytest.fixture
+def bad():
+    return Seeds([FakeRun(seed, 0.6, "lstm") for seed in range(3)])
+
+
+def test_accuracy_is_the_interval_over_speakers_of_all_seeds(good):
+    tables = [run.table for run in good]
+    assert good.accuracy == speaker_interval(tables) and good.accuracy["seeds"] == 3
+    assert good.accuracy["mean"] == pytest.approx(np.mean([run.test()["accuracy"] for run in good]))
+    assert good.accuracy_on("validation") == speaker_interval([table[:100] for table in tables])
+    assert good.mean("accuracy") == pytest.approx(good.accuracy["mean"]) and good.mean("accuracy", "validation") == 0.9
+    assert good.confusion.to_numpy().sum() == 600 and good.parameters == 7 and good.experiment.seed == 0
+
+
+def test_a_difference_is_paired_and_said_in_a_sentence(good, bad):
+    difference = good.minus(bad)
+    assert difference == speaker_interval([run.table for run in good], [run.table for run in bad])
+    assert difference["low"] > 0 and bad.minus(good)["high"] < 0
+    assert good.verdict(bad, "GRU", "LSTM") == verdict(difference, "GRU", "LSTM")
+    assert good.verdict(bad, "GRU", "LSTM").endswith("GRU is ahead.")
+    assert good.minus(bad, "validation") != difference
+
+
+def test_runs_are_grouped_by_all_but_the_seed_in_order_and_once(good, bad):
+    mixed = [bad[1], good[2], *good, *bad]
+    found = groups(mixed)
+    assert [type(same) for same in found] == [Seeds, Seeds] and [len(same) for same in found] == [3, 3]
+    assert found[0][0] is bad[1] and found[0].experiment.model.name == "lstm" and set(found[1]) == set(good)
+
+
+def test_a_committed_grid_comes_as_its_configurations():
+    found = groups(committed("recurrent", "speech_commands_4words"))
+    assert all(len(same) == len({run.experiment.seed for run in same}) == 3 for same in found)
+    assert len({same.experiment for same in found}) == len(found) > 1
+    assert found[0].accuracy == speaker_interval([run.predictions() for run in found[0]])
