@@ -21,7 +21,7 @@ LIVE, PATIENCE = 1, 3  # numbers of cells
 CELLS = [
     "import os, time\nimport ears, labkit\nlab = labkit.start('panels', device='cpu')",
     "panel = labkit.LivePanel(lab, {classifier})\npanel",
-    """hear = panel._hear
+    """hear = panel.hear
 
 
 def slow(*block):  # as slow as the test wants
@@ -30,7 +30,7 @@ def slow(*block):  # as slow as the test wants
     hear(*block)
 
 
-panel._hear = slow""",
+panel.hear = slow""",
     "waiting = 1.0 if globals().get('waiting') == 10.0 else 10.0\npanel.microphone.waiting = waiting",
 ]
 

@@ -85,7 +85,7 @@ def test_the_explorer_plays_what_it_draws(lab):
     import soundfile
 
     panel = ExplorerPanel(lab, word="fall", speaker=SPEAKERS[2])
-    samples, rate = soundfile.read(io.BytesIO(panel._sound.value))
+    samples, rate = soundfile.read(io.BytesIO(panel.sounds[0].value))
     assert rate == 16_000 and len(samples) == 8_000
 
 
@@ -161,7 +161,7 @@ def test_a_click_on_a_cell_shows_and_plays_its_clips(lab, trained):
     assert set(clips.label) == {table.index[said]} and set(clips.predicted) == {table.columns[heard]}
     assert panel.controls["said"].value == table.index[said] and panel.controls["heard"].value == table.columns[heard]
     shown = panel.shown
-    for clip, sound in zip(shown.itertuples(), panel._sounds, strict=False):
+    for clip, sound in zip(shown.itertuples(), panel.sounds, strict=False):
         samples, rate = soundfile.read(io.BytesIO(sound.value))
         assert abs(samples - soundfile.read(trained.corpus.root / clip.path)[0]).max() < 1e-3
     assert len(panel.figure.axes[1].images) + sum(len(ax.images) for ax in panel.figure.axes) >= len(shown)
@@ -218,8 +218,8 @@ def test_confusions_of_a_record_without_recordings_say_what_to_do(lab, trained):
 def test_all_names_of_controls_and_pictures_are_texts_a_screen_reader_can_say(lab, trained, cells):
     panels = ExplorerPanel(lab), TrainerPanel(lab, SMALL), ConfusionsPanel(lab, trained), RecorderPanel(lab)
     for panel in (*panels, GatesPanel(lab, cells)):
-        assert f'alt="{panel.alt.replace(chr(39), "&#x27;")}"' in panel._picture.value
-        assert 'role="status"' in panel._message.value
+        assert f'alt="{panel.alt.replace(chr(39), "&#x27;")}"' in panel.picture.value
+        assert 'role="status"' in panel.message.value
         for name, control in panel.controls.items():
             assert control.description, name
 

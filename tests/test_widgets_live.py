@@ -11,6 +11,7 @@ from PIL import Image
 
 import labkit
 from labkit.errors import LabError
+from labkit.experiments import pretrained
 from labkit.plots import STAMP
 from labkit.streaming import detect
 from labkit.widgets import LivePanel
@@ -99,7 +100,7 @@ def test_sound_that_was_left_out_is_named_and_the_stream_goes_on(panel):
     for start in range(0, len(sound), 1600):
         if not gap.start <= start < gap.stop:
             block(panel, sound[start : start + 1600], start)
-    assert "the stream stopped for 1.2 s" in panel.said and "Note:" in panel._message.value
+    assert "the stream stopped for 1.2 s" in panel.said and "Note:" in panel.message.value
     panel.receive({"kind": "stop", "session": "one"})
     assert said(panel.words)[-1] == "low" and panel.words[-1].reported > 3 and "high" not in said(panel.words)
     assert "the stream stopped" in panel.said and f"{len(sound) / RATE:.0f} s" in panel.alt
@@ -140,7 +141,7 @@ def test_a_stop_without_a_sound_is_no_error(panel):
 def test_what_the_browser_refuses_is_a_message_that_says_what_to_do(panel, name):
     panel.receive({"kind": "problem", "name": name, "message": "no"})
     assert "Start again" in panel.said or "in a browser" in panel.said
-    assert "Note:" in panel._message.value
+    assert "Note:" in panel.message.value
 
 
 def test_a_page_in_the_background_is_named(panel):
@@ -213,7 +214,7 @@ def test_a_recording_of_synthetic_voices_is_stamped(panel):
 def test_a_panel_takes_a_shipped_network_by_its_name(lab):
     with pytest.raises(LabError, match="shipped network"):
         LivePanel(lab, "no-words")
-    name = labkit.widgets.live_panel.pretrained.names()[0]
+    name = pretrained.names()[0]
     panel = LivePanel(lab, name)
     assert panel.detector.labels and "It knows:" in panel.said and "other" not in panel.said
     data, about = panel._repr_mimebundle_()

@@ -14,8 +14,7 @@ from labkit.experiments.experiment import Experiment
 from labkit.features import MFCC, LogMel
 from labkit.models import MODELS, Model, register
 from labkit.training.loop import Recipe
-from labkit.widgets import TrainerPanel
-from labkit.widgets import train_process as worker
+from labkit.widgets import TrainerPanel, train_process
 from labkit.widgets.as_code import as_code
 
 pytest_plugins = ["tiny"]
@@ -31,7 +30,7 @@ NUMBERS = ["train_loss", "validation_loss", "validation_accuracy"]
 @pytest.fixture(scope="module", autouse=True)
 def idle_processes_end():
     yield
-    worker.end_idle()
+    train_process.end_waiting()
 
 
 @pytest.fixture(autouse=True)
@@ -74,10 +73,10 @@ def test_training_by_button_gives_a_run_a_curve_a_line_in_the_table_and_a_dot_in
     loss, accuracy = trainer.figure.axes
     assert len(loss.lines[1].get_xdata()) == 2 and "2 epochs" in trainer.alt
     assert trainer.table().loc[1, ["model", "epochs"]].tolist() == ["gru", 2]
-    assert "hidden=8" in trainer.table().settings[1] and "hidden=8" in trainer._listed.value
-    assert "Validation part of tiny, split official" in trainer._listed.value
+    assert "hidden=8" in trainer.table().settings[1] and "hidden=8" in trainer.table_view.value
+    assert "Validation part of tiny, split official" in trainer.table_view.value
     assert [label.get_text() for label in trainer.chart.axes[0].get_yticklabels()] == ["1: gru"]
-    assert 'alt="The runs' in trainer._chart.value and 'alt="Training curves of gru' in trainer._picture.value
+    assert 'alt="The runs' in trainer.chart_view.value and 'alt="Training curves of gru' in trainer.picture.value
 
 
 def test_the_same_settings_are_loaded_and_others_are_trained(trainer):
@@ -199,11 +198,11 @@ def test_train_pressed_twice_trains_once(lab, gate):
     panel = TrainerPanel(lab, waiting(gate), guess=0.5)
     panel.train.click()
     gate.reached(1)
-    thread = panel._thread
+    thread = panel.thread
     panel.train.click()
-    assert "under way already" in panel.said and panel._thread is thread
+    assert "under way already" in panel.said and panel.thread is thread
     panel.resume.click()
-    assert "under way already" in panel.said and panel._thread is thread
+    assert "under way already" in panel.said and panel.thread is thread
     gate.open()
     panel.wait(120)
     assert len(panel.runs) == 1
@@ -219,11 +218,11 @@ def test_stop_without_training_says_so(trainer):
 def test_a_guess_is_asked_for_before_the_first_training_and_drawn_beside_it(lab):
     panel = TrainerPanel(lab, SMALL)
     panel.train.click()
-    assert "First write your guess" in panel.said and panel._thread is None
+    assert "First write your guess" in panel.said and panel.thread is None
     panel.controls["guess"].value = "a lot"
     assert "number from 0 to 100" in panel.said
     panel.train.click()
-    assert panel._thread is None
+    assert panel.thread is None
     panel.controls["guess"].value = "70 %"
     panel.train.click()
     panel.wait(120)
@@ -241,7 +240,7 @@ def test_a_guess_is_asked_for_before_the_first_training_and_drawn_beside_it(lab)
         ("recipe.rate", 0.0, "rate"),
         ("recipe.rate", float("nan"), "rate"),
         ("recipe.optimiser", "adamx", "optimiser called 'adamx'"),
-        ("feature.seconds", "long", "takes a number or None"),
+        ("feature.seconds", "long", "seconds"),
         ("feature", "log_mel", "'mfcc'"),
     ],
 )
@@ -249,8 +248,8 @@ def test_wrong_values_are_a_message_and_nothing_is_trained(trainer, name, value,
     trainer.controls[name].value = value
     assert words in trainer.said
     trainer.train.click()
-    assert words in trainer.said and trainer._thread is None
-    assert trainer._code.value == ""
+    assert words in trainer.said and trainer.thread is None
+    assert trainer.code_view.value == ""
 
 
 def test_checking_the_size_of_a_network_draws_no_random_number(trainer):
@@ -321,14 +320,20 @@ def test_a_model_written_in_the_notebook_is_trained_and_the_panel_says_where(lab
     assert "written in the notebook" in panel.said
 
 
-def test_a_process_that_is_killed_is_a_message_and_resume_goes_on(lab, gate, monkeypatch):
-    seen, follow = [], worker._follow
-    monkeypatch.setattr(worker, "_follow", lambda process, *rest: seen.append(process) or follow(process, *rest))
+def test_a_corpus_that_was_changed_in_the_notebook_is_trained_on_and_the_panel_says_where(lab):
+    fewer = dataclasses.replace(lab, data=lab.data.only(clips_per_label=5))
+    panel = TrainerPanel(fewer, SMALL, guess=0.5)
+    panel.train.click()
+    run = panel.wait(120)
+    assert run.record["clips"]["train"] == 15 and "written in the notebook" in panel.said
+
+
+def test_a_process_that_is_killed_is_a_message_and_resume_goes_on(lab, gate):
     panel = TrainerPanel(lab, waiting(gate), guess=0.5)
     panel.train.click()
     gate.open(*range(1, BATCHES + 1))
     gate.reached(BATCHES + 1)
-    seen[0].kill()
+    panel.process.popen.kill()
     panel.wait(120)
     assert "has ended" in panel.said and "Resume" in panel.said and not panel.resume.disabled
     gate.open()
@@ -391,7 +396,7 @@ def test_the_code_makes_the_same_experiment(trainer):
         words = {"labkit": labkit, "lab": Recorder()}
         exec(as_code(experiment), words)
         assert words["experiment"] == experiment and words["run"] == experiment
-    assert trainer._code.value == trainer.code == as_code(trainer.experiment)
+    assert trainer.code_view.value == trainer.code == as_code(trainer.experiment)
 
 
 def test_a_trainer_may_learn_a_few_words_only(lab):
@@ -399,7 +404,7 @@ def test_a_trainer_may_learn_a_few_words_only(lab):
     panel.train.click()
     run = panel.wait(120)
     assert run.labels == ("rise", "hold") and "labels=('rise', 'hold')" in panel.code
-    assert run.validation["chance"] == 0.5 and "50.0%" in panel._listed.value
+    assert run.validation["chance"] == 0.5 and "50.0%" in panel.table_view.value
 
 
 def test_all_settings_of_an_experiment_have_an_input(trainer):

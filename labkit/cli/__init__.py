@@ -16,6 +16,7 @@ COMMANDS = {  # name: what it does; its module is NAME_command
     "test": "run every test, notebooks included",
     "notebooks": "refresh the outputs stored in notebooks/",
     "download": "fetch a corpus of real recordings",
+    "train": "train one experiment, written as a JSON file",
     "sweep": "train what grids of settings describe, choose on validation, test the chosen",
     "results": "show the recorded results as a table, or write them as CSV",
     "live": "how many words a shipped network finds in minutes of sound, and how many nobody said",

@@ -1,5 +1,6 @@
 """Reading and resampling sound."""
 
+import io
 import os
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
@@ -121,3 +122,12 @@ def decode_clip(path, rate):
 def bars():
     """Whether progress bars are wanted; LABKIT_BARS=off is set where notebooks run unattended."""
     return os.environ.get("LABKIT_BARS", "on") != "off"
+
+
+def wav_bytes(samples, rate):
+    """A sound as the content of a WAV file of 16 bits."""
+    import soundfile
+
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, rate, format="WAV", subtype="PCM_16")
+    return buffer.getvalue()

@@ -220,6 +220,7 @@ def place(experiment, corpus, results):
 
 
 def _train(experiment, corpus, run_id, folder, device, watch, memory):
+    write_json(folder / "experiment.json", experiment.to_dict())  # what an interrupted training was of
     for stale in folder.glob(".*.partial"):  # of a killed training; we hold the lock, so nobody writes there
         stale.unlink(missing_ok=True)
     feature, recipe, classes = experiment.feature, experiment.recipe, len(corpus.labels)
@@ -263,6 +264,7 @@ def _train(experiment, corpus, run_id, folder, device, watch, memory):
     write_table(folder / "validation.csv.gz", table)
     write_json(folder / "run.json", record)  # last: from here on the run exists
     checkpoint.unlink(missing_ok=True)
+    (folder / "experiment.json").unlink(missing_ok=True)
     return run
 
 

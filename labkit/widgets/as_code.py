@@ -17,21 +17,19 @@ def as_code(experiment):
     run = lab.train(experiment)
     """
     plain = Experiment()
-    lines = []
-    for part in fields(experiment):
-        value = getattr(experiment, part.name)
-        if value != getattr(plain, part.name):
-            lines.append(f"    {part.name}={_written(value)},")
-    body = "\n".join(["experiment = labkit.Experiment(", *lines, ")"]) if lines else "experiment = labkit.Experiment()"
-    return f"{body}\nrun = lab.train(experiment)"
+    values = {part.name: getattr(experiment, part.name) for part in fields(experiment)}
+    changed = [f"    {name}={_code(value)},\n" for name, value in values.items() if value != getattr(plain, name)]
+    inner = f"\n{''.join(changed)}" if changed else ""
+    return f"experiment = labkit.Experiment({inner})\nrun = lab.train(experiment)"
 
 
-def _written(value):
+def _code(value):
     """A setting as Python, defaults left out."""
     if isinstance(value, Model):
         return f"labkit.{value!r}"
     if is_dataclass(value):
-        changed = [part for part in fields(value) if getattr(value, part.name) != part.default]
-        inner = ", ".join(f"{part.name}={_written(getattr(value, part.name))}" for part in changed)
+        plain = type(value)()
+        changed = {name: setting for name, setting in vars(value).items() if setting != getattr(plain, name)}
+        inner = ", ".join(f"{name}={_code(setting)}" for name, setting in changed.items())
         return f"labkit.{type(value).__name__}({inner})"
     return repr(value)

@@ -6,6 +6,8 @@ import anywidget
 import traitlets
 
 HERE = Path(__file__).parent
+# an upload of sounds, and the looks of its button
+ACCEPTED = {"accept": "audio/*,.wav,.flac,.ogg,.mp3", "style": {}, "layout": {}}
 
 
 def script(*names):
@@ -14,15 +16,15 @@ def script(*names):
 
 
 class Microphone(anywidget.AnyWidget):
-    """A Record button and a level meter; sends {"kind": "wav"} with a WAV file, or {"kind": "problem"} with its name.
+    """A Record button and a level meter.
 
-    Traits: `seconds` (it stops after so many), `rate` (Hz, of the file).
+    It sends {"kind": "samples", "rate": Hz} with samples (int16), or {"kind": "problem", "name", "message"}; it stops
+    after `seconds`.
     """
 
     _esm = script("microphone.js", "recording.js")
     _css = HERE / "style.css"
     seconds = traitlets.Float(2.0).tag(sync=True)
-    rate = traitlets.Int(16_000).tag(sync=True)
 
 
 class LiveMicrophone(anywidget.AnyWidget):
@@ -32,27 +34,21 @@ class LiveMicrophone(anywidget.AnyWidget):
     their first one, and {"kind": "stop"}; and what happens meanwhile: "problem", "resumed", "hidden", "visible". Each
     message has its `session` (of one press of Start) and `rate` (Hz). Python answers each block with {"kind": "heard",
     "upto": number of the next sample, ...}: see `LivePanel`.
-
-    Traits: `heard` (the latest words, oldest first: dicts of number, word, start, end, time, confidence), `threshold`,
-    `waiting` (seconds of sound that wait for a slow kernel; what would wait longer is left out).
     """
 
     _esm = script("microphone.js", "live_microphone.js")
     _css = HERE / "style.css"
-    heard = traitlets.List(traitlets.Dict()).tag(sync=True)
+    heard = traitlets.List(traitlets.Dict()).tag(sync=True)  # the latest words, oldest first
     threshold = traitlets.Float(0.5).tag(sync=True)
-    waiting = traitlets.Float(10.0).tag(sync=True)
+    waiting = traitlets.Float(10.0).tag(sync=True)  # seconds of sound that wait for a slow kernel; more is left out
 
 
 class Matrix(anywidget.AnyWidget):
-    """A confusion matrix with clickable cells.
-
-    Traits: `labels`, `counts` (a list of rows, true labels down), `chosen` ([row, column]), `caption`.
-    """
+    """A confusion matrix with clickable cells."""
 
     _esm = HERE / "matrix.js"
     _css = HERE / "style.css"
     labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    counts = traitlets.List(traitlets.List(traitlets.Int())).tag(sync=True)
-    chosen = traitlets.List(traitlets.Int(), default_value=[-1, -1]).tag(sync=True)
+    counts = traitlets.List(traitlets.List(traitlets.Int())).tag(sync=True)  # true labels down
+    chosen = traitlets.List(traitlets.Int(), default_value=[-1, -1]).tag(sync=True)  # [row, column]
     caption = traitlets.Unicode().tag(sync=True)

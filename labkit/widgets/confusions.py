@@ -1,10 +1,14 @@
 """Which words a network takes for which; click a cell, and hear and see its clips."""
 
+import ipywidgets
+import numpy as np
+from ipywidgets import Layout
+
 from .. import plots
-from ..data.audio import read_audio
+from ..data.audio import read_audio, wav_bytes
 from ..errors import LabError, choose
-from .explorer import wav
-from .panel import NARROW, WIDE, Panel, column, empty_figure, empty_picture, row
+from .browser import Matrix
+from .panel import NO_SOUND, Panel, empty_figure, empty_picture
 
 SHOWN = 4  # clips at a time
 
@@ -22,51 +26,31 @@ class ConfusionsPanel(Panel):
         With its corpus, as `lab.train` returns it.
     part : {"validation", "test"}
 
-    Attributes
-    ----------
-    matrix : anywidget.AnyWidget
-        `matrix.chosen = [row, column]` is what a click does.
-    clips : pandas.DataFrame
-        Predictions of the chosen cell, the surest first.
+    `panel.matrix.chosen = [row, column]` is what a click does.
     """
 
     def __init__(self, lab, run, part="validation"):
-        import ipywidgets
-
-        from .browser import Matrix
-
         super().__init__(lab)
         if run.corpus is None:
-            raise LabError(
-                f"Run {run.id} was read without its recordings. Pass what lab.train(run.experiment) returns."
-            )
-        self.run, self._first, self._busy = run, 0, False
-        labels = list(run.labels)
-        parts = ["validation", *(["test"] if run.tested else [])]
+            raise LabError(NO_SOUND.format(run.id))
+        self.run, self._first = run, 0
+        parts = ["validation", "test"] if run.tested else ["validation"]
         choose(part, dict.fromkeys(parts), "part that this run has been tried on")
-        look = {"style": NARROW, "layout": ipywidgets.Layout(width=WIDE)}
-        self.controls = {
-            "part": ipywidgets.Dropdown(options=parts, value=part, description="part", **look),
-            "said": ipywidgets.Dropdown(options=labels, description="said", **look),
-            "heard": ipywidgets.Dropdown(options=labels, description="heard", **look),
-            "earlier": ipywidgets.Button(description="earlier clips", icon="arrow-left"),
-            "later": ipywidgets.Button(description="later clips", icon="arrow-right"),
-        }
-        self.matrix = Matrix(labels=labels)
-        full = ipywidgets.Layout(width="100%")
-        sounds = [ipywidgets.Audio(format="wav", autoplay=False, loop=False, layout=full) for _ in range(SHOWN)]
-        names = [ipywidgets.HTML() for _ in range(SHOWN)]
-        self._sounds, self._names = sounds, names
-        self._players = [column(name, sound) for name, sound in zip(names, sounds, strict=True)]
-        for player in self._players:
-            player.layout = ipywidgets.Layout(flex="1 1 13em", max_width="22em")  # below its picture, if there is room
-        self._count(None)
-        self.matrix.observe(self._clicked, "chosen")
-        self.controls["part"].observe(self._count, "value")
+        self.matrix = Matrix(labels=list(run.labels))
+        self.add("part", "Dropdown", self._new_part, options=parts, value=part)
         for name in ("said", "heard"):
-            self.controls[name].observe(self._chosen, "value")
-        for name, step in (("earlier", -SHOWN), ("later", SHOWN)):
+            self.add(name, "Dropdown", self._named, options=run.labels)
+        for name, icon, step in (("earlier", "arrow-left", -SHOWN), ("later", "arrow-right", SHOWN)):
+            self.controls[name] = ipywidgets.Button(description=f"{name} clips", icon=icon)
             self.controls[name].on_click(lambda button, step=step: self._turn(step))
+        self.players = []
+        for _ in range(SHOWN):
+            self.add_sound()
+            self.sounds[-1].layout.width = "100%"
+            below_its_picture = Layout(flex="1 1 13em", max_width="22em")  # if there is room
+            self.players.append(ipywidgets.VBox([ipywidgets.HTML(), self.sounds[-1]], layout=below_its_picture))
+        self.matrix.observe(self._clicked, "chosen")
+        self._new_part()
 
     @property
     def synthetic(self):
@@ -76,8 +60,7 @@ class ConfusionsPanel(Panel):
     def clips(self):
         """Predictions of the chosen cell, the surest first."""
         said, heard = (self.controls[name].value for name in ("said", "heard"))
-        table = self._predictions
-        mine = table[(table.label == said) & (table.predicted == heard)]
+        mine = self._predictions[(self._predictions.label == said) & (self._predictions.predicted == heard)]
         return mine.sort_values("confidence", ascending=False, kind="stable").reset_index(drop=True)
 
     @property
@@ -88,32 +71,29 @@ class ConfusionsPanel(Panel):
     def draw(self):
         shown, rate = self.shown, self.run.corpus.sample_rate
         said, heard = (self.controls[name].value for name in ("said", "heard"))
-        for number, player in enumerate(self._players):
+        for number, player in enumerate(self.players):
             player.layout.display = None if number < len(shown) else "none"
         if shown.empty:
-            words = f"no clip of {said!r} was taken for {heard!r}"
-            self.say(f"N{words[1:]}. Click another cell.")
-            return empty_picture(9.5, 1.5, words), f"Empty: {words}"
+            words = f"o clip of {said!r} was taken for {heard!r}"
+            self.say(f"N{words}. Click another cell.")
+            return empty_picture(9.5, 1.5, f"n{words}"), f"Empty: n{words}"
         figure = empty_figure(9.5, 2.9)
-        panels = figure.subplots(2, SHOWN, sharex="col", height_ratios=(1, 2), squeeze=False)
-        for number in range(SHOWN):
-            above, below = panels[:, number]
-            if number >= len(shown):
-                above.axis("off"), below.axis("off")
-                continue
-            clip = shown.iloc[number]
+        axes = figure.subplots(2, SHOWN, sharex="col", height_ratios=(1, 2), squeeze=False)
+        for ax in axes[:, len(shown) :].flat:
+            ax.axis("off")
+        for (above, below), clip, player in zip(axes.T, shown.itertuples(), self.players, strict=False):
+            number, title = clip.Index + 1, player.children[0]
             samples, _ = read_audio(self.run.corpus.root / clip.path, rate)
-            plots.waveform(samples, rate, above).set(xlabel="", ylabel="")
-            above.set_title(f"{self._first + number + 1}: speaker {_short(clip.speaker)}", loc="left", fontsize=10)
-            above.set_ylim(-1.05 * abs(samples).max() - 1e-6, 1.05 * abs(samples).max() + 1e-6)
-            above.set_yticks([])
+            high = 1.05 * abs(samples).max() + 1e-6
+            plots.waveform(samples, rate, above).set(xlabel="", ylabel="", ylim=(-high, high), yticks=[])
+            above.set_title(f"{number}: speaker {_short(clip.speaker)}", loc="left", fontsize=10)
             plots.spectrogram(samples, rate, below, colorbar=False)
-            if number:
+            if number > self._first + 1:
                 below.set(ylabel="", yticklabels=[])
-            self._sounds[number].value = wav(samples, rate)
-            self._names[number].value = f"{self._first + number + 1}: {100 * clip.confidence:.0f}% sure"
-        last = self._first + len(shown)
-        many = f"clips {self._first + 1} to {last} of {len(self.clips)}" if len(self.clips) > 1 else "one clip"
+            player.children[1].value = wav_bytes(samples, rate)
+            title.value = f"{number}: {100 * clip.confidence:.0f}% sure"
+        last, count = self._first + len(shown), len(self.clips)
+        many = f"clips {self._first + 1} to {last} of {count}" if count > 1 else "one clip"
         right = "rightly recognised" if said == heard else f"taken for {heard!r}"
         self.say(f"{said!r} {right}: {many}, the surest first ({self.controls['part'].value} part).")
         return figure, f"Waveforms and spectrograms of {said!r} {right}: {many}"
@@ -122,62 +102,51 @@ class ConfusionsPanel(Panel):
         """The matrix: without a kernel nobody can click it."""
         part = self.controls["part"].value
         table = self.run.confusion(part)
-        right = sum(table.iloc[number, number] for number in range(len(table)))
-        alt = f"Confusion matrix of the {part} part: {right} of {int(table.to_numpy().sum())} clips on the diagonal"
-        return self.render(plots.confusion(table, empty_figure(*_size(len(table))))), alt
+        right, clips = int(np.trace(table)), int(table.to_numpy().sum())
+        side = max(3.2, (0.62 if len(table) <= 12 else 0.235) * len(table))  # inches
+        figure = plots.confusion(table, empty_figure(side + 1.9, side + 0.9))
+        return self.render(figure), f"Confusion matrix of the {part} part: {right} of {clips} clips on the diagonal"
 
     def redraw(self):
         super().redraw()
         self.controls["earlier"].disabled = self._first == 0
         self.controls["later"].disabled = self._first + SHOWN >= len(self.clips)
 
-    @property
-    def view(self):
-        part, said, heard, earlier, later = self.controls.values()
-        cell = [row(said, heard), self._message, self._picture, row(*self._players), row(earlier, later)]
-        return column(row(part), self.matrix, *cell)
+    def rows(self):
+        cell = (("said", "heard"), self.message, self.picture, tuple(self.players), ("earlier", "later"))
+        return "part", self.matrix, *cell
 
-    def _count(self, change):
+    def _new_part(self):
         """Another part: its matrix, and the most frequent mistake in it."""
         part = self.controls["part"].value
         self._predictions = self.run.predictions(part)
-        table = self.run.confusion(part).to_numpy()
-        wrong = table.copy()
-        for number in range(len(wrong)):
-            wrong[number, number] = 0
-        worst = divmod(int((wrong if wrong.any() else table).argmax()), len(wrong))
-        self.matrix.counts = table.tolist()
+        counts = self.run.confusion(part).to_numpy()
+        wrong = counts - np.diag(np.diag(counts))
+        worst = divmod(int((wrong if wrong.any() else counts).argmax()), len(counts))
         made = ", synthetic speech" if self.synthetic else ""
+        self.matrix.counts = counts.tolist()
         self.matrix.caption = f"Clips of the {part} part ({self.run.record['corpus']['name']}{made}). Click a cell."
         self._choose(*worst)
 
     def _clicked(self, change):
-        size = len(self.run.labels)
-        if not self._busy and len(change["new"]) == 2 and all(0 <= number < size for number in change["new"]):
-            self._choose(*change["new"])
+        cell = change["new"]
+        if not self._held and len(cell) == 2 and all(0 <= number < len(self.run.labels) for number in cell):
+            self._choose(*cell)
 
-    def _chosen(self, change):
-        labels = self.run.labels
-        if not self._busy:
-            self._choose(*(labels.index(self.controls[name].value) for name in ("said", "heard")))
+    def _named(self):
+        if not self._held:
+            self._choose(*(self.run.labels.index(self.controls[name].value) for name in ("said", "heard")))
 
     def _choose(self, said, heard):
-        """Show one cell; drawn once, not once for each control that moves."""
-        self._first, self._busy = 0, True
-        self.controls["said"].value, self.controls["heard"].value = self.run.labels[said], self.run.labels[heard]
-        self.matrix.chosen = [said, heard]
-        self._busy = False
-        self.redraw()
+        """Show one cell."""
+        self._first = 0
+        with self.drawn_once():
+            self.controls["said"].value, self.controls["heard"].value = self.run.labels[said], self.run.labels[heard]
+            self.matrix.chosen = [said, heard]
 
     def _turn(self, step):
         self._first = max(0, min(self._first + step, (len(self.clips) - 1) // SHOWN * SHOWN))
         self.redraw()
-
-
-def _size(classes):
-    """Inches of a matrix."""
-    side = max(3.2, 0.62 * classes if classes <= 12 else 0.235 * classes)
-    return side + 1.9, side + 0.9
 
 
 def _short(name):

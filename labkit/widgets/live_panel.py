@@ -2,18 +2,19 @@
 
 import time
 from collections import deque
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 
 from .. import plots
+from ..data.audio import SCALE
 from ..data.corpus import OTHER
 from ..errors import LabError
 from ..experiments import pretrained
-from ..streaming import Detector, decide
-from .microphone_help import what_to_do
-from .panel import NARROW, WIDE, Panel, column, empty_figure, empty_picture, row
-from .recorder import decode
+from ..streaming import Decider, Detector, decide
+from .browser import ACCEPTED, LiveMicrophone
+from .microphone_help import RATE, from_file, what_to_do
+from .panel import Panel, empty_figure, empty_picture
 
 BLOCK = 0.08  # seconds of sound that a file is cut into, as the browser does with the microphone
 KEPT = 30.0  # seconds at the end that the picture shows
@@ -36,48 +37,26 @@ class LivePanel(Panel):
     Parameters
     ----------
     lab : Lab
-    detector : Detector, or what it takes (a shipped network, a run), or the name of a shipped network
-
-    Attributes
-    ----------
-    detector : Detector
-    microphone : anywidget.AnyWidget
-    words : list of Detection
-        What was reported since the last start.
-    costs : deque of float
-        Seconds that the latest blocks took here.
+    detector : Detector, or what it takes (a run), or the name of a pretrained network
     """
 
+    synthetic = False  # until a recording is heard that says otherwise
+
     def __init__(self, lab, detector="ten-words"):
-        import ipywidgets
-
-        from .browser import LiveMicrophone
-
         super().__init__(lab)
         detector = pretrained.load(detector) if isinstance(detector, str) else detector
         self.detector = detector if isinstance(detector, Detector) else Detector(detector)
-        chosen = self.detector.decision.threshold
-        look = {"style": NARROW, "layout": ipywidgets.Layout(width=WIDE)}
-        self.controls = {
-            "threshold": ipywidgets.FloatSlider(
-                value=chosen, min=0.05, max=1.0, step=0.01, description="threshold", readout_format=".2f", **look
-            ),
-            "upload": ipywidgets.FileUpload(accept="audio/*,.wav,.flac,.ogg,.mp3", description="Upload"),
-        }
-        self.microphone = LiveMicrophone(threshold=chosen)
-        self.words, self.costs = [], deque(maxlen=1000)
+        threshold = {"value": self.detector.decision.threshold, "min": 0.05, "max": 1.0, "step": 0.01}
+        self.add("threshold", "FloatSlider", self._new_threshold, readout_format=".2f", **threshold)
+        self.add("upload", "FileUpload", self._uploaded, "Upload", **ACCEPTED)
+        self.microphone = LiveMicrophone(threshold=self.detector.decision.threshold)
+        self.costs = deque(maxlen=1000)  # seconds that the latest blocks took here
         self._session = None
         self._begin()
         self.microphone.on_msg(lambda widget, content, buffers: self.receive(content, buffers))
-        self.controls["threshold"].observe(self._new_threshold, "value")
-        self.controls["upload"].observe(self._uploaded, "value")
         self.redraw()
         known = ", ".join(label for label in self.detector.labels if label != OTHER)
         self.say(f"It knows: {known}. {IDLE}")
-
-    @property
-    def synthetic(self):
-        return self._made
 
     def receive(self, content, buffers=()):
         """What the browser sends: see `LiveMicrophone`."""
@@ -101,33 +80,35 @@ class LivePanel(Panel):
             self.say(HIDDEN if kind == "hidden" else "Listening.")
 
     def listen(self, samples, rate, synthetic=False):
-        """Hear a recording block by block, as if it came from the microphone; returns the words.
+        """Hear a recording, samples of shape (samples,), block by block, as if it came from the microphone.
 
-        Parameters
-        ----------
-        samples : numpy.ndarray
-            Shape (samples,), floats between -1 and 1.
-        rate : int
-            Hz.
-        synthetic : bool
-            Whether a program speaks in it: the picture is then stamped so.
-
-        Returns
-        -------
-        list of Detection
+        The picture of a `synthetic` one is stamped so. Returns a list of Detection.
         """
-        self._begin(synthetic)
+        self._begin()
+        self.synthetic = synthetic
         size = max(1, round(BLOCK * rate))
         for start in range(0, len(samples), size):
-            self._hear(np.asarray(samples[start : start + size]), rate, start)
+            self.hear(np.asarray(samples[start : start + size]), rate, start)
         self._end()
         return self.words
+
+    def hear(self, samples, rate, start):
+        """Hear the next block, whose first sample has the number `start`; what is wrong with it becomes the message."""
+        try:
+            self._report(self.detector.push(samples, rate, at=start / rate))
+            self._sound.append((samples, rate, start))
+        except LabError as error:
+            self.say(str(error), wrong=True)
+        while sum(len(part) / its_rate for part, its_rate, _ in self._sound) > KEPT + 1:
+            self._sound.popleft()
+        for problem in self.detector.problems[self._named :]:
+            self.say(problem, wrong=True)
+        self._named = len(self.detector.problems)
 
     def draw(self):
         if not self._sound:
             return empty_picture(8.5, 0.5, "what was heard is drawn here in the end"), "Empty: nothing was heard yet"
         samples, rate, before = self._heard()
-        seconds = len(samples) / rate
         times = self.detector.times - before
         shown = times >= 0
         found = [
@@ -146,12 +127,11 @@ class LivePanel(Panel):
             figure=empty_figure(9.5, 4.2),
         )
         names = ", ".join(f"{word.word} at {word.reported:.1f} s" for word in found) or "no word"
-        return figure, f"Waveform of the last {seconds:.0f} s and probabilities over time; reported: {names}"
+        seconds = f"{len(samples) / rate:.0f} s"
+        return figure, f"Waveform of the last {seconds} and probabilities over time; reported: {names}"
 
-    @property
-    def view(self):
-        threshold, upload = self.controls.values()
-        return column(row(threshold, upload), self.microphone, self._message, self._picture)
+    def rows(self):
+        return ("threshold", "upload"), self.microphone, self.message, self.picture
 
     def _heard(self):
         """The latest sound, gaps included: samples, their rate, and the second of the stream at which they begin."""
@@ -166,12 +146,13 @@ class LivePanel(Panel):
             samples[place : place + len(part)] = part
         return samples, rate, first / rate
 
-    def _begin(self, synthetic=False):
+    def _begin(self):
         """Forget what was heard."""
-        self._made = synthetic
+        self.synthetic = False
         self.detector.reset()
-        self.words, self._sound = [], deque()
-        self._named = self._drawn = 0  # problems that were said, and rows that were sent
+        self._smoother = Decider(self.detector.labels, self.detector.decision, self.detector.decider.period)
+        self.words, self._sound = [], deque()  # Detections; (samples, rate, number of the first) of the last seconds
+        self._named = self._sent = 0  # problems that were said, and rows of probabilities that were sent
         self.costs.clear()
         self.microphone.heard = []
         self.microphone.send({"kind": "clear"})
@@ -179,9 +160,9 @@ class LivePanel(Panel):
     def _block(self, samples, rate, start):
         """A block of the microphone: heard, and answered."""
         began = time.perf_counter()
-        self._hear(samples.astype(np.float32) / 32768, rate, start)
+        self.hear(samples.astype(np.float32) / SCALE, rate, start)
         self.costs.append(time.perf_counter() - began)
-        loudest = np.abs(samples.astype(np.int32)).max(initial=1) / 32768
+        loudest = np.abs(samples.astype(np.int32)).max(initial=1) / SCALE
         answer = {
             "kind": "heard",
             "session": self._session,
@@ -192,55 +173,31 @@ class LivePanel(Panel):
         }
         self.microphone.send(answer)
 
-    def _hear(self, samples, rate, start):
-        try:
-            self._report(self.detector.push(samples, rate, at=start / rate))
-            self._sound.append((samples, rate, start))
-        except LabError as error:
-            self.say(str(error), wrong=True)
-        while sum(len(part) / its_rate for part, its_rate, _ in self._sound) > KEPT + 1:
-            self._sound.popleft()
-        for problem in self.detector.problems[self._named :]:
-            self.say(problem, wrong=True)
-        self._named = len(self.detector.problems)
-
-    def _report(self, found):
-        if not found:
-            return
-        fresh = [
-            {
-                "number": len(self.words) + number,
-                "word": word.word,
-                "start": word.start,
-                "end": word.end,
-                "time": word.reported,
-                "confidence": word.confidence,
-            }
-            for number, word in enumerate(found)
-        ]
-        self.words += found
-        self.microphone.heard = [*self.microphone.heard, *fresh][-SHOWN:]
-
     def _steps(self):
         """[second, smoothed probability of the likeliest word] for each row that is new since the last call."""
-        detector = self.detector
-        times, probabilities = detector.times, detector.probabilities[:, detector.decider.words]
-        new, rows = len(times) - self._drawn, len(detector.decider.recent) + 1  # rows: of a mean
-        self._drawn = len(times)
-        recent = probabilities[max(0, len(times) - new - rows + 1) :]
-        if not new:
+        times, probabilities = self.detector.times[self._sent :], self.detector.probabilities[self._sent :]
+        self._sent += len(times)
+        if not len(times):
             return []
-        recent = np.pad(recent, ((new + rows - 1 - len(recent), 0), (0, 0)))  # before the beginning: zeros
-        surest = np.lib.stride_tricks.sliding_window_view(recent, rows, axis=0).mean(-1).max(1)
-        return [list(pair) for pair in zip(times[-new:].tolist(), surest.tolist(), strict=True)]
+        surest = self._smoother.smooth(probabilities)[:, self._smoother.words].max(1)  # (rows,)
+        return np.stack([times, surest], axis=1).tolist()
+
+    def _report(self, found):
+        fresh = [
+            {**asdict(word), "number": number, "time": word.reported}
+            for number, word in enumerate(found, start=len(self.words))
+        ]
+        self.words += found
+        if fresh:
+            self.microphone.heard = [*self.microphone.heard, *fresh][-SHOWN:]
 
     def _end(self):
         """The stream is over: the last words, the picture, a summary."""
         self._report(self.detector.flush())
-        self.redraw()
-        self._summary()
+        self._show()
 
-    def _summary(self):
+    def _show(self):
+        self.redraw()
         words = ", ".join(f"{word.word} ({word.reported:.1f} s, {word.confidence:.0%})" for word in self.words[-SHOWN:])
         said = [f"{self.detector.seconds:.1f} s heard, {len(self.words)} words reported{': ' if words else ''}{words}."]
         if self.costs:
@@ -249,27 +206,26 @@ class LivePanel(Panel):
         problems = self.detector.problems
         self.say(" ".join([*said, *problems[-3:]]), wrong=bool(problems))
 
-    def _new_threshold(self, change):
+    def _new_threshold(self):
         """For the words to come; a recording that is over is judged again."""
         detector = self.detector
-        decision = replace(detector.decision, threshold=change["new"])
+        decision = replace(detector.decision, threshold=self.controls["threshold"].value)
         detector.decision = detector.decider.decision = decision
-        self.microphone.threshold = change["new"]
+        self.microphone.threshold = decision.threshold
         if self._session is None and self._sound:
             found = decide(detector.labels, detector.times, detector.probabilities, decision, detector.decider.span)
             self.words, self.microphone.heard = [], []
             self._report(found)
-            self.redraw()
-            self._summary()
+            self._show()
 
-    def _uploaded(self, change):
-        if not change["new"]:
+    def _uploaded(self):
+        if not self.controls["upload"].value:
             return
-        file = change["new"][0]
+        file = self.controls["upload"].value[0]
         self.controls["upload"].value = ()  # so that the same file can be uploaded again
         try:
-            samples = decode(bytes(file["content"]), file["name"], LONGEST)
+            samples = from_file(bytes(file["content"]), file["name"], LONGEST)
         except LabError as error:
-            self.say(f"{file['name']}: {error}", wrong=True)
+            self.say(str(error), wrong=True)
             return
-        self.listen(samples, 16_000)
+        self.listen(samples, RATE)

@@ -1,5 +1,5 @@
 // What the recorder and the live panel share: a microphone, its samples block by block, and how loud they are.
-// (Python puts this file in front of recorder.js or live.js, since a widget is one file.)
+// (Python puts this file in front of recording.js or live_microphone.js, since a widget is one file.)
 
 const WORKLET = `registerProcessor("labkit-tap", class extends AudioWorkletProcessor {
   process(inputs) {

@@ -1,5 +1,15 @@
-"""What the recorder and the live panel share: what can go wrong with a microphone, in words."""
+"""What the recorder and the live panel share: what can go wrong with a microphone, in words; uploaded files."""
 
+import io
+
+import numpy as np
+import soundfile
+
+from ..data.audio import resample
+from ..errors import LabError
+
+RATE = 16_000  # Hz, of what is recorded or uploaded
+PHONE = ("m4a", "aac", "mp4", "mov", "webm", "wma", "amr", "3gp")  # what phones and browsers like to write
 UPLOAD = "You can also record with another program and upload the file."
 PROBLEMS = {  # the browser's name for what went wrong: what to do; {again} is the button to press
     "NotAllowedError": "The browser was not allowed to use the microphone. Press the lock or the microphone beside the "
@@ -19,16 +29,28 @@ PROBLEMS["OverconstrainedError"] = PROBLEMS["NotFoundError"]
 
 
 def what_to_do(content, again):
-    """A problem that the microphone reports, as a sentence that says what to do.
-
-    Parameters
-    ----------
-    content : dict
-        `name`, as the browser calls it, and `message`.
-    again : str
-        What the button is called that starts it.
-    """
+    """A problem that the microphone reports (`name` and `message`), as a sentence; `again` is the button to press."""
     name, message = content.get("name", ""), content.get("message", "")
     if name in PROBLEMS:
         return PROBLEMS[name].format(again=again)
     return f"The microphone failed ({name}: {message}). Press {again} again. {UPLOAD}"
+
+
+def from_file(content, name, longest):
+    """The bytes of a sound file of at most `longest` seconds as one channel at 16 kHz: (samples,), float32."""
+    try:
+        samples, rate = soundfile.read(io.BytesIO(content), dtype="float32", always_2d=True)
+    except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
+        kind = name.rpartition(".")[2].lower()
+        convert = f"Convert it to WAV (`ffmpeg -i {name} clip.wav`)" if kind in PHONE else "Export it again as WAV"
+        raise LabError(f"{name}: it cannot be read as audio ({error}). {convert} and upload that.") from error
+    if not len(samples):
+        raise LabError(f"{name}: it holds no samples. Record it again.")
+    if not np.isfinite(samples).all():
+        raise LabError(f"{name}: it holds values that are not numbers. Export it again as 16-bit PCM.")
+    if len(samples) > longest * rate:
+        raise LabError(
+            f"{name}: it lasts {len(samples) / rate:.0f} s, and {longest:.0f} s is the most here. Cut it into shorter "
+            "files (one for each word if you want to keep them), and upload those."
+        )
+    return resample(samples.mean(axis=1), rate, RATE)

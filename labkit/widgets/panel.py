@@ -2,46 +2,32 @@
 
 import base64
 import html
+import sys
+from contextlib import contextmanager
 
-from ..errors import LabError
+import ipywidgets
+from ipywidgets import Layout
+
+from ..errors import LabError, choose
 from ..plots import render, stamp
 
-NARROW = {"description_width": "6.5em"}
-WIDE = "20.5em"  # of a control with its label: three beside each other in a usual window
+LOOK = {"style": {"description_width": "6.5em"}, "layout": {"width": "20.5em"}}  # three beside each other in a window
+NO_SOUND = "Run {} was read without its recordings. Pass what lab.train(run.experiment) returns."
 
 
 class Panel:
-    """Base of the panels: a subclass fills `controls` and `draw`.
+    """Base of the panels: a subclass adds controls, and says what is drawn and in which order all stands on the page.
 
-    Parameters
-    ----------
-    lab : Lab
-        As `labkit.start` returns it.
-
-    Attributes
-    ----------
-    controls : dict of str to ipywidgets.Widget
-        The inputs, by name.
-    figure : matplotlib.figure.Figure
-        The picture of the present state.
-    said : str
-        The message below the picture.
-    alt : str
-        The picture in words.
+    `controls` are the inputs by name; `figure` is the picture of the present state, `alt` the same in words, and `said`
+    the message below it. `picture`, `message` and `sounds` are the widgets that show these.
     """
 
     def __init__(self, lab):
-        import ipywidgets
-
-        self.lab = lab
-        self.controls = {}
-        self.figure = None
-        self.said = ""
-        self.alt = type(self).__name__
-        # a picture of its own, never an Output widget: that one catches what other cells print, and tests cannot run it
-        self._picture = ipywidgets.HTML()
-        self._png = b""
-        self._message = ipywidgets.HTML()
+        self.lab, self.controls, self.sounds = lab, {}, []
+        self.figure, self.said, self.alt = None, "", type(self).__name__
+        # HTML, not an Output widget: that one catches what other cells print, and no test can run it
+        self.picture, self.message = ipywidgets.HTML(), ipywidgets.HTML()
+        self._png, self._held = b"", False
 
     @property
     def synthetic(self):
@@ -52,16 +38,41 @@ class Panel:
         """Return the picture of the present state and its description: (Figure, str)."""
         raise NotImplementedError
 
+    def rows(self):
+        """What stands on the page, from top to bottom: widgets, names of controls, and tuples of these for a row."""
+        raise NotImplementedError
+
+    def add(self, name, kind, call=None, label=None, **settings):
+        """Add an input, of a class of ipywidgets; `call` is called when its value changes."""
+        control = getattr(ipywidgets, kind)(description=label or name, **{**LOOK, **settings})
+        self.controls[name] = control
+        if call is not None:
+            control.observe(lambda change: call(), "value")
+
+    def add_sound(self):
+        self.sounds.append(ipywidgets.Audio(format="wav", autoplay=False, loop=False))
+
+    @contextmanager
+    def drawn_once(self):
+        """Several controls move; the panel is drawn when all have, not after each."""
+        outer, self._held = self._held, True
+        try:
+            yield
+        finally:
+            self._held = outer
+        self.redraw()
+
     def redraw(self):
         """Draw the present state; a mistake that a student can mend becomes the message, and the old picture stays."""
+        if self._held:
+            return
         try:
             figure, self.alt = self.draw()
         except (LabError, ValueError) as error:
             self.say(str(error), wrong=True)
             return
-        self.figure = figure
-        self._png = self.render(figure)
-        self._picture.value = picture(self._png, self.alt)
+        self.figure, self._png = figure, self.render(figure)
+        self.picture.value = image(self._png, self.alt)
 
     def render(self, figure):
         """A figure as PNG bytes, stamped if it rests on synthetic speech."""
@@ -76,45 +87,79 @@ class Panel:
         bar = "border-left: 5px solid #d55e00; padding-left: 8px; " if wrong else ""
         style = f"{bar}line-height: 1.5; white-space: normal; max-width: 60em"
         words = f"{'<b>Note:</b> ' if wrong else ''}{html.escape(text)}"
-        self._message.value = f'<div role="status" aria-live="polite" style="{style}">{words}</div>'
+        self.message.value = f'<div role="status" aria-live="polite" style="{style}">{words}</div>'
 
     @property
     def view(self):
         """The panel as one ipywidgets box."""
-        raise NotImplementedError
+        lines = [self.row(*line) if isinstance(line, tuple) else self._widget(line) for line in self.rows()]
+        return ipywidgets.VBox(lines, layout=Layout(width="100%"))
+
+    def row(self, *items):
+        """Widgets side by side; what does not fit goes to the next line, as it does when the page is zoomed."""
+        layout = Layout(flex_flow="row wrap", width="100%")
+        return ipywidgets.HBox([self._widget(item) for item in items], layout=layout)
+
+    def _widget(self, item):
+        return self.controls[item] if isinstance(item, str) else item
+
+    def still(self):
+        """What a page shows where no kernel runs: (PNG, description)."""
+        return self._png, self.alt
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         """The live panel, and beside it its picture: what a web page shows when no kernel runs."""
-        _let_colab_show_widgets()
+        if "google.colab" in sys.modules:  # it shows widgets that are not its own only when asked
+            from google.colab import output
+
+            output.enable_custom_widget_manager()
         data = self.view._repr_mimebundle_() or {}
         data["text/plain"] = f"{type(self).__name__}: {self.said}"
         png, alt = self.still()
         data["image/png"] = base64.b64encode(png).decode()
         return data, {"image/png": {"alt": alt}}
 
-    def still(self):
-        """What a page shows where no kernel runs: (PNG, description)."""
-        return self._png, self.alt
+
+class ClipPanel(Panel):
+    """A panel that shows one clip of `corpus`, chosen by the controls `word` and `speaker`."""
+
+    def add_clip(self, labels, word, speaker):
+        """Add the two controls; `word` and `speaker` are shown first."""
+        choose(word, dict.fromkeys(labels), f"label of {self.corpus.name}")
+        self.add("word", "Dropdown", self.new_word, options=labels, value=word)
+        self.add("speaker", "Dropdown", self.redraw)
+        self.add_sound()
+        names = self._offer_speakers()
+        if speaker is not None:
+            choose(speaker, dict.fromkeys(names), f"speaker who says {word!r}")
+            self.controls["speaker"].value = speaker
+
+    @property
+    def clip(self):
+        """The row of the corpus' table that is shown."""
+        clips = self.corpus.clips
+        chosen = (clips.label == self.controls["word"].value) & (clips.speaker == self.controls["speaker"].value)
+        return clips[chosen].iloc[0]
+
+    def new_word(self):
+        """The same speaker stays if they say this word too."""
+        with self.drawn_once():
+            self._offer_speakers()
+
+    def _offer_speakers(self):
+        clips = self.corpus.clips
+        clips = clips[clips.label == self.controls["word"].value].drop_duplicates("speaker").sort_values("speaker")
+        control, names = self.controls["speaker"], list(clips.speaker)
+        before = control.value
+        control.options = list(zip(clips.speaker + " (" + clips.split + ")", names, strict=True))
+        control.value = before if before in names else names[0]
+        return names
 
 
-def picture(png, alt, width="100%"):
+def image(png, alt):
     """A PNG as HTML. (The Image widget knows no description for those who cannot see it.)"""
     data = base64.b64encode(png).decode()
-    return f'<img style="max-width: {width}" alt="{html.escape(alt)}" src="data:image/png;base64,{data}">'
-
-
-def column(*widgets):
-    """Widgets below each other, as wide as the page allows."""
-    from ipywidgets import Layout, VBox
-
-    return VBox(widgets, layout=Layout(width="100%"))
-
-
-def row(*widgets):
-    """Widgets side by side; what does not fit goes to the next line, as it does when the page is zoomed."""
-    from ipywidgets import HBox, Layout
-
-    return HBox(widgets, layout=Layout(flex_flow="row wrap", width="100%"))
+    return f'<img style="max-width: 100%" alt="{html.escape(alt)}" src="data:image/png;base64,{data}">'
 
 
 def empty_figure(width, height):
@@ -131,13 +176,3 @@ def empty_picture(width, height, words):
     ax.axis("off")
     ax.text(0.5, 0.5, words, ha="center", va="center", color="0.35", transform=ax.transAxes)
     return figure
-
-
-def _let_colab_show_widgets():
-    """Colab shows widgets that are not its own, such as the microphone, only when asked."""
-    import sys
-
-    if "google.colab" in sys.modules:
-        from google.colab import output
-
-        output.enable_custom_widget_manager()

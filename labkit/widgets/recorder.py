@@ -1,16 +1,16 @@
 """Record yourself, or upload a file, and keep it as a corpus of your own."""
 
-import io
+import ipywidgets
+import numpy as np
 
 from .. import plots
-from ..data.audio import resample
+from ..data.audio import SCALE, resample, wav_bytes
 from ..data.recordings import around_word, check, keep, own_folder, yours
 from ..errors import LabError
-from .explorer import wav
-from .microphone_help import what_to_do
-from .panel import NARROW, WIDE, Panel, column, empty_figure, empty_picture, row
+from .browser import ACCEPTED, Microphone
+from .microphone_help import RATE, from_file, what_to_do
+from .panel import Panel, empty_figure, empty_picture
 
-RATE = 16_000  # Hz, of what is kept
 LONGEST = 60.0  # seconds of an upload
 
 
@@ -26,60 +26,38 @@ class RecorderPanel(Panel):
     ----------
     lab : Lab
     word, speaker : str, optional
-
-    Attributes
-    ----------
-    microphone : anywidget.AnyWidget
-    keep : ipywidgets.Button
-    takes : list of (str, numpy.ndarray)
-        Recordings that wait for Keep: where each is from, and its samples at 16 kHz.
     """
 
+    synthetic = False
+
     def __init__(self, lab, word=None, speaker="you"):
-        import ipywidgets
-
-        from .browser import Microphone
-
         super().__init__(lab)
-        look = {"style": NARROW, "layout": ipywidgets.Layout(width=WIDE)}
         words = list(lab.data.labels)
-        self.controls = {
-            "word": ipywidgets.Combobox(value=word or words[0], options=words, description="word", **look),
-            "speaker": ipywidgets.Text(speaker, description="speaker", **look),
-            "seconds": ipywidgets.FloatSlider(
-                value=2.0, min=1.0, max=5.0, step=0.5, description="seconds", readout_format=".1f", **look
-            ),
-            "cut": ipywidgets.Checkbox(
-                True,
-                description="cut to the second with the word",
-                indent=False,
-                layout=ipywidgets.Layout(width="auto"),
-            ),
-            "upload": ipywidgets.FileUpload(accept="audio/*,.wav,.flac,.ogg,.mp3", multiple=True, description="Upload"),
-        }
-        self.microphone = Microphone(rate=RATE, seconds=self.controls["seconds"].value)
+        self.microphone = Microphone(seconds=2.0)
+        self.add("word", "Combobox", value=word or words[0], options=words)
+        self.add("speaker", "Text", value=speaker)
+        length = {"value": 2.0, "min": 1.0, "max": 5.0, "step": 0.5, "readout_format": ".1f"}
+        self.add("seconds", "FloatSlider", self._new_length, **length)
+        cut = {"value": True, "indent": False, "layout": {"width": "auto"}}
+        self.add("cut", "Checkbox", label="cut to the second with the word", **cut)
+        self.add("upload", "FileUpload", self._uploaded, "Upload", multiple=True, **ACCEPTED)
         self.keep = ipywidgets.Button(description="Keep", button_style="primary", icon="save", disabled=True)
         self.discard = ipywidgets.Button(description="Discard", icon="trash", disabled=True)
-        self._sound = ipywidgets.Audio(format="wav", autoplay=False, loop=False)
-        self.takes = []
+        self.add_sound()
+        self.takes = []  # what waits for Keep: where each is from, and its samples at 16 kHz
         self.microphone.on_msg(lambda widget, content, buffers: self.receive(content, buffers))
-        self.controls["seconds"].observe(self._new_length, "value")
-        self.controls["upload"].observe(self._uploaded, "value")
         self.keep.on_click(self._keep)
         self.discard.on_click(self._discard)
         self.redraw()
-        self.say(f"Press Record and say the word, or upload a file. {self._kept()}")
-
-    @property
-    def synthetic(self):
-        return False
+        self.say(f"Press Record and say the word, or upload a file. {_kept()}")
 
     def receive(self, content, buffers=()):
-        """What the microphone sends: a WAV file, or the name of a problem."""
+        """What the microphone sends: samples, or the name of a problem."""
         if content.get("kind") == "problem":
             self.say(what_to_do(content, "Record"), wrong=True)
-        elif content.get("kind") == "wav" and buffers:
-            self._take([("microphone", bytes(buffers[0]))])
+        elif content.get("kind") == "samples":
+            samples = np.frombuffer(buffers[0], "<i2").astype(np.float32) / SCALE
+            self._take([("microphone", resample(samples, content["rate"], RATE))], [])
 
     def draw(self):
         if not self.takes:
@@ -91,41 +69,43 @@ class RecorderPanel(Panel):
         plots.spectrogram(samples, RATE, below)
         return figure, f"Waveform and spectrogram of a recording of {len(samples) / RATE:.2f} s ({name})"
 
-    @property
-    def view(self):
-        word, speaker, seconds, cut, upload = self.controls.values()
-        above = [row(word, speaker), row(seconds, cut), row(self.microphone, upload), self._message, self._picture]
-        return column(*above, self._sound, row(self.keep, self.discard))
+    def rows(self):
+        above = ("word", "speaker"), ("seconds", "cut"), (self.microphone, "upload")
+        return *above, self.message, self.picture, self.sounds[0], (self.keep, self.discard)
 
-    def _new_length(self, change):
-        self.microphone.seconds = change["new"]
+    def _new_length(self):
+        self.microphone.seconds = self.controls["seconds"].value
 
-    def _uploaded(self, change):
-        files = [(file["name"], bytes(file["content"])) for file in change["new"]]
-        if files:
-            self._take(files)
-            self.controls["upload"].value = ()  # so that the same file can be uploaded again
-
-    def _take(self, files):
-        """Read sounds and check them; those of use wait for Keep, the others are named."""
-        good, problems = [], []
-        for name, content in files:
+    def _uploaded(self):
+        files, sounds, problems = self.controls["upload"].value, [], []
+        if not files:
+            return
+        for file in files:
             try:
-                samples = decode(content, name)
-                if self.controls["cut"].value:
-                    samples = around_word(samples, RATE)
+                sounds.append((file["name"], from_file(bytes(file["content"]), file["name"], LONGEST)))
+            except LabError as error:
+                problems.append(str(error))
+        self._take(sounds, problems)
+        self.controls["upload"].value = ()  # so that the same file can be uploaded again
+
+    def _take(self, sounds, problems):
+        """Check sounds; those of use wait for Keep, the others are named."""
+        good = []
+        for name, samples in sounds:
+            samples = around_word(samples, RATE) if self.controls["cut"].value else samples
+            try:
                 level = check(samples)
                 good.append((name, samples))
             except LabError as error:
                 problems.append(f"{name}: {error}")
         if good:
             self.takes = good
-            self._sound.value = wav(good[-1][1], RATE)
+            self.sounds[0].value = wav_bytes(good[-1][1], RATE)
+            self.keep.disabled = self.discard.disabled = False
             self.redraw()
-        self.keep.disabled = self.discard.disabled = not self.takes
         if problems:
             self.say(" ".join(problems), wrong=True)
-        elif good:
+        else:
             many = f"{len(good)} files" if len(good) > 1 else f"{len(good[-1][1]) / RATE:.2f} s"
             self.say(
                 f"{many}, loudest moment {level:.0f} dB (0 is the limit). Listen, then press Keep, or record again."
@@ -141,66 +121,24 @@ class RecorderPanel(Panel):
         except LabError as error:
             self.say(str(error), wrong=True)
             return
-        self._clear()
+        self._discard()
         names = ", ".join(f"{path.parent.name}/{path.name}" for path in paths)
-        self.say(f"Kept as {names}. {self._kept()}")
+        self.say(f"Kept as {names}. {_kept()}")
 
     def _discard(self, button=None):
-        self._clear()
-        self.say("Discarded. Press Record, or upload a file.")
-
-    def _clear(self):
         self.takes = []
         self.keep.disabled = self.discard.disabled = True
         self.redraw()
-
-    def _kept(self):
-        own = yours()
-        if own is None:
-            return f"What you keep goes to the folder {own_folder().name} of your data folder, and stays there."
-        many = own.clips.label.value_counts()
-        words = ", ".join(f"{label} {count}" for label, count in many.sort_index().items())
-        return (
-            f"You have {len(own)} clips of {own.clips.speaker.nunique()} speaker(s): {words}. "
-            'Use them with labkit.start(..., corpus="folder").'
-        )
+        self.say("Discarded. Press Record, or upload a file.")
 
 
-def decode(content, name, longest=LONGEST):
-    """The bytes of a sound file as one channel at 16 kHz.
-
-    Parameters
-    ----------
-    content : bytes
-    name : str
-        For messages.
-    longest : float
-        Seconds that it may last.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (samples,), float32.
-    """
-    import numpy as np
-    import soundfile
-
-    try:
-        samples, rate = soundfile.read(io.BytesIO(content), dtype="float32", always_2d=True)
-    except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
-        kind = name.rpartition(".")[2].lower()
-        convert = f"Convert it to WAV (`ffmpeg -i {name} clip.wav`)" if kind in PHONE else "Export it again as WAV"
-        raise LabError(f"it cannot be read as audio ({error}). {convert} and upload that.") from error
-    if not len(samples):
-        raise LabError("it holds no samples. Record it again.")
-    if not np.isfinite(samples).all():
-        raise LabError("it holds values that are not numbers. Export it again as 16-bit PCM.")
-    if len(samples) > longest * rate:
-        raise LabError(
-            f"it lasts {len(samples) / rate:.0f} s, and {longest:.0f} s is the most here. Cut it into shorter files "
-            "(one for each word if you want to keep them), and upload those."
-        )
-    return resample(samples.mean(axis=1), rate, RATE)
-
-
-PHONE = ("m4a", "aac", "mp4", "mov", "webm", "wma", "amr", "3gp")  # what phones and browsers like to write
+def _kept():
+    own = yours()
+    if own is None:
+        return f"What you keep goes to the folder {own_folder().name} of your data folder, and stays there."
+    many = own.clips.label.value_counts()
+    words = ", ".join(f"{label} {count}" for label, count in many.sort_index().items())
+    return (
+        f"You have {len(own)} clips of {own.clips.speaker.nunique()} speaker(s): {words}. "
+        'Use them with labkit.start(..., corpus="folder").'
+    )

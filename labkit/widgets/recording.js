@@ -1,4 +1,4 @@
-// The recorder: takes a few seconds and sends them to Python as a WAV file (mono, 16 bits, at the rate asked for).
+// The recorder: takes a few seconds and sends them to Python (mono, 16 bits, at the microphone's own rate).
 // What goes wrong is sent as the browser's name for it; the words are Python's.
 
 export default {
@@ -15,15 +15,11 @@ export default {
       const rate = mine.context.sampleRate;
       await mine.context.close();
       take = null;
-      const samples = joined(mine.chunks, Math.round(model.get("seconds") * rate));
-      if (!samples.length) {
-        idle(NAME, post(model, { kind: "problem", name: "Empty", message: "" }) ? "" : GONE);
-        return;
-      }
-      const target = model.get("rate");
-      const resampled = await resample(samples, rate, target);
-      const sent = post(model, { kind: "wav" }, [wav(resampled, target)]);
-      idle(NAME, sent ? `${(resampled.length / target).toFixed(1)} s recorded` : GONE);
+      const samples = Int16Array.from(joined(mine.chunks, Math.round(model.get("seconds") * rate)), int16);
+      const sent = samples.length
+        ? post(model, { kind: "samples", rate }, [samples.buffer])
+        : post(model, { kind: "problem", name: "Empty", message: "" });
+      idle(NAME, !sent ? GONE : samples.length ? `${(samples.length / rate).toFixed(1)} s recorded` : "");
     };
 
     const start = async () => {
@@ -57,35 +53,3 @@ export default {
     };
   },
 };
-
-async function resample(samples, rate, target) {
-  if (rate === target) return samples;
-  const context = new OfflineAudioContext(1, Math.max(1, Math.round((samples.length * target) / rate)), target);
-  const buffer = context.createBuffer(1, samples.length, rate);
-  buffer.copyToChannel(samples, 0);
-  const source = context.createBufferSource();
-  source.buffer = buffer;
-  source.connect(context.destination);
-  source.start();
-  return (await context.startRendering()).getChannelData(0);
-}
-
-// A RIFF file of 16-bit samples.
-function wav(samples, rate) {
-  const view = new DataView(new ArrayBuffer(44 + 2 * samples.length));
-  const text = (at, letters) => [...letters].forEach((letter, i) => view.setUint8(at + i, letter.charCodeAt(0)));
-  text(0, "RIFF");
-  view.setUint32(4, 36 + 2 * samples.length, true);
-  text(8, "WAVEfmt ");
-  view.setUint32(16, 16, true);
-  view.setUint16(20, 1, true); // PCM
-  view.setUint16(22, 1, true); // one channel
-  view.setUint32(24, rate, true);
-  view.setUint32(28, 2 * rate, true);
-  view.setUint16(32, 2, true);
-  view.setUint16(34, 16, true);
-  text(36, "data");
-  view.setUint32(40, 2 * samples.length, true);
-  samples.forEach((sample, i) => view.setInt16(44 + 2 * i, int16(sample), true));
-  return view.buffer;
-}

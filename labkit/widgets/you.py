@@ -2,11 +2,11 @@
 
 import warnings
 
+import pandas as pd
+
 from ..data.recordings import yours
 from ..errors import LabError, LabWarning
 from ..metrics.scores import speaker_interval
-
-YOU = "you"
 
 
 def with_you(table, run):
@@ -24,30 +24,20 @@ def with_you(table, run):
     pandas.DataFrame
         The table as it was where there are no recordings, or none of the words that the network knows.
     """
-    import pandas as pd
-
-    row = you(run)
-    if row is None:
-        return table
-    name = f"{YOU} ({row['clips']} clip{'s'[: row['clips'] != 1]})"
-    mine = pd.DataFrame([{column: row[column] for column in table if column in row}], index=[name])
-    return pd.concat([table, mine]).rename_axis(table.index.name)
-
-
-def you(run):
-    """How a run does on your recordings: `mean`, `low`, `high`, `clips`, `speakers`; None without any."""
     corpus = yours(run.labels)
     if corpus is None:
-        return None
+        return table
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", LabWarning)
             predictions, scores = run.evaluate(corpus)
     except LabError as error:
-        warnings.warn(f"Your recordings are left out: {error}", LabWarning, stacklevel=3)
-        return None
-    row = {"mean": scores["accuracy"], "low": float("nan"), "high": float("nan"), "clips": scores["clips"]}
-    row["speakers"] = int(predictions.speaker.nunique())
-    if row["speakers"] > 1:  # of one voice there is a mean and no interval
+        warnings.warn(f"Your recordings are left out: {error}", LabWarning, stacklevel=2)
+        return table
+    clips, speakers = scores["clips"], predictions.speaker.nunique()
+    row = {"mean": scores["accuracy"], "low": float("nan"), "high": float("nan"), "clips": clips, "speakers": speakers}
+    if speakers > 1:  # of one voice there is a mean and no interval
         row |= {name: value for name, value in speaker_interval([predictions]).items() if name in ("low", "high")}
-    return row
+    name = f"you ({clips} clip{'' if clips == 1 else 's'})"
+    mine = pd.DataFrame([{column: row[column] for column in table if column in row}], index=[name])
+    return pd.concat([table, mine]).rename_axis(table.index.name)

@@ -1,0 +1,159 @@
+"""`python -m labkit train FILE`: train one experiment; with `-` as the file, those that come in on standard input.
+
+The panel that trains starts the second kind: torch draws dropout from one generator per process, so that a training in
+the kernel would depend on the cells that are run meanwhile. Messages are lines of JSON. In come jobs (see `_do`), or
+{"corpus": ...} alone, to have it ready, or {"stop": null}. Out come {"batch": [epoch, done, total]}, {"epoch": the
+history so far}, {"note": a sentence}, and how a job ended: "done", "stopped", "error" (a sentence), or "foreign" (this
+process cannot build exactly that model, or corpus).
+"""
+
+import importlib
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+import warnings
+from pathlib import Path
+from types import SimpleNamespace
+
+from ..errors import LabError, LabWarning
+from ..files import home, read_json
+
+OFTEN = 0.1  # seconds between two messages about batches
+
+
+def add_arguments(parser):
+    parser.add_argument(
+        "experiment", metavar="FILE", help="JSON file as of Experiment.to_dict(), or - (see the module)"
+    )
+    parser.add_argument(
+        "--data", default=os.environ.get("LABKIT_DATA") or "auto", help="auto, real, synthetic or a folder"
+    )
+    parser.add_argument("--scale", default=os.environ.get("LABKIT_SCALE") or "lab", choices=("lab", "full"))
+    parser.add_argument("--results", type=Path, default=None, help="where the record goes (default: results/local)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps")
+
+
+def main(args):
+    if args.experiment == "-":
+        return serve()
+    from ..data import find
+    from ..device import settle
+    from ..experiments import run as runs
+    from ..experiments.experiment import Experiment
+    from ..plots import TrainingBar
+
+    experiment = Experiment.from_dict(read_json(args.experiment, "Write one with Experiment.to_dict()."))
+    device = settle(args.device)
+    corpus = find(experiment.corpus.name, args.data, args.scale)
+    print(corpus)
+    results = args.results or Path(os.environ.get("LABKIT_RESULTS") or home() / "results" / "local")
+    run = runs.train(experiment, corpus, results, device, TrainingBar(str(experiment)))
+    print(f"{run}\nIt is in {run.folder}.")
+    return 0
+
+
+def serve():
+    """Do jobs, one after the other, until whoever sends them is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # "interrupt the kernel" means the cell that runs, not this training
+    # The two pipes are ours alone: what a library reads comes from nowhere, what it prints goes to standard error.
+    # (On Windows, loading a library would wait for a pipe that is standard input and is being read.)
+    lines, out = os.fdopen(os.dup(0), encoding="utf-8"), os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)
+
+    def tell(kind, value=None):
+        out.write(json.dumps({kind: value}) + "\n")
+
+    from ..training.loop import Watch
+
+    class Relay(Watch):
+        told = 0.0
+
+        def batch(self, epoch, done, total):
+            if done == total or time.monotonic() - self.told > OFTEN:
+                self.told = time.monotonic()
+                tell("batch", [epoch, done, total])
+
+        def epoch(self, history):
+            tell("epoch", history)
+
+    def warned(message, category, *place):
+        if issubclass(category, LabWarning):
+            tell("note", str(message))
+
+    def printed(text):
+        if text.strip():
+            tell("note", text.strip())
+
+    sys.stdout = SimpleNamespace(write=printed, flush=out.flush)
+    warnings.simplefilter("always", LabWarning)
+    warnings.showwarning = warned
+    jobs = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(lines, jobs, Relay), daemon=True).start()
+    while True:
+        try:
+            ended = _do(*jobs.get())
+        except LabError as error:
+            ended = {"error": str(error)}
+        except Exception as error:  # a student's model may fail in any way, a device may be full
+            ended = {"error": f"{type(error).__name__}: {error}. Change a setting and press Train again."}
+        for kind, value in ended.items():
+            tell(kind, value)
+
+
+def _listen(lines, jobs, Relay):
+    """Queue the jobs that come in, each with its watch; a stop is for the latest."""
+    watch = None
+    for line in lines:
+        message = json.loads(line)
+        if "corpus" in message:
+            watch = Relay()
+            jobs.put((message, watch))
+        elif watch is not None:
+            watch.stop = True
+    os._exit(0)  # at once: what was finished is kept, and nobody holds a lock
+
+
+def _do(job, watch):
+    """One job: `corpus`, `experiment`, `id` (of the run), `module` (of the model), `results`, `device`."""
+    from ..device import settle
+    from ..experiments import run as runs
+    from ..experiments.experiment import Experiment
+
+    corpus = _opened(**job["corpus"])
+    if "experiment" not in job:
+        return {}
+    device = settle(job["device"])
+    try:
+        importlib.import_module(job["module"])  # which registers the model here, too
+        experiment = Experiment.from_dict(job["experiment"])
+    except (ImportError, LabError):
+        return {"foreign": None}
+    if corpus is None or runs.place(experiment, corpus, job["results"])[1] != job["id"]:  # or a model of other code
+        return {"foreign": None}
+    run = runs.train(experiment, corpus, job["results"], device, watch)
+    return {"stopped": None} if run is None else {"done": str(run.folder)}
+
+
+_corpora = {}  # those that were opened, by fingerprint
+
+
+def _opened(folder, name, fingerprint):
+    """The corpus of this fingerprint in a folder, read as the kind `name` or any other; None if there is none."""
+    from ..data import CORPORA
+
+    for kind in sorted(CORPORA, key=lambda kind: kind != name):
+        if fingerprint in _corpora:
+            break
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", LabWarning)  # the panel's corpus was opened with these
+                corpus = CORPORA[kind].load(Path(folder))
+            _corpora[corpus.fingerprint] = corpus
+        except Exception:  # it is of another kind: whatever reads that may fail in any way
+            continue
+    return _corpora.get(fingerprint)
