@@ -512,14 +512,14 @@ def test_what_was_adapted_is_in_the_record(folder, results):
 
 
 def test_choices_that_do_not_fit_the_corpus_say_so(corpus, results):
-    for experiment, message in (
-        (replace(QUICK, corpus=Choice(labels=("rise", "fal"))), "no label of tiny called 'fal'. Did you mean 'fall'"),
-        (QUICK.change(split={"protocol": "random"}), "no split protocol called 'random'"),
-        (QUICK.change(feature=LogMel(seconds=0.5)), r"takes \(frames, features\).*Use the feature 'mfcc'"),
-        (QUICK.change(feature=Raw(seconds=0.5)), r"takes \(frames, features\).*Use the feature 'mfcc'"),
+    for change, message in (
+        ({"corpus": {"labels": ("rise", "fal")}}, "no label of tiny called 'fal'. Did you mean 'fall'"),
+        ({"split": {"protocol": "random"}}, "no split protocol called 'random'"),
+        ({"feature": LogMel(seconds=0.5)}, r"takes \(frames, features\).*use the feature 'mfcc'"),
+        ({"feature": Raw(seconds=0.5)}, r"takes \(frames, features\).*use the feature 'mfcc'"),
     ):
         with pytest.raises(LabError, match=message):
-            train(experiment, corpus, results)
+            train(QUICK.change(**change), corpus, results)
     assert read_runs(results) == []
 
 
