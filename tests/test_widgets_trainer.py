@@ -13,7 +13,7 @@ from labkit.experiments import run as runs
 from labkit.experiments.experiment import Experiment
 from labkit.features import MFCC, LogMel
 from labkit.models import MODELS, Model, register
-from labkit.training.loop import Recipe
+from labkit.training.recipe import Recipe
 from labkit.widgets import TrainerPanel, train_process
 from labkit.widgets.as_code import as_code
 

@@ -1,6 +1,8 @@
 """Settings of the features that start from a spectrogram."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from ..errors import LabError
 from ..settings import Count, NotNegative, Positive, settings
@@ -143,7 +145,7 @@ class MFCC(Spectral):
     """
 
     n_mfcc: Count = 13  # coefficients
-    deltas: Literal[0, 1, 2] = 2  # 1 appends the slope over time, 2 the slope of the slope, too
+    deltas: Annotated[int, Field(ge=0, le=2)] = 2  # 1 appends the slope over time, 2 the slope of the slope, too
     delta_width: Count = 7  # frames that a slope is fitted over, odd; at the edges the outermost frame is repeated
 
     time_axis = 1

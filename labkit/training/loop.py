@@ -3,14 +3,13 @@
 import contextlib
 import time
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import nn
 
 from ..errors import LabError
 from ..files import digest
-from .recipe import LOSSES, OPTIMISERS, SCHEDULES, Recipe, class_weights
+from .recipe import SCHEDULES, Recipe, make_loss, make_optimiser
 from .tensors import load_checkpoint, save_checkpoint
 
 
@@ -42,32 +41,13 @@ class Fitted:
 def fit(network, train, validation, recipe, classes, seed=0, checkpoint=None, watch=None):
     """Train a network; afterwards it holds the weights of the epoch that was best on validation.
 
-    Parameters
-    ----------
-    network : torch.nn.Module
-        With `forward(x, lengths)`, on the sources' device.
-    train, validation : Source
-    recipe : Recipe
-    classes : int
-    seed : int
-        Fixes the order of the batches and dropout, epoch by epoch.
-    checkpoint : Path, optional
-        Where the state after each epoch is kept; an existing one is resumed, on the CPU to bit-identical results.
-    watch : Watch, optional
-
-    Returns
-    -------
-    Fitted
-
-    Raises
-    ------
-    LabError
-        If the loss stops being a finite number, or the checkpoint is damaged.
+    `train` and `validation` are Sources on the network's device. `seed` fixes the order of the batches and dropout,
+    epoch by epoch. The state after each epoch is kept in `checkpoint` (a path); one that is there is resumed, on the
+    CPU to bit-identical results. A loss that is no finite number raises LabError.
     """
     watch = watch or Watch()
-    optimiser = OPTIMISERS[recipe.optimiser](network.parameters(), recipe)
-    weights = class_weights(train.targets, classes) if recipe.class_weights else None
-    loss_of = partial(LOSSES[recipe.loss], weights=weights)
+    optimiser = make_optimiser(network.parameters(), recipe)
+    loss_of = make_loss(recipe, train.targets, classes)
     history, best = [], None  # best: (metric, -loss, epoch, weights)
     if checkpoint is not None and checkpoint.exists():
         history, best = load_checkpoint(checkpoint, network, optimiser)
@@ -131,13 +111,7 @@ def training_step(network, batch, optimiser, rate, loss_of, recipe):
 
 @torch.no_grad()
 def predict(network, source, recipe=None, loss_of=None, batch=512):
-    """Run a network over a source in eval mode.
-
-    Returns
-    -------
-    tuple of (torch.Tensor, float or None)
-        Logits of shape (clips, classes), float32, on the device, and the mean loss if `loss_of` is given.
-    """
+    """Run a network over a source in eval mode: logits (clips, classes), and the mean loss if `loss_of` is given."""
     network.eval()
     outputs, batches = [], source.batches(batch)
     with precision(source.device, recipe or Recipe()):

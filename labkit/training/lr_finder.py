@@ -1,7 +1,6 @@
 """Learning-rate range test: let the rate grow from batch to batch, and watch the loss (Smith, arXiv 1506.01186)."""
 
 import math
-from functools import partial
 
 import pandas as pd
 
@@ -9,7 +8,7 @@ from ..errors import LabError
 from ..models.classifier import Classifier
 from .batches import source
 from .loop import epoch_seed, seeded, training_step
-from .recipe import LOSSES, OPTIMISERS, class_weights
+from .recipe import make_loss, make_optimiser
 
 SMOOTH = 0.9  # share of the past in the running mean of the loss
 DIVERGED = 3.0  # times the first loss: there is nothing more to see
@@ -42,9 +41,8 @@ def rate_range(experiment, corpus, device="cpu", low=1e-5, high=1.0, batches=100
     with seeded(seed, train.device):
         network = experiment.model.build(feature.shape, classes)
         network = Classifier(network, train.statistics() if feature.normalise else None).to(train.device).train()
-        optimiser = OPTIMISERS[recipe.optimiser](network.parameters(), recipe)
-        weights = class_weights(train.targets, classes) if recipe.class_weights else None
-        loss_of = partial(LOSSES[recipe.loss], weights=weights)
+        optimiser = make_optimiser(network.parameters(), recipe)
+        loss_of = make_loss(recipe, train.targets, classes)
         rows, mean, epoch, left = [], 0.0, 0, []
         for number in range(batches):
             if not left:

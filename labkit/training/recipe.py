@@ -1,6 +1,7 @@
 """How a model is trained: the settings, and the optimisers, schedules and losses that they name."""
 
 import math
+from functools import partial
 from typing import Literal
 
 import torch
@@ -9,21 +10,18 @@ from torch import nn
 from ..settings import Count, NotNegative, Positive, one_of, settings
 from .augment import Augmentation
 
-
-def adamw(weights, recipe):
-    return torch.optim.AdamW(weights, recipe.rate, weight_decay=recipe.weight_decay)
-
-
-def adam(weights, recipe):
-    return torch.optim.Adam(weights, recipe.rate, weight_decay=recipe.weight_decay)
-
-
-def sgd(weights, recipe):
-    return torch.optim.SGD(weights, recipe.rate, momentum=recipe.momentum, weight_decay=recipe.weight_decay)
+OPTIMISERS = {
+    "adamw": torch.optim.AdamW,
+    "adam": torch.optim.Adam,
+    "sgd": torch.optim.SGD,
+    "rmsprop": torch.optim.RMSprop,
+}
 
 
-def rmsprop(weights, recipe):
-    return torch.optim.RMSprop(weights, recipe.rate, weight_decay=recipe.weight_decay)
+def make_optimiser(weights, recipe):
+    """The optimiser that a recipe names, for these weights."""
+    momentum = {"momentum": recipe.momentum} if recipe.optimiser == "sgd" else {}
+    return OPTIMISERS[recipe.optimiser](weights, recipe.rate, weight_decay=recipe.weight_decay, **momentum)
 
 
 # A schedule gives the factor on the learning rate, from the fraction of all steps done and the history so far: a pure
@@ -56,6 +54,8 @@ def plateau(done, history=(), patience=2):
     return factor
 
 
+SCHEDULES = {"one_cycle": one_cycle, "constant": constant, "cosine": cosine, "plateau": plateau}
+
 # A loss is the mean over clips, from logits of shape (batch, classes), targets (batch,) and weights (classes,) or None.
 
 
@@ -81,19 +81,23 @@ def binary_cross_entropy(logits, targets, weights=None):
     return nn.functional.binary_cross_entropy_with_logits(logits, wanted, weights)
 
 
+LOSSES = {
+    "cross_entropy": cross_entropy,
+    "softmax_cross_entropy": softmax_cross_entropy,
+    "sigmoid_cross_entropy": sigmoid_cross_entropy,
+    "binary_cross_entropy": binary_cross_entropy,
+}
+
+
+def make_loss(recipe, targets, classes):
+    """The loss that a recipe names, a function of logits and targets; `targets` here are all of the training part."""
+    return partial(LOSSES[recipe.loss], weights=class_weights(targets, classes) if recipe.class_weights else None)
+
+
 def class_weights(targets, classes):
     """Weight of each class, shape (classes,): the rarer, the heavier; a class without clips gets 0."""
     counts = torch.bincount(targets, minlength=classes).float()
     return torch.where(counts > 0, len(targets) / (counts.clamp(min=1) * (counts > 0).sum()), 0.0)
-
-
-def _named(*functions):
-    return {function.__name__: function for function in functions}
-
-
-OPTIMISERS = _named(adamw, adam, sgd, rmsprop)
-SCHEDULES = _named(one_cycle, constant, cosine, plateau)
-LOSSES = _named(cross_entropy, softmax_cross_entropy, sigmoid_cross_entropy, binary_cross_entropy)
 
 
 @settings
