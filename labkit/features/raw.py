@@ -45,7 +45,6 @@ class Raw(Feature):
         return self.extract
 
     def extract(self, waveforms, lengths):
-        """The feature of clips of shape (batch, samples): (batch, 1, samples), and lengths in samples."""
         clips, filled = self.fit(waveforms, lengths)
         x, valid = clips, self.valid(clips, filled)
         if self.percentile is not None:
@@ -59,11 +58,11 @@ class Raw(Feature):
 
 
 def start_of(clips, lengths):
-    """Where in its window each clip begins, in samples: as good as random, and decided by its sound alone.
+    """Where in its window each clip begins, in samples: as good as random, but decided by its sound alone.
 
-    So it is the same in each epoch and in each batch, and nobody has to keep it. The sum of the 16-bit samples is
-    multiplied by a large odd number, and its last 32 bits, which look random, are read as a fraction of the free room
-    (multiplicative hashing: Knuth, vol. 3, 6.4). All of it is in whole numbers, so every machine finds the same.
+    So it is the same in each epoch and batch, and is stored nowhere. The sum of the 16-bit samples is multiplied by a
+    large odd number; the last 32 bits of that look random and are read as a fraction of the free room (multiplicative
+    hashing: Knuth, vol. 3, 6.4). All in whole numbers, so that every machine finds the same.
     """
     total = (clips / STEP).round().long().sum(1)  # (batch,)
     room = clips.shape[1] - lengths + 1

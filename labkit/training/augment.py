@@ -26,13 +26,7 @@ NONWORD, WAY, SIZE = -3, -2, -1
 
 @settings
 class Augmentation:
-    """How clips are varied, each time they are trained on. Nothing is, by default.
-
-    Examples
-    --------
-    >>> Augmentation(shift=0.1).waveforms
-    True
-    """
+    """How clips are varied, each time they are trained on. Nothing is, by default."""
 
     shift: NotNegative = 0.0  # seconds a clip may move either way; zeros fill the gap
     speed: Annotated[float, Field(ge=0, lt=1)] = 0.0  # fraction faster or slower; pitch moves along
@@ -76,10 +70,9 @@ class Augmentation:
 
 
 class Augmenter:
-    """Applies an `Augmentation` to the clips of one source.
+    """Applies an `Augmentation` to the clips of one source, whose paths seed their random draws.
 
-    `paths` seed the random draws of the clips; `noises` is one long row of noise on the device, from `noise_bank`;
-    `other` is the number of the class of clips that are made no word.
+    `noises` comes from `noise_bank`; `other` is the number of the class of clips that are made no word.
     """
 
     def __init__(self, settings, feature, paths, noises, other=None):

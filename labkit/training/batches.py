@@ -96,11 +96,8 @@ class Source:
             draws = self.augmenter.draw(index.numpy(), *self.moment).to(self.device)
         if self.resident is not None:
             kept, lengths = self.resident
-            x = together(
-                [kept[clip] for clip in index.tolist()],
-                self.feature.time_axis - 1,
-                getattr(self.extract, "silence", 0.0),
-            )
+            silence = getattr(self.extract, "silence", 0.0)
+            x = together([kept[clip] for clip in index.tolist()], self.feature.time_axis - 1, silence)
             lengths = lengths[index.to(self.device)]
         else:
             varied = draws is not None and self.augmenter.settings.waveforms

@@ -10,12 +10,12 @@ from .batches import source
 from .loop import epoch_seed, seeded, training_step
 from .recipe import make_loss, make_optimiser
 
-SMOOTH = 0.9  # share of the past in the running mean of the loss
+SMOOTH = 0.9  # fraction of the past in the running mean of the loss
 DIVERGED = 3.0  # times the first loss: there is nothing more to see
 
 
 def rate_range(experiment, corpus, device="cpu", low=1e-5, high=1.0, batches=100):
-    """Train for a few batches with a learning rate that grows by a constant factor.
+    """Train for a few batches with a learning rate that grows by a constant factor, from `low` to `high`.
 
     Parameters
     ----------
@@ -23,16 +23,12 @@ def rate_range(experiment, corpus, device="cpu", low=1e-5, high=1.0, batches=100
         Its recipe's rate, schedule and epochs play no part.
     corpus : Corpus
         Split.
-    device : str or torch.device
-    low, high : float
-        First and last rate.
-    batches : int
 
     Returns
     -------
     pandas.DataFrame
-        A row per batch: `rate`, `loss` (nats, of that batch) and `smooth` (its running mean). It ends early where the
-        loss leaves all bounds.
+        A row per batch: `rate`, `loss` (of that batch) and `smooth` (its running mean). It ends early if the loss
+        leaves all bounds.
     """
     if not 0 < low < high < math.inf or batches < 2:
         raise LabError(f"low={low}, high={high}, batches={batches}: 0 < low < high, at least 2 batches. Change these.")
