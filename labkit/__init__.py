@@ -27,7 +27,7 @@ _ROOMS = {
     "register": "models",
     "count_parameters": "models",
     "Augmentation": "training.augment",
-    "Recipe": "training.loop",
+    "Recipe": "training.recipe",
     "train": "experiments.run",
     "read_runs": "experiments.records",
     "table": "experiments.records",

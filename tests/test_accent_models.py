@@ -8,7 +8,7 @@ from torch import nn
 
 from labkit.errors import LabError
 from labkit.models import Model, count_parameters
-from labkit.training.loop import LOSSES, Recipe
+from labkit.training.recipe import LOSSES
 
 # Trainable parameters of the published networks (64 mel bands, 15 classes).
 PUBLISHED = {
@@ -79,7 +79,7 @@ def test_read_at_the_last_frame_the_backward_half_has_seen_one_frame():
 
 def test_softmax_before_the_loss_has_the_floor_that_the_audit_names():
     perfect = torch.full((1, 15), -100.0).index_fill(1, torch.tensor([3]), 100.0)
-    loss = LOSSES["softmax_cross_entropy"](Recipe(loss="softmax_cross_entropy"), None)(perfect, torch.tensor([3]))
+    loss = LOSSES["softmax_cross_entropy"](perfect, torch.tensor([3]))
     assert loss.item() == pytest.approx(math.log(math.e + 14) - 1, abs=1e-6) == pytest.approx(1.817, abs=1e-3)
 
 

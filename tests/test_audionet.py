@@ -166,7 +166,7 @@ def test_a_louder_recording_becomes_the_same_numbers():
 
 @pytest.mark.parametrize("bad", [{"percentile": 0.0}, {"percentile": 101.0}, {"scatter": True, "seconds": None}])
 def test_impossible_settings_of_samples_are_refused(bad):
-    with pytest.raises(LabError, match="Set seconds|percentile="):
+    with pytest.raises(LabError, match="Set seconds|Raw.percentile cannot be"):
         Raw(**bad)
 
 

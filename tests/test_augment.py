@@ -96,16 +96,15 @@ def test_nothing_happens_before_an_epoch_begins_nor_without_an_augmentation(corp
 def test_shift_moves_by_whole_samples():
     x = torch.arange(1.0, 101)[None]
     for by in (-7, 0, 13):
-        out = moved(x, torch.ones(1, 1), torch.full((1, 1), float(by)), 100, between=False)[0]
+        out = moved(x, torch.ones(1, 1), torch.full((1, 1), float(by)), 100)[0]
         expected = torch.zeros(100)
         expected[max(by, 0) : 100 + min(by, 0)] = x[0, max(-by, 0) : 100 - max(by, 0)]
         assert torch.equal(out, expected)
-        assert torch.allclose(moved(x, torch.ones(1, 1), torch.full((1, 1), float(by)), 100, between=True)[0], expected)
 
 
 def test_outside_the_clip_is_silence_at_any_speed():
     x = torch.ones(1, 50)
-    out = moved(x, torch.full((1, 1), 1.1), torch.full((1, 1), 20.0), 200, between=True)[0]
+    out = moved(x, torch.full((1, 1), 1.1), torch.full((1, 1), 20.0), 200)[0]
     assert not out[:19].any() and not out[20 + 46 + 1 :].any() and (out[21:64] == 1).all()
 
 
@@ -184,12 +183,13 @@ def test_noise_comes_from_the_corpus_where_it_has_some(corpus):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"shift": -1}, "below zero"),
-        ({"speed": 1.0}, "speed is below 1"),
-        ({"noise": 1.5}, "at most 1"),
-        ({"snr_low": 30.0}, "Exchange"),
-        ({"time_masks": 1.5}, "whole number"),
-        ({"time_masks": -1}, "below zero"),
+        ({"shift": -1}, "Augmentation.shift cannot be -1"),
+        ({"speed": 1.0}, "Augmentation.speed cannot be 1"),
+        ({"noise": 1.5}, "Augmentation.noise cannot be 1.5"),
+        ({"band_mask": 1.5}, "Augmentation.band_mask cannot be 1.5"),
+        ({"snr_low": 30.0}, "snr_low=30.0.*Exchange"),
+        ({"time_masks": 1.5}, "Augmentation.time_masks cannot be 1.5"),
+        ({"time_masks": -1}, "Augmentation.time_masks cannot be -1"),
     ],
 )
 def test_wrong_settings_are_named(values, message):
@@ -269,5 +269,5 @@ def test_a_share_of_each_noise_stays_unheard(corpus):
     own, half = noise_bank(corpus, Raw(seconds=0.1), CPU), noise_bank(corpus, Raw(seconds=0.1), CPU, 0.5)
     assert len(half) == len(own) // 2 and torch.equal(half, own[: len(half)])
     for values in ({"noise_share": 0.0}, {"pieces": -0.1}, {"pieces": 0.6, "backwards": 0.6}):
-        with pytest.raises(LabError, match="Change these"):
+        with pytest.raises(LabError, match=next(iter(values))):
             Augmentation(**values)

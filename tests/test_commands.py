@@ -26,7 +26,7 @@ from labkit.experiments.records import (
 from labkit.experiments.seeds import groups
 from labkit.experiments.sweep import Grid, best, sweep
 from labkit.models import Model
-from labkit.training.loop import Recipe
+from labkit.training.recipe import Recipe
 from tools.bench.__main__ import main as bench_main
 
 pytest_plugins = ["tiny"]

@@ -484,7 +484,7 @@ def test_real_clips_go_through_to_a_record(real_audio, tmp_path):
     from labkit.experiments.run import train
     from labkit.features import MelFrames
     from labkit.models import Model
-    from labkit.training.loop import Recipe
+    from labkit.training.recipe import Recipe
 
     experiment = Experiment(
         corpus=Choice("common_voice"),

@@ -18,7 +18,7 @@ from labkit.experiments.experiment import Choice, Experiment
 from labkit.experiments.records import read_runs
 from labkit.features import MFCC
 from labkit.models import Model
-from labkit.training.loop import Recipe
+from labkit.training.recipe import Recipe
 
 pytest_plugins = ["tiny"]
 pytestmark = pytest.mark.filterwarnings("ignore:.*resampled")

@@ -16,8 +16,8 @@ from labkit.experiments.experiment import Experiment
 from labkit.features import LogMel
 from labkit.models import Model, count_parameters
 from labkit.plots.networks import layers
-from labkit.training.loop import Recipe
 from labkit.training.lr_finder import rate_range, steepest
+from labkit.training.recipe import Recipe
 
 pytest_plugins = ["tiny"]
 matplotlib.use("Agg")

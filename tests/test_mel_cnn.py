@@ -186,7 +186,7 @@ def test_the_modern_networks_take_any_length(name):
 
 def test_the_modern_network_learns_the_tiny_words(corpus, tmp_path):
     from labkit.experiments.run import train
-    from labkit.training.loop import Recipe
+    from labkit.training.recipe import Recipe
 
     feature = LogMel(seconds=None, n_mels=20, hop_ms=20)
     experiment = Experiment(feature=feature, model=Model("word_cnn", hidden=16), recipe=Recipe(epochs=6, batch=6))

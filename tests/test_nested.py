@@ -13,7 +13,7 @@ from labkit.experiments.experiment import Choice, Experiment
 from labkit.experiments.sweep import Grid, best, committed, sweep
 from labkit.features import MFCC
 from labkit.models import Model
-from labkit.training.loop import Recipe
+from labkit.training.recipe import Recipe
 
 pytest_plugins = ["tiny"]
 BASE = Experiment(

@@ -31,7 +31,8 @@ from labkit.files import read_json
 from labkit.metrics.scores import scores
 from labkit.models import MODELS, Model
 from labkit.training.batches import source
-from labkit.training.loop import Recipe, Watch
+from labkit.training.loop import Watch
+from labkit.training.recipe import Recipe
 
 pytest_plugins = ["tiny"]
 pytestmark = pytest.mark.usefixtures("own_folders")

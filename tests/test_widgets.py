@@ -14,7 +14,7 @@ from labkit.experiments.experiment import Experiment
 from labkit.features import MFCC, LogMel
 from labkit.models import Model
 from labkit.plots import STAMP
-from labkit.training.loop import Recipe
+from labkit.training.recipe import Recipe
 from labkit.widgets import ConfusionsPanel, ExplorerPanel, GatesPanel, RecorderPanel, TrainerPanel
 
 pytest_plugins = ["tiny"]

@@ -13,7 +13,7 @@ from labkit.experiments import run as runs
 from labkit.experiments.experiment import Experiment
 from labkit.features import MFCC, LogMel
 from labkit.models import MODELS, Model, register
-from labkit.training.loop import Recipe
+from labkit.training.recipe import Recipe
 from labkit.widgets import TrainerPanel, train_process
 from labkit.widgets.as_code import as_code
 
@@ -236,7 +236,7 @@ def test_a_guess_is_asked_for_before_the_first_training_and_drawn_beside_it(lab)
     [
         ("model.hidden", 0, "hidden=0"),
         ("model.readout", "first", "readout called 'first'"),
-        ("recipe.epochs", -1, "epochs=-1"),
+        ("recipe.epochs", -1, "Recipe.epochs cannot be -1"),
         ("recipe.rate", 0.0, "rate"),
         ("recipe.rate", float("nan"), "rate"),
         ("recipe.optimiser", "adamx", "optimiser called 'adamx'"),

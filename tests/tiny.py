@@ -72,7 +72,7 @@ def quick():
     from labkit.experiments.experiment import Experiment
     from labkit.features import MFCC
     from labkit.models import Model
-    from labkit.training.loop import Recipe
+    from labkit.training.recipe import Recipe
 
     return Experiment(
         feature=MFCC(seconds=0.55, hop_ms=40, n_mfcc=8, deltas=0),

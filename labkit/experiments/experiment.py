@@ -12,7 +12,7 @@ from ..features import FEATURES, MFCC, Feature
 from ..files import digest
 from ..models import Model, code_of
 from ..settings import Count, plain, settings
-from ..training.loop import Recipe
+from ..training.recipe import Recipe
 
 
 def changed(value):

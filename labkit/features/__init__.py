@@ -1,4 +1,4 @@
-"""From waveforms to what a model sees: MFCC with deltas, log-mel pictures, raw samples.
+"""From waveforms to what a model sees: MFCC with deltas, log-mel spectrograms, raw samples.
 
 Every feature works on whole batches, on any device, and each clip's result depends on that clip alone: neither on its
 neighbours nor on the zeros that fill a batch.
@@ -7,23 +7,12 @@ The defaults are torchaudio's (HTK mel scale, filters of equal height, periodic 
 scale and filters of equal area; `mel_scale="slaney", mel_norm="slaney"` gives those.
 """
 
-from .extract import SpectralExtractor, delta, mel_filters
-from .feature import Feature, Normalise, Raw
+from .extract import delta, mel_filters
+from .feature import Feature, Normalise
+from .raw import Raw
 from .spectral import MFCC, LogMel, MelFrames, Spectral, Spectrogram
 
 FEATURES = {"mfcc": MFCC, "log_mel": LogMel, "mel_frames": MelFrames, "spectrogram": Spectrogram, "raw": Raw}
 
-__all__ = [
-    "FEATURES",
-    "MFCC",
-    "Feature",
-    "LogMel",
-    "MelFrames",
-    "Normalise",
-    "Raw",
-    "Spectral",
-    "SpectralExtractor",
-    "Spectrogram",
-    "delta",
-    "mel_filters",
-]
+__all__ = ["FEATURES", "MFCC", "Feature", "LogMel", "MelFrames", "Normalise", "Raw", "Spectral", "Spectrogram"]
+__all__ += ["delta", "mel_filters"]

@@ -10,14 +10,8 @@ from ..errors import LabError, LabWarning
 
 
 class SpectralExtractor(nn.Module):
-    """Computes a `Spectral` feature: `extractor(waveforms, lengths) -> (x, lengths)`.
+    """Computes a `Spectral` feature: `extractor(waveforms, lengths)` gives (x, lengths).
 
-    Parameters
-    ----------
-    feature : Spectral
-
-    Notes
-    -----
     The zeros that centre the first and the last frame are the same zeros that fill a batch, so a clip alone and a clip
     in a batch get the same frames.
     """
@@ -25,11 +19,11 @@ class SpectralExtractor(nn.Module):
     def __init__(self, feature):
         super().__init__()
         self.feature = feature
-        window = torch.hann_window(feature.window, periodic=True, dtype=torch.float64)
-        self.register_buffer("window", window.float(), persistent=False)
-        filters = mel_filters(feature) if feature.mel else None  # (frequencies, bands)
-        self.register_buffer("filters", filters, persistent=False)
         self.cepstrum = hasattr(feature, "n_mfcc")
+        window = torch.hann_window(feature.window, periodic=True, dtype=torch.float64).float()
+        self.register_buffer("window", window, persistent=False)
+        self.register_buffer("filters", mel_filters(feature) if feature.mel else None, persistent=False)
+        self.before = feature.fft // 2 - (feature.fft - feature.window) // 2  # samples of a window before its time
         if self.cepstrum:
             import torchaudio.functional as F
 
@@ -46,27 +40,25 @@ class SpectralExtractor(nn.Module):
         mel = self.power(waveforms)  # (batch, frames, frequencies)
         if feature.mel:
             mel = mel @ self.filters  # (batch, frames, bands)
-        lengths = feature.steps(lengths)  # frames centred inside the clip
-        mask = torch.arange(mel.shape[1], device=mel.device) < lengths[:, None]  # (batch, frames)
+        lengths = feature.steps(feature.valid(waveforms, lengths))  # frames centred inside the clip
+        mask = (torch.arange(mel.shape[1], device=mel.device) < lengths[:, None])[..., None]  # (batch, frames, 1)
         mel = self.logarithm(mel, mask)
         if feature.clip_mean:
-            mel = mel - (mel * mask[..., None]).sum(1, keepdim=True) / lengths[:, None, None]
-        if not self.cepstrum:
-            mel = torch.where(mask[..., None], mel, self.silence)  # in dB, 0 would be a loud picture
-            picture = feature.time_axis == 3
-            return (mel.transpose(1, 2)[:, None] if picture else mel), lengths  # (batch, 1, bands, frames)
-        blocks = [mel @ self.dct]  # (batch, frames, coefficients)
-        for _ in range(feature.deltas):
-            blocks.append(delta(blocks[-1], lengths, feature.delta_width))
-        return torch.cat(blocks, dim=-1) * mask[..., None], lengths  # (batch, frames, features)
+            mel = mel - (mel * mask).sum(1, keepdim=True) / lengths[:, None, None]
+        if self.cepstrum:
+            blocks = [mel @ self.dct]  # (batch, frames, coefficients)
+            for _ in range(feature.deltas):
+                blocks.append(delta(blocks[-1], lengths, feature.delta_width))
+            return torch.cat(blocks, dim=-1) * mask, lengths  # (batch, frames, features)
+        mel = torch.where(mask, mel, self.silence)  # in dB, 0 would be loud
+        return (mel.transpose(1, 2)[:, None] if feature.time_axis == 3 else mel), lengths  # (batch, 1, bands, frames)
 
     @property
     def silence(self):
-        """What the feature shows where there is no sound."""
-        if self.cepstrum or self.feature.clip_mean:
+        """The feature's value where there is no sound."""
+        if self.cepstrum or self.feature.clip_mean or self.feature.log == "none":
             return 0.0
-        floor = {"db": 10 * math.log10(self.feature.floor), "ln": math.log(self.feature.floor), "none": 0.0}
-        return floor[self.feature.log]
+        return math.log(self.feature.floor) if self.feature.log == "ln" else 10 * math.log10(self.feature.floor)
 
     def power(self, waveforms):
         """|STFT|^2, shape (batch, frames, frequencies)."""
@@ -76,13 +68,7 @@ class SpectralExtractor(nn.Module):
         count = feature.steps(waveforms.shape[1])
         after = (count - 1) * feature.hop + feature.window - self.before - waveforms.shape[1]
         padded = nn.functional.pad(waveforms, (self.before, max(after, 0)))
-        frames = padded.unfold(1, feature.window, feature.hop)[:, :count]  # (batch, frames, window), a view
-        return self.spectrum(frames)
-
-    @property
-    def before(self):
-        """Samples of a frame's window that lie before its time."""
-        return self.feature.fft // 2 - (self.feature.fft - self.feature.window) // 2
+        return self.spectrum(padded.unfold(1, feature.window, feature.hop)[:, :count])
 
     def spectrum(self, frames):
         """Power spectrum of frames of samples: from (batch, frames, window) to (batch, frames, frequencies)."""
@@ -90,32 +76,28 @@ class SpectralExtractor(nn.Module):
         return torch.addcmul(real * real, imaginary, imaginary)
 
     def logarithm(self, mel, mask):
+        """The feature's `log`, `floor` and `top_db`; `mask`, (batch, frames, 1), says which frames are of the clip."""
         if self.feature.log == "none":
             return mel
         level = mel.clamp(min=self.feature.floor).log()
-        level = level * (10 / math.log(10)) if self.feature.log == "db" else level
+        if self.feature.log == "db":
+            level = level * (10 / math.log(10))
         if self.feature.top_db is not None:
-            loudest = level.masked_fill(~mask[..., None], -math.inf).amax(dim=(1, 2), keepdim=True)
+            loudest = level.masked_fill(~mask, -math.inf).amax(dim=(1, 2), keepdim=True)
             level = torch.maximum(level, loudest - self.feature.top_db)
         return level
 
 
 def mel_filters(feature):
     """Triangular mel filters, shape (frequencies, bands); warns of bands so narrow that no frequency falls in."""
-    import torchaudio.functional as F
 
     def make(bands):
+        import torchaudio.functional as F
+
+        frequencies, scale = feature.fft // 2 + 1, (feature.mel_norm, feature.mel_scale)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torchaudio's own warning does not say what would work
-            return F.melscale_fbanks(
-                feature.fft // 2 + 1,
-                feature.f_min,
-                feature.top,
-                bands,
-                feature.filter_rate,
-                feature.mel_norm,
-                feature.mel_scale,
-            )
+            return F.melscale_fbanks(frequencies, feature.f_min, feature.top, bands, feature.filter_rate, *scale)
 
     filters = make(feature.n_mels)
     if empty := int((filters.amax(0) == 0).sum()):
@@ -130,21 +112,10 @@ def mel_filters(feature):
 
 
 def delta(x, lengths, width=7):
-    """Slope over time by linear regression, edge frames repeated (HTK book, eq. 5.16).
+    """Slope over time by linear regression over `width` frames (HTK book, eq. 5.16): x is (batch, frames, features).
 
-    Parameters
-    ----------
-    x : torch.Tensor
-        Shape (batch, frames, features).
-    lengths : torch.Tensor
-        Shape (batch,): valid frames; the last valid one is repeated, whatever the padding holds.
-    width : int
-        Odd number of frames.
-
-    Returns
-    -------
-    torch.Tensor
-        As `x`. Delta-deltas are this function applied twice, which is not librosa's `order=2`.
+    At the edges the first and the last valid frame are repeated, whatever the padding holds. Delta-deltas are this
+    function applied twice, which is not librosa's `order=2`.
     """
     half, frames = width // 2, x.shape[1]
     last = (lengths - 1).clamp(min=0)

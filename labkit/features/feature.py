@@ -1,53 +1,33 @@
-"""What all features share, and the simplest: the samples themselves."""
+"""What all features share: the sample rate they need and the length that clips are fitted to."""
 
-from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 from torch import nn
 
-from ..errors import LabError, check_types, choose
+from ..errors import LabError
+from ..settings import Count, Positive, settings
 
-TICK, MARGIN = 0.01, 0.02  # seconds: how finely `trim` looks, and what it leaves around the word
+TICK, MARGIN = 0.01, 0.02  # seconds: how finely `trim` looks, and what it keeps on both sides of the word
 
 
-@dataclass(frozen=True)
+@settings
 class Feature:
-    """What all features share: the rate they need and the length they are fitted to.
+    """What all features share."""
 
-    Parameters
-    ----------
-    sample_rate : int
-        Hz. The waveform store resamples to it.
-    seconds : float, optional
-        Crop longer clips to this length and fill shorter ones with zeros; None keeps every length.
-    padding : {"masked", "signal"}
-        Whether the filled zeros are outside the clip (its true length is passed on, models ignore the rest) or count as
-        signal, as in most published student systems.
-    offset : float
-        Start of the clip inside `seconds`, in seconds, when zeros are filled.
-    normalise : bool
-        Subtract mean and divide by spread of each feature, both measured on the training part.
-    trim : float, optional
-        Cut off what comes before and after the word: all that stays so many dB below the loudest place of the clip, but
-        for `MARGIN`. In training it is cut before an augmentation adds noise. Not streamable.
-    """
-
-    sample_rate: int = 16_000
-    seconds: float | None = 1.0
-    padding: str = "masked"
-    offset: float = 0.0
-    normalise: bool = True
-    trim: float | None = None
+    sample_rate: Count = 16_000  # Hz; clips are resampled to it
+    seconds: Positive | None = 1.0  # longer clips are cropped, shorter ones filled with zeros; None keeps every length
+    # Whether the filled zeros are outside the clip, so that models ignore them ("masked"), or count as signal, as in
+    # most published student systems.
+    padding: Literal["masked", "signal"] = "masked"
+    normalise: bool = True  # subtract the mean and divide by the standard deviation, both of the training part
+    # Trim leading and trailing audio that is more than so many dB below the loudest place, keeping MARGIN. In training
+    # this comes before an augmentation adds noise. Not streamable.
+    trim: Positive | None = None
 
     def __post_init__(self):
-        check_types(self)
-        choose(self.padding, {"masked": 1, "signal": 1}, "kind of padding")
-        if self.sample_rate <= 0 or (self.seconds is not None and self.seconds <= 0) or self.offset < 0:
-            raise LabError(f"{self}: rate and seconds must be above zero, offset not below. Change these settings.")
-        if self.padding == "signal" and self.seconds is None:  # a clip would depend on the longest of its batch
-            raise LabError("padding='signal' fills every clip to one length, so it needs one. Set seconds.")
-        if self.trim is not None and (self.trim <= 0 or self.seconds is None):
-            raise LabError(f"trim={self.trim}, seconds={self.seconds}: trim is above zero and needs seconds. Set both.")
+        if self.seconds is None and (self.padding == "signal" or self.trim is not None):
+            raise LabError(f"padding={self.padding!r} and trim={self.trim} need a length to fit to. Set seconds.")
 
     @property
     def samples(self):
@@ -65,11 +45,11 @@ class Feature:
 
     @property
     def reads(self):
-        """Samples of a clip to read, at most; None for all: the word may come late in a clip that is then trimmed."""
+        """Samples of a clip to read, at most; None for all: a clip that is trimmed may have its word late."""
         return self.samples if self.trim is None else None
 
     def cut(self, waveforms, lengths):
-        """Apply `trim`: shapes as in `fit`, the result as wide as its longest clip."""
+        """Apply `trim` to clips of shape (batch, samples); the result is as wide as its longest clip."""
         if self.trim is None:
             return waveforms, lengths
         hop = round(TICK * self.sample_rate)
@@ -83,106 +63,22 @@ class Feature:
         return torch.where(index < end[:, None], kept, 0.0), end - start
 
     def fit(self, waveforms, lengths):
-        """Apply `trim`, `seconds`, `offset` and `padding`.
-
-        Parameters
-        ----------
-        waveforms : torch.Tensor
-            Shape (batch, samples), zero beyond each clip's length.
-        lengths : torch.Tensor
-            Shape (batch,), in samples.
-
-        Returns
-        -------
-        tuple of torch.Tensor
-        """
+        """Apply `trim` and `seconds` to clips of shape (batch, samples), which are zero beyond their lengths."""
         waveforms, lengths = self.cut(waveforms, lengths)
-        if self.samples is not None:
-            before = min(round(self.offset * self.sample_rate), self.samples)
-            waveforms = nn.functional.pad(waveforms, (before, 0))[:, : self.samples]
-            waveforms = nn.functional.pad(waveforms, (0, self.samples - waveforms.shape[1]))
-            lengths = (lengths + before).clamp(max=self.samples)
-        if self.padding == "signal":
-            lengths = torch.full_like(lengths, waveforms.shape[1])
-        return waveforms, lengths
+        if self.samples is None:
+            return waveforms, lengths
+        missing = self.samples - waveforms.shape[1]  # below zero, it crops
+        return nn.functional.pad(waveforms, (0, missing)), lengths.clamp(max=self.samples)
 
-
-@dataclass(frozen=True)
-class Raw(Feature):
-    """The samples themselves: (batch, 1, samples); lengths in samples.
-
-    Parameters
-    ----------
-    percentile : float, optional
-        Divide each clip by this percentile of its samples, plus 0.001 of a 16-bit step (Becker et al., arXiv
-        1807.03418, take 95), so that all clips are much alike in loudness. With padding="signal" the zeros that fill
-        the window count, too, as they did there: a clip that fills less than a tenth of its window is then divided by
-        almost nothing.
-    scatter : bool
-        Let each clip begin anywhere in the window that it fits in, instead of at its start: always at the same place,
-        which its samples decide, so that nobody has to remember it.
-    """
-
-    normalise: bool = False
-    percentile: float | None = None
-    scatter: bool = False
-
-    look_ahead = 0.0
-    time_axis = 2
-
-    @property
-    def streamable(self):
-        """Whether a sample can be given without knowing the rest of the clip."""
-        return self.percentile is None and not self.scatter and self.trim is None
-
-    @property
-    def shape(self):
-        return (1, self.samples)
-
-    def __post_init__(self):
-        super().__post_init__()
-        if self.scatter and self.seconds is None:
-            raise LabError("scatter needs a window of one length. Set seconds, for example to 1.0.")
-        if self.percentile is not None and not 0 < self.percentile <= 100:
-            raise LabError(f"percentile={self.percentile} is none: it lies above 0 and is at most 100. Change it.")
-
-    def build(self):
-        return self.samples_of
-
-    def samples_of(self, waveforms, lengths):
-        """The feature: (batch, 1, samples), and lengths in samples."""
-        clips, whole = replace(self, offset=0.0, padding="masked").fit(waveforms, lengths)
-        waveforms, lengths = self.fit(waveforms, lengths)
-        if self.scatter:
-            # A hash of the samples: the fraction of a multiple of their sum (Knuth, vol. 3, 6.4), exact in integers.
-            total = (clips * 32768).round().long().sum(1) * 2654435761 % 2**32  # (batch,)
-            start = total * (self.samples - whole + 1) // 2**32
-            index = (torch.arange(self.samples, device=clips.device) - start[:, None]) % self.samples
-            waveforms = clips.gather(1, index)  # only zeros come round the end
-            lengths = lengths if self.padding == "signal" else whole + start
-        if self.percentile is not None:
-            counted = torch.full_like(whole, clips.shape[1]) if self.padding == "signal" else whole
-            waveforms = waveforms / (quantile(clips, counted, self.percentile / 100) + 0.001 / 32768)
-        return waveforms[:, None], lengths
-
-
-def quantile(x, lengths, share):
-    """What this share of each clip's samples lies below: from (batch, samples) to (batch, 1), as numpy.percentile."""
-    inside = torch.arange(x.shape[1], device=x.device) < lengths[:, None]
-    x = x.masked_fill(~inside, torch.inf).sort(dim=1).values
-    place = share * (lengths[:, None] - 1).clamp(min=0)  # (batch, 1)
-    below = place.floor().long()
-    above = torch.minimum(below + 1, (lengths[:, None] - 1).clamp(min=0))
-    return torch.lerp(x.gather(1, below), x.gather(1, above), place - below)
+    def valid(self, waveforms, lengths):
+        """Lengths that count as signal, of clips that were fitted: (batch,)."""
+        return lengths if self.padding == "masked" else torch.full_like(lengths, waveforms.shape[1])
 
 
 class Normalise(nn.Module):
-    """First layer of a model: subtract mean, divide by spread, both of the training part.
+    """First layer of a model: subtract the mean of the training part, divide by its standard deviation (`spread`).
 
-    Parameters
-    ----------
-    mean, spread : torch.Tensor
-        Shaped to broadcast against one clip's features.
+    Both are shaped to broadcast against the features of one clip.
     """
 
     def __init__(self, mean, spread):

@@ -5,79 +5,51 @@ order of the batches, their size and a resumed training change nothing.
 """
 
 import math
-from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import nn
 
+from ..data.audio import read_audio
 from ..data.corpus import OTHER
-from ..errors import LabError, check_types
+from ..errors import LabError
 from ..files import digest
+from ..settings import Fraction, NotNegative, WholeNumber, settings
+
+# Columns of the draws: what each random number of a clip decides. Two for each mask follow; the last three are for
+# clips that are made no word.
+SPEED, SHIFT, NOISE_START, SNR, NOISY, GAIN, MASKS = range(7)
+NONWORD, WAY, SIZE = -3, -2, -1
 
 
-@dataclass(frozen=True)
+@settings
 class Augmentation:
-    """How clips are varied, each time they are trained on. Nothing is, by default.
+    """How clips are varied, each time they are trained on. Nothing is, by default."""
 
-    Parameters
-    ----------
-    shift : float
-        Seconds that a clip is moved by at most, either way; zeros fill the gap.
-    speed : float
-        Share by which it is played faster or slower at most; 0.1 is 10%, and pitch moves along.
-    gain : float
-        dB by which it is louder or softer at most.
-    noise : float
-        Share of the clips that noise is added to: the corpus' own background noises, or made noise if it has none.
-    snr_low, snr_high : float
-        Speech against noise in dB, between these.
-    noise_share : float
-        Share of each background noise, from its beginning, that is used: what follows stays unheard, for a test.
-    pieces, backwards : float
-        Shares of the clips that are made something that is no word, so that a network learns to say so: a piece of
-        the word or noise alone is left; or it is played backwards, as a whole or sound by sound. They count as the
-        class "other" of the corpus.
-    time_masks, band_masks : int
-        Stretches of time, and of mel bands, that are hidden (SpecAugment, arXiv 1904.08779). What is hidden shows the
-        clip's mean of that band, so that normalisation makes it nothing special.
-    time_mask : float
-        Longest hidden stretch in seconds.
-    band_mask : float
-        Widest hidden stretch as a share of the bands.
-
-    Examples
-    --------
-    >>> Augmentation(shift=0.1).waveforms
-    True
-    """
-
-    shift: float = 0.0
-    speed: float = 0.0
-    gain: float = 0.0
-    noise: float = 0.0
-    snr_low: float = 5.0
+    shift: NotNegative = 0.0  # seconds a clip may move either way; zeros fill the gap
+    speed: Annotated[float, Field(ge=0, lt=1)] = 0.0  # fraction faster or slower; pitch moves along
+    gain: NotNegative = 0.0  # dB louder or softer
+    noise: Fraction = 0.0  # fraction of clips in noise: the corpus' background noises, or made noise if it has none
+    snr_low: float = 5.0  # speech against noise in dB, between these two
     snr_high: float = 25.0
-    noise_share: float = 1.0
-    pieces: float = 0.0
-    backwards: float = 0.0
-    time_masks: int = 0
-    time_mask: float = 0.2
-    band_masks: int = 0
-    band_mask: float = 0.2
+    # Fraction of each background noise, from its beginning, that is used: the rest stays unheard, for a test.
+    noise_share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    # Fractions of the clips that are made no word and get the class "other", so that a network learns to say so: a
+    # piece of the word or noise alone is left; or it is played backwards, as a whole or sound by sound.
+    pieces: Fraction = 0.0
+    backwards: Fraction = 0.0
+    # Hidden stretches of time and of mel bands (SpecAugment, arXiv 1904.08779). Hidden values are set to the mean of
+    # their band over the clip.
+    time_masks: WholeNumber = 0
+    time_mask: NotNegative = 0.2  # longest hidden stretch in seconds
+    band_masks: WholeNumber = 0
+    band_mask: Fraction = 0.2  # widest hidden stretch, as a fraction of the bands
 
     def __post_init__(self):
-        check_types(self)
-        low = min(self.shift, self.gain, self.time_masks, self.time_mask, self.band_masks)
-        if low < 0 or not (0 <= self.speed < 1 and 0 <= self.noise <= 1 and 0 <= self.band_mask <= 1):
-            raise LabError(
-                f"{self}: none may be below zero, speed is below 1, noise and band_mask are at most 1. Change these."
-            )
-        if not (0 < self.noise_share <= 1 and min(self.pieces, self.backwards) >= 0 and self.others <= 1):
-            raise LabError(
-                f"{self}: noise_share is above 0 and at most 1; pieces and backwards are shares of clips, at most 1 "
-                "together. Change these."
-            )
+        if self.others > 1:
+            raise LabError(f"pieces={self.pieces} and backwards={self.backwards} exceed 1 together. Lower one of them.")
         if self.snr_low > self.snr_high:
             raise LabError(f"snr_low={self.snr_low} is above snr_high={self.snr_high}. Exchange them.")
 
@@ -88,7 +60,7 @@ class Augmentation:
 
     @property
     def others(self):
-        """Share of the clips that are made something that is no word."""
+        """Fraction of the clips that are made no word."""
         return self.pieces + self.backwards
 
     @property
@@ -98,18 +70,9 @@ class Augmentation:
 
 
 class Augmenter:
-    """Applies an `Augmentation` to the clips of one source.
+    """Applies an `Augmentation` to the clips of one source, whose paths seed their random draws.
 
-    Parameters
-    ----------
-    settings : Augmentation
-    feature : Feature
-    paths : sequence of str
-        Path of each clip: its name in the dice.
-    noises : torch.Tensor
-        One long row of noise at the feature's rate, float32, on the device; empty if none is added.
-    other : int, optional
-        Number of the class "other", for clips that are made no word.
+    `noises` comes from `noise_bank`; `other` is the number of the class of clips that are made no word.
     """
 
     def __init__(self, settings, feature, paths, noises, other=None):
@@ -127,149 +90,131 @@ class Augmenter:
         self.keys = np.array([int(digest(path, 16), 16) for path in paths], dtype=np.uint64)
 
     def draw(self, index, seed, epoch):
-        """Numbers between 0 and 1 for some clips: float32, shape (clips, 6 + 2 per mask + 3 for what is no word)."""
-        count = 6 + 2 * (self.settings.time_masks + self.settings.band_masks) + 3
+        """Random numbers between 0 and 1 for some clips, a column for each thing that is decided: (clips, columns)."""
         start = np.uint64(int(digest([seed, epoch, "augment"], 16), 16))
-        return torch.from_numpy(uniform(self.keys[index] ^ start, count))
+        columns = MASKS + 2 * (self.settings.time_masks + self.settings.band_masks) + 3
+        return torch.from_numpy(uniform(self.keys[index] ^ start, columns))
 
     def waveforms(self, x, lengths, draws):
-        """Move, stretch, add noise and change the level.
-
-        Parameters
-        ----------
-        x : torch.Tensor
-            Shape (batch, samples), zero beyond each clip's length.
-        lengths : torch.Tensor
-            Shape (batch,), in samples.
-        draws : torch.Tensor
-            What `draw` gave, on the device.
-
-        Returns
-        -------
-        tuple of torch.Tensor
-        """
+        """Move, stretch, add noise and change the level of waveforms (batch, samples), zero beyond their lengths."""
         settings, rate = self.settings, self.feature.sample_rate
         if settings.shift or settings.speed:
-            factor = 1 + settings.speed * (2 * draws[:, :1] - 1)  # (batch, 1)
-            shift = (settings.shift * rate * (2 * draws[:, 1:2] - 1)).round()
+            factor = 1 + settings.speed * both_ways(draws, SPEED)  # (batch, 1)
+            shift = (settings.shift * rate * both_ways(draws, SHIFT)).round()
             lengths = (lengths / factor[:, 0] + shift[:, 0]).round().long().clamp(min=1)
             if self.feature.samples is not None:
                 lengths = lengths.clamp(max=self.feature.samples)
-            x = moved(x, factor, shift, self.feature.samples or int(lengths.max()), bool(settings.speed))
+            x = moved(x, factor, shift, self.feature.samples or int(lengths.max()))
         speech = x  # whose level the noise is measured against
         if settings.others:
-            x = self.spoilt(x, lengths, draws)
-        inside = torch.arange(x.shape[1], device=x.device) < lengths[:, None]
+            x = self.nonwords(x, lengths, draws)
+        inside = torch.arange(x.shape[1], device=x.device) < lengths[:, None]  # (batch, samples)
         if self.feature.padding == "signal":
             inside = torch.ones_like(inside)  # the zeros around count as recorded silence, which has noise too
         if settings.noise:
             circle = torch.cat([self.noises, self.noises[: x.shape[1]]])
             stretches = circle.unfold(0, x.shape[1], 1)  # of this length, from every sample on, without a copy
-            noise = stretches[(draws[:, 2] * len(self.noises)).long()] * inside  # (batch, samples)
-            snr = settings.snr_low + (settings.snr_high - settings.snr_low) * draws[:, 3]
+            noise = stretches[(draws[:, NOISE_START] * len(self.noises)).long()] * inside  # (batch, samples)
+            snr = settings.snr_low + (settings.snr_high - settings.snr_low) * draws[:, SNR]
             ratio = speech.square().sum(1) / noise.square().sum(1).clamp(min=1e-9) * 10 ** (-snr / 10)
-            level = torch.where(draws[:, 4] < settings.noise, ratio.sqrt(), 0.0)
+            level = torch.where(draws[:, NOISY] < settings.noise, ratio.sqrt(), 0.0)
             x = x + noise * level[:, None]
         if settings.gain:
-            x = x * 10 ** (settings.gain * (2 * draws[:, 5:6] - 1) / 20)
+            x = x * 10 ** (settings.gain * both_ways(draws, GAIN) / 20)
         return x * inside, lengths
 
     def targets(self, targets, draws):
-        """Class of each clip: "other" for those that are made no word. Shape (batch,)."""
-        return torch.where(draws[:, -3] < self.settings.others, self.other or 0, targets)
+        """Class of each clip, (batch,): "other" for those that are made no word."""
+        return torch.where(draws[:, NONWORD] < self.settings.others, self.other or 0, targets)
 
-    def spoilt(self, x, lengths, draws):
-        """Make some clips no word: play them backwards, leave a piece of the word, or nothing at all.
-
-        A piece is what comes before 5 to 35% of the clip's energy has passed, or after all but so much has. Backwards
-        is the whole, or the order of stretches of 0.12 s, about a sound of speech each.
-        """
-        settings = self.settings
-        dice, kind, where = (draws[:, column, None] for column in (-3, -2, -1))  # (batch, 1) each
-        last = lengths[:, None] - 1
-        time = torch.arange(x.shape[1], device=x.device).expand_as(x)
-        stretch = round(0.12 * self.feature.sample_rate)
-        order = torch.where(kind < 0.5, last - time, (last // stretch - time // stretch) * stretch + time % stretch)
-        backwards = x.gather(1, torch.where(time <= last, order, time).clamp(max=x.shape[1] - 1))
-        passed = x.square().cumsum(1)  # (batch, samples)
-        passed = passed / passed[:, -1:].clamp(min=1e-9)
-        where = 0.05 + 0.3 * where
-        left = ((kind < 0.4) & (passed < where)) | ((kind >= 0.4) & (kind < 0.8) & (passed > 1 - where))
-        return torch.where(dice < settings.backwards, backwards, torch.where(dice < settings.others, x * left, x))
+    def nonwords(self, x, lengths, draws):
+        """Make some clips no word: play them backwards, leave a piece of the word, or nothing at all."""
+        nonword, way = draws[:, NONWORD, None], draws[:, WAY, None]  # (batch, 1)
+        backwards = nonword < self.settings.backwards
+        piece = ~backwards & (nonword < self.settings.others)
+        fraction = 0.05 + 0.3 * draws[:, SIZE, None]  # of the clip's energy
+        changed = torch.where(backwards & (way < 0.5), reversed_whole(x, lengths), x)
+        changed = torch.where(backwards & (way >= 0.5), reversed_sounds(x, lengths, self.feature.sample_rate), changed)
+        changed = torch.where(piece & (way < 0.4), beginning(x, fraction), changed)
+        changed = torch.where(piece & (way >= 0.4) & (way < 0.8), ending(x, fraction), changed)
+        return torch.where(piece & (way >= 0.8), torch.zeros_like(x), changed)
 
     def masks(self, x, lengths, draws):
-        """Hide stretches of time and of bands.
-
-        Parameters
-        ----------
-        x : torch.Tensor
-            Features, as the feature shapes them.
-        lengths : torch.Tensor
-            Shape (batch,), in frames or samples.
-        """
-        settings, time = self.settings, self.feature.time_axis
-        frames, band_axis = x.shape[time], 5 - time if x.ndim == 4 else 3 - time
+        """Hide stretches of time and of bands in features, as the feature shapes them; lengths in steps of time."""
+        settings, axis = self.settings, self.feature.time_axis
+        y = x.movedim(axis, 1)
+        rest = y.shape[2:]
+        y = y.flatten(2)  # (batch, frames, bands), whatever the feature
+        frames, bands = y.shape[1:]
+        inside = (torch.arange(frames, device=x.device) < lengths[:, None])[..., None]  # (batch, frames, 1)
+        mean = (y * inside).sum(1, keepdim=True) / inside.sum(1, keepdim=True)  # (batch, 1, bands)
         per_second = self.feature.steps(self.feature.sample_rate) - self.feature.steps(0)
-        hidden = torch.zeros_like(x, dtype=torch.bool)
-        column = 6
-        for number in range(settings.time_masks + settings.band_masks):
-            along_time = number < settings.time_masks
-            size = lengths if along_time else torch.full_like(lengths, x.shape[band_axis])
-            widest = settings.time_mask * per_second if along_time else settings.band_mask * x.shape[band_axis]
-            width = torch.minimum(draws[:, column] * widest, size).floor()
-            first = (draws[:, column + 1] * (size - width + 1)).floor()
-            place = torch.arange(frames if along_time else x.shape[band_axis], device=x.device)
-            stretch = (place >= first[:, None]) & (place < (first + width)[:, None])  # (batch, frames or bands)
-            axis = time if along_time else band_axis
-            hidden |= stretch.view([len(x)] + [x.shape[axis] if a == axis else 1 for a in range(1, x.ndim)])
-            column += 2
-        inside = torch.arange(frames, device=x.device) < lengths[:, None]
-        inside = inside.view([len(x)] + [frames if axis == time else 1 for axis in range(1, x.ndim)])
-        mean = (x * inside).sum(time, keepdim=True) / inside.sum(time, keepdim=True)
-        return torch.where(hidden & inside, mean, x)
+        pairs = draws[:, MASKS:].split(2, dim=1)
+        hidden = torch.zeros_like(y, dtype=torch.bool)
+        for pair in pairs[: settings.time_masks]:
+            hidden |= stretch(frames, settings.time_mask * per_second, lengths, pair)[:, :, None]
+        for pair in pairs[settings.time_masks : settings.time_masks + settings.band_masks]:
+            hidden |= stretch(bands, settings.band_mask * bands, bands, pair)[:, None, :]
+        hidden, mean = (z.unflatten(2, rest).movedim(1, axis) for z in (hidden & inside, mean))
+        return torch.where(hidden, mean, x)
 
 
-def moved(x, factor, shift, samples, between):
-    """Play each row `factor` times as fast and `shift` samples later; zeros outside.
+def both_ways(draws, column):
+    """A column of the draws as numbers between -1 and 1: (batch, 1)."""
+    return 2 * draws[:, column, None] - 1
 
-    Parameters
-    ----------
-    x : torch.Tensor
-        Shape (batch, samples before).
-    factor, shift : torch.Tensor
-        Shape (batch, 1).
-    samples : int
-        Length of the result.
-    between : bool
-        Interpolate between samples, which a factor other than 1 needs.
 
-    Returns
-    -------
-    torch.Tensor
-        Shape (batch, samples).
-    """
+def stretch(count, widest, size, pair):
+    """Which of `count` places are hidden: at most `widest` in a row, among the first `size`; bool, (batch, count)."""
+    width = (pair[:, 0] * widest).clamp(max=size).floor()
+    first = (pair[:, 1] * (size - width + 1)).floor()
+    place = torch.arange(count, device=pair.device)
+    return (place >= first[:, None]) & (place < (first + width)[:, None])
+
+
+def reversed_whole(x, lengths):
+    """Each clip played backwards: x is (batch, samples)."""
+    time, last = torch.arange(x.shape[1], device=x.device), lengths[:, None] - 1
+    return x.gather(1, torch.where(time <= last, last - time, time))
+
+
+def reversed_sounds(x, lengths, sample_rate, seconds=0.12):
+    """Each clip cut into stretches of 0.12 s, about a sound of speech each, whose order is turned round."""
+    time, last = torch.arange(x.shape[1], device=x.device), lengths[:, None] - 1
+    size = round(seconds * sample_rate)
+    order = (last // size - time // size) * size + time % size
+    return x.gather(1, torch.where(time <= last, order, time).clamp(max=x.shape[1] - 1))
+
+
+def beginning(x, fraction):
+    """What comes before this fraction of a clip's energy has passed; zeros after."""
+    return x * (energy_passed(x) < fraction)
+
+
+def ending(x, fraction):
+    """What comes after all but this fraction of a clip's energy has passed; zeros before."""
+    return x * (energy_passed(x) > 1 - fraction)
+
+
+def energy_passed(x):
+    """Fraction of each clip's energy that has passed at each sample: (batch, samples)."""
+    passed = x.square().cumsum(1)
+    return passed / passed[:, -1:].clamp(min=1e-9)
+
+
+def moved(x, factor, shift, samples):
+    """Play each row of x `factor` times as fast and `shift` samples later, zeros outside: (batch, samples)."""
     place = (torch.arange(samples, device=x.device) - shift) * factor  # (batch, samples), in samples of x
     left = place.floor()
     index = left.clamp(-2, x.shape[1]).long() + 2
     x = nn.functional.pad(x, (2, 2))  # zeros on both sides: what lies outside
-    if not between:
-        return x.gather(1, index)
     return torch.lerp(x.gather(1, index), x.gather(1, index + 1), place.sub_(left).to(x.dtype))
 
 
 def uniform(keys, count):
     """Random numbers between 0 and 1 that depend on a key only (SplitMix64; Steele et al., OOPSLA 2014).
 
-    Parameters
-    ----------
-    keys : numpy.ndarray
-        uint64, shape (clips,).
-    count : int
-
-    Returns
-    -------
-    numpy.ndarray
-        float32, shape (clips, count).
+    From uint64 keys of shape (clips,) to float32 of shape (clips, count).
     """
     with np.errstate(over="ignore"):
         z = keys[:, None] + np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
@@ -279,28 +224,15 @@ def uniform(keys, count):
     return (z >> np.uint64(40)).astype(np.float32) / np.float32(1 << 24)
 
 
-def noise_bank(corpus, feature, device, share=1.0):
-    """The corpus' background noises in one row, at the feature's rate; made noise (white and pink) if it has none.
+def noise_bank(corpus, feature, device, fraction=1.0):
+    """The first `fraction` of each background noise of the corpus in one row, float32, longer than two of its clips.
 
-    Parameters
-    ----------
-    corpus : Corpus
-    feature : Feature
-    device : torch.device
-    share : float
-        Of each background noise, from its beginning.
-
-    Returns
-    -------
-    torch.Tensor
-        float32, shape (samples,), on the device; longer than the feature's clips.
+    A corpus without noises gets made noise, white and pink.
     """
-    from ..data.audio import read_audio
-
     rate = feature.sample_rate
     if corpus.noises:
         rows = [read_audio(corpus.root / path, rate)[0] for path in corpus.noises]
-        rows = [row[: math.ceil(share * len(row))] for row in rows]
+        rows = [row[: math.ceil(fraction * len(row))] for row in rows]
     else:
         rng = np.random.default_rng(0)
         white = rng.standard_normal(10 * rate)
@@ -309,5 +241,6 @@ def noise_bank(corpus, feature, device, share=1.0):
         rows = [0.1 * row / row.std() for row in (white, pink)]
     row = np.concatenate(rows).astype(np.float32)
     longest = feature.samples or round(corpus.clips.seconds.max() * rate * 1.5) + rate
-    row = np.tile(row, math.ceil(2 * longest / len(row))) if len(row) < 2 * longest else row
+    if len(row) < 2 * longest:
+        row = np.tile(row, math.ceil(2 * longest / len(row)))
     return torch.from_numpy(row).to(device)

@@ -1,7 +1,6 @@
 """Feeding a model: one part of a corpus as batches of a feature, on the device."""
 
 import math
-from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -13,7 +12,7 @@ from ..data.store import open_store
 from ..errors import LabError
 from .augment import Augmenter, noise_bank
 
-POOL = 16
+POOL = 16  # batches whose clips are sorted by length together
 
 
 def source(corpus, part, feature, device, memory=1_000_000_000, store=None, augmentation=None):
@@ -30,80 +29,47 @@ def source(corpus, part, feature, device, memory=1_000_000_000, store=None, augm
     return Source(store, store.index.index.get_indexer(clips.path), targets, feature, device, memory, augmenter)
 
 
-@dataclass
 class Source:
     """One part of a corpus, ready to be batched on a device.
 
-    Parameters
-    ----------
-    store : Store
-    rows : numpy.ndarray
-        Row numbers in the store, shape (clips,).
-    targets : torch.Tensor
-        Class numbers, int64, shape (clips,), on the device.
-    feature : Feature
-    device : torch.device
-    memory : int
-        Bytes that features of this part may take on the device. If they fit they are computed once and stay there
-        (clips of any length one behind the other, without padding); else each batch is computed when it is needed, as
-        it is where an augmentation changes the waveforms.
-    augmenter : Augmenter, optional
-        At work once `begin` was called.
+    If the features of all clips fit into `memory` (bytes) they are computed once and stay on the device; else each
+    batch is computed when it is needed, as it is where an augmentation changes the waveforms. `rows` are the clips' row
+    numbers in the store, `targets` their class numbers, on the device.
     """
 
-    store: object
-    rows: object
-    targets: torch.Tensor
-    feature: object
-    device: torch.device
-    memory: int = 1_000_000_000
-    augmenter: Augmenter | None = None
-    resident: tuple | None = field(default=None, init=False)
-    moment: tuple | None = field(default=None, init=False)
-
-    def __post_init__(self):
-        self.extract = self.feature.build()
+    def __init__(self, store, rows, targets, feature, device, memory=1_000_000_000, augmenter=None):
+        self.store, self.rows, self.targets, self.feature, self.device = store, rows, targets, feature, device
+        self.augmenter = augmenter  # at work once `begin` was called
+        self.moment = None  # (seed, epoch)
+        self.extract = feature.build()
         if isinstance(self.extract, nn.Module):
-            self.extract.to(self.device)
-        samples = self.store.index.length.values[self.rows]  # (clips,)
-        if self.feature.samples is not None:
-            samples = samples.clip(max=self.feature.samples)
-        if (short := samples < self.feature.shortest).any():
+            self.extract.to(device)
+        self.samples = store.index.length.values[rows]  # (clips,)
+        if feature.samples is not None:
+            self.samples = self.samples.clip(max=feature.samples)
+        if (short := self.samples < feature.shortest).any():
             raise LabError(
-                f"{short.sum()} of {len(samples)} clips are shorter than a window of {self.feature.shortest} samples: "
-                f"{self.store.index.index[self.rows[short][0]]} has {samples[short][0]}. "
+                f"{short.sum()} of {len(rows)} clips are shorter than a window of {feature.shortest} samples: "
+                f"{store.index.index[rows[short][0]]} has {self.samples[short][0]}. "
                 "Leave them out of the corpus, set seconds, or shorten window_ms."
             )
-        self.samples = samples
-        if self.augmenter is None or not self.augmenter.settings.waveforms:
-            self._keep()
+        samples = self.samples if feature.samples is None else np.full(len(rows), feature.samples)
+        steps = feature.steps(samples)  # along the time axis, (clips,)
+        per_step = math.prod(size or 1 for axis, size in enumerate(feature.shape, 1) if axis != feature.time_axis)
+        fits = 4 * per_step * int(steps.sum()) <= memory
+        self.resident = None
+        if fits and (augmenter is None or not augmenter.settings.waveforms):
+            self.resident = self._computed(steps.tolist())
 
-    def _keep(self):
-        """Compute all features and keep them as one row of frames, if memory suffices."""
-        feature, time_axis = self.feature, self.feature.time_axis
-        fitted = feature.samples is not None
-        steps = np.full(len(self), feature.steps(feature.samples)) if fitted else feature.steps(self.samples)
-        per_step = math.prod(size or 1 for axis, size in enumerate(feature.shape, 1) if axis != time_axis)
-        if int(steps.sum()) * per_step * 4 > self.memory:
-            return
-        lengths = torch.empty(len(self), dtype=torch.int64, device=self.device)
-        order = torch.arange(len(self)) if fitted else torch.from_numpy(np.argsort(self.samples, kind="stable"))
-        kept, starts = None, None
-        if fitted:
-            kept = torch.empty((len(self), *feature.shape), device=self.device)
-        else:
-            starts = torch.from_numpy(np.concatenate([[0], np.cumsum(steps)])).to(self.device)
-        for index in order.split(64):  # more at a time would leave the cache
+    def _computed(self, steps):
+        """Features of each clip, without padding, and their lengths: a list of tensors, and one of shape (clips,)."""
+        kept, lengths = [None] * len(self), torch.empty(len(self), dtype=torch.int64, device=self.device)
+        for index in self.batches(64):  # more at a time would leave the cache
             x, lengths[index] = self.compute(self.rows[index.numpy()])
-            if fitted:
-                kept[index] = x
-                continue
-            x = x.movedim(time_axis, 1)  # (batch, frames, ...)
-            if kept is None:
-                kept = torch.empty((int(steps.sum()), *x.shape[2:]), device=self.device)
-            for clip, row in zip(index.tolist(), x, strict=True):
-                kept[starts[clip] : starts[clip + 1]] = row[: steps[clip]]
-        self.resident = kept, starts, lengths
+            for clip, features in zip(index.tolist(), x, strict=True):
+                features = features.narrow(self.feature.time_axis - 1, 0, steps[clip])
+                kept[clip] = features.clone(memory_format=torch.contiguous_format)
+        return kept, lengths
 
     def __len__(self):
         return len(self.rows)
@@ -128,27 +94,20 @@ class Source:
         draws = None
         if self.augmenter is not None and self.moment is not None:
             draws = self.augmenter.draw(index.numpy(), *self.moment).to(self.device)
-        if self.resident is None:
-            varied = draws if draws is not None and self.augmenter.settings.waveforms else None
-            x, lengths = self.compute(self.rows[index.numpy()], varied)
+        if self.resident is not None:
+            kept, lengths = self.resident
+            silence = getattr(self.extract, "silence", 0.0)
+            x = together([kept[clip] for clip in index.tolist()], self.feature.time_axis - 1, silence)
+            lengths = lengths[index.to(self.device)]
         else:
-            x, lengths = self._gather(index.to(self.device))
-        if draws is not None and self.augmenter.settings.masks:
-            x = self.augmenter.masks(x, lengths, draws)
+            varied = draws is not None and self.augmenter.settings.waveforms
+            x, lengths = self.compute(self.rows[index.numpy()], draws if varied else None)
         targets = self.targets[index.to(self.device)]
-        return x, lengths, targets if draws is None else self.augmenter.targets(targets, draws)
-
-    def _gather(self, index):
-        kept, starts, lengths = self.resident
-        lengths = lengths[index]
-        if starts is None:
-            return kept[index], lengths
-        time = torch.arange(int(lengths.max()), device=self.device)
-        inside = time < lengths[:, None]  # (batch, frames)
-        x = kept[torch.where(inside, starts[index][:, None] + time, 0)]  # (batch, frames, ...)
-        inside = inside.view(*inside.shape, *[1] * (x.ndim - 2))
-        x = torch.where(inside, x, getattr(self.extract, "silence", 0.0))
-        return x.movedim(1, self.feature.time_axis), lengths
+        if draws is None:
+            return x, lengths, targets
+        if self.augmenter.settings.masks:
+            x = self.augmenter.masks(x, lengths, draws)
+        return x, lengths, self.augmenter.targets(targets, draws)
 
     def batches(self, size, seed=None):
         """Index tensors that cover all clips once; in an order given by `seed`, or as they are.
@@ -156,28 +115,35 @@ class Source:
         Where clips keep their lengths, those of like length share a batch, so that little of it is padding: clips are
         shuffled, each `POOL` batches of them sorted by length, and the batches shuffled.
         """
-        dice = None if seed is None else torch.Generator().manual_seed(seed)
-        order = torch.arange(len(self)) if seed is None else torch.randperm(len(self), generator=dice)
+        generator = None if seed is None else torch.Generator().manual_seed(seed)
+        order = torch.arange(len(self)) if seed is None else torch.randperm(len(self), generator=generator)
         if self.feature.samples is not None:
             return order.split(size)
         length = torch.from_numpy(np.ascontiguousarray(self.samples))
         pools = order.split(len(self) if seed is None else POOL * size)
         batches = [batch for pool in pools for batch in pool[length[pool].argsort(stable=True)].split(size)]
-        return batches if seed is None else [batches[i] for i in torch.randperm(len(batches), generator=dice)]
+        return batches if seed is None else [batches[i] for i in torch.randperm(len(batches), generator=generator)]
 
     def statistics(self):
-        """Mean and spread of each feature over all valid frames, shaped to broadcast against one clip."""
-        time_axis = self.feature.time_axis
+        """Mean and standard deviation of each feature over all valid frames, shaped to broadcast against one clip."""
+        axis = self.feature.time_axis
         total = square = count = 0.0
         for index in self.batches(256):
             x, lengths, _ = self[index]
-            mask = torch.arange(x.shape[time_axis], device=x.device) < lengths[:, None]  # (batch, frames)
-            mask = mask.view([len(x)] + [x.shape[axis] if axis == time_axis else 1 for axis in range(1, x.ndim)])
-            over = (0, time_axis)
-            kept = x * mask
-            kept = kept.cpu().double() if kept.device.type == "mps" else kept.double()  # MPS has no float64
-            total, square = total + kept.sum(over, True), square + kept.square().sum(over, True)
-            count += mask.sum().item()
+            x = x.movedim(axis, 1)  # (batch, frames, ...)
+            valid = x[torch.arange(x.shape[1], device=x.device) < lengths[:, None]]  # (valid frames, ...)
+            valid = valid.cpu().double() if valid.device.type == "mps" else valid.double()  # MPS has no float64
+            total, square, count = total + valid.sum(0), square + valid.square().sum(0), count + len(valid)
         mean = total / count
-        spread = (square / count - mean.square()).clamp(min=1e-8).sqrt()
-        return mean[0].float().to(self.device), spread[0].float().to(self.device)
+        std = (square / count - mean.square()).clamp(min=1e-8).sqrt()
+        return tuple(value.unsqueeze(axis - 1).float().to(self.device) for value in (mean, std))
+
+
+def together(clips, axis, silence):
+    """Features of some clips as one batch; shorter ones are filled with silence along their time `axis`."""
+    longest = max(clip.shape[axis] for clip in clips)
+    behind = (0, 0) * (clips[0].ndim - 1 - axis)  # `pad` counts the axes from the last one
+    for number, clip in enumerate(clips):
+        if missing := longest - clip.shape[axis]:
+            clips[number] = nn.functional.pad(clip, (*behind, 0, missing), value=silence)
+    return torch.stack(clips)

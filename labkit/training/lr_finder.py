@@ -3,20 +3,19 @@
 import math
 
 import pandas as pd
-import torch
-from torch import nn
 
 from ..errors import LabError
 from ..models.classifier import Classifier
 from .batches import source
-from .loop import LOSSES, OPTIMISERS, class_weights, epoch_seed
+from .loop import epoch_seed, seeded, training_step
+from .recipe import make_loss, make_optimiser
 
-SMOOTH = 0.9  # share of the past in the running mean of the loss
+SMOOTH = 0.9  # fraction of the past in the running mean of the loss
 DIVERGED = 3.0  # times the first loss: there is nothing more to see
 
 
 def rate_range(experiment, corpus, device="cpu", low=1e-5, high=1.0, batches=100):
-    """Train for a few batches with a rate that grows by a constant factor.
+    """Train for a few batches with a learning rate that grows by a constant factor, from `low` to `high`.
 
     Parameters
     ----------
@@ -24,60 +23,42 @@ def rate_range(experiment, corpus, device="cpu", low=1e-5, high=1.0, batches=100
         Its recipe's rate, schedule and epochs play no part.
     corpus : Corpus
         Split.
-    device : str or torch.device
-    low, high : float
-        First and last rate.
-    batches : int
 
     Returns
     -------
     pandas.DataFrame
-        A row per batch: `rate`, `loss` (nats, of that batch) and `smooth` (its running mean). It ends early where the
-        loss leaves all bounds.
+        A row per batch: `rate`, `loss` (of that batch) and `smooth` (its running mean). It ends early if the loss
+        leaves all bounds.
     """
     if not 0 < low < high < math.inf or batches < 2:
         raise LabError(f"low={low}, high={high}, batches={batches}: 0 < low < high, at least 2 batches. Change these.")
-    recipe, classes = experiment.recipe, len(corpus.labels)
-    train = source(corpus, "train", experiment.feature, device, augmentation=recipe.augmentation)
-    with torch.random.fork_rng([device] if torch.device(device).type == "cuda" else []):
-        torch.manual_seed(experiment.seed)
-        network = experiment.model.build(experiment.feature.shape, classes)
-        statistics = train.statistics() if experiment.feature.normalise else None
-        network = Classifier(network, statistics).to(device).train()
-        optimiser = OPTIMISERS[recipe.optimiser](network.parameters(), recipe)
-        loss_of = LOSSES[recipe.loss](recipe, class_weights(train.targets, classes) if recipe.class_weights else None)
+    recipe, feature, seed, classes = experiment.recipe, experiment.feature, experiment.seed, len(corpus.labels)
+    train = source(corpus, "train", feature, device, augmentation=recipe.augmentation)
+    with seeded(seed, train.device):
+        network = experiment.model.build(feature.shape, classes)
+        network = Classifier(network, train.statistics() if feature.normalise else None).to(train.device).train()
+        optimiser = make_optimiser(network.parameters(), recipe)
+        loss_of = make_loss(recipe, train.targets, classes)
         rows, mean, epoch, left = [], 0.0, 0, []
         for number in range(batches):
             if not left:
                 epoch += 1
-                train.begin(experiment.seed, epoch)
-                left = list(train.batches(recipe.batch, epoch_seed(experiment.seed, epoch)))
+                train.begin(seed, epoch)
+                left = list(train.batches(recipe.batch, epoch_seed(seed, epoch)))
             rate = low * (high / low) ** (number / (batches - 1))
-            for group in optimiser.param_groups:
-                group["lr"] = rate
-            x, lengths, targets = train[left.pop(0)]
-            loss = loss_of(network(x, lengths), targets)
-            value = loss.item()
-            mean = SMOOTH * mean + (1 - SMOOTH) * value
+            loss, _ = training_step(network, train[left.pop(0)], optimiser, rate, loss_of, recipe)
+            mean = SMOOTH * mean + (1 - SMOOTH) * loss.item()
             smooth = mean / (1 - SMOOTH ** (number + 1))  # as if the running mean had not begun at zero
-            rows.append({"rate": rate, "loss": value, "smooth": smooth})
-            if not math.isfinite(value) or smooth > DIVERGED * rows[0]["loss"]:
+            rows.append({"rate": rate, "loss": loss.item(), "smooth": smooth})
+            if not math.isfinite(smooth) or smooth > DIVERGED * rows[0]["loss"]:
                 break
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            if recipe.clip_norm is not None:
-                nn.utils.clip_grad_norm_(network.parameters(), recipe.clip_norm)
-            optimiser.step()
     return pd.DataFrame(rows)
 
 
 def steepest(table):
     """The rate at which the loss falls fastest before it is lowest: a good peak for a schedule.
 
-    Parameters
-    ----------
-    table : pandas.DataFrame
-        From `rate_range`. Its losses are averaged over neighbours on both sides: a running mean would lag behind.
+    The losses of `rate_range` are averaged over neighbours on both sides: a running mean would lag behind.
 
     Examples
     --------

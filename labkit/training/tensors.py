@@ -1,4 +1,4 @@
-"""The state of a training after an epoch, kept as tensors and JSON; no pickle is ever read."""
+"""Weights and the state of a training, kept as safetensors: numbers and JSON, never a pickle."""
 
 import json
 
@@ -9,13 +9,13 @@ from ..files import atomic_file
 
 
 def save_checkpoint(path, network, optimiser, history, best):
-    """Write the state after an epoch, whole or not at all, as tensors and JSON: no pickle."""
+    """Write the state after an epoch; `best` is (metric, -loss, epoch, weights), see `fit`."""
     tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
     tensors |= {f"best.{name}": value for name, value in best[3].items()}
     for number, state in optimiser.state_dict()["state"].items():
-        tensors |= {
-            f"optimiser.{number}.{key}": torch.as_tensor(value) for key, value in state.items() if value is not None
-        }
+        for key, value in state.items():
+            if value is not None:
+                tensors[f"optimiser.{number}.{key}"] = torch.as_tensor(value)
     write_tensors(path, tensors, {"about": json.dumps({"history": history, "best": best[:3]})})
 
 
@@ -23,22 +23,22 @@ def load_checkpoint(path, network, optimiser):
     """Read what `save_checkpoint` wrote into network and optimiser; return (history, best)."""
     mend = "Delete it, and training starts from the first epoch."
     tensors, about = read_tensors(path, mend)
-
-    def under(prefix):
-        return {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
-
+    parts = {"network": {}, "best": {}, "optimiser": {}}
     try:
+        for name, value in tensors.items():
+            part, name = name.split(".", 1)
+            parts[part][name] = value
         about = json.loads(about["about"])
-        network.load_state_dict(under("network."))
+        network.load_state_dict(parts["network"])
     except (KeyError, RuntimeError, ValueError) as error:
         raise LabError(f"{path} does not hold the state of this training. {mend}") from error
     state = {}
-    for name, value in under("optimiser.").items():
+    for name, value in parts["optimiser"].items():
         number, key = name.split(".", 1)
         state.setdefault(int(number), {})[key] = value
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
     device = next(network.parameters()).device
-    best = {name: value.to(device) for name, value in under("best.").items()}
+    best = {name: value.to(device) for name, value in parts["best"].items()}
     return about["history"], (*about["best"], best)
 
 

@@ -12,7 +12,7 @@ from ..errors import LabError
 from ..features import FEATURES
 from ..models import MODELS, Model, count_parameters, hyperparameters
 from ..models.rnn import READOUTS
-from ..training.loop import LOSSES, OPTIMISERS, SCHEDULES
+from ..training.recipe import LOSSES, OPTIMISERS, SCHEDULES
 from .as_code import as_code
 from .panel import LOOK, Panel
 

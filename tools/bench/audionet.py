@@ -12,7 +12,7 @@ from labkit.data import find
 from labkit.experiments.experiment import Experiment
 from labkit.published.r3_audionet import settings
 from labkit.training.batches import source
-from labkit.training.loop import OPTIMISERS
+from labkit.training.recipe import make_optimiser
 from tools.bench import ratio, take_turns
 
 USUAL = "nn.Conv1d"
@@ -74,7 +74,7 @@ def sides(name, corpus, batch):
     ours = experiment.model.build(experiment.feature.shape, len(corpus.labels)).train()
 
     def side(network, bf16):
-        optimiser = OPTIMISERS[experiment.recipe.optimiser](network.parameters(), experiment.recipe)
+        optimiser = make_optimiser(network.parameters(), experiment.recipe)
 
         def step():
             with torch.autocast("cpu", torch.bfloat16, enabled=bf16):

@@ -19,7 +19,7 @@ from labkit.files import home
 from labkit.models.classifier import Classifier
 from labkit.published.r2_mel_cnn import settings
 from labkit.training.batches import source
-from labkit.training.loop import OPTIMISERS
+from labkit.training.recipe import make_optimiser
 from tools.bench import ratio, take_turns
 
 USUAL = "the usual way"
@@ -101,7 +101,7 @@ def _sides(experiment, corpus, clips):
 
     def side(batches, layout, bf16):
         network = networks(experiment, corpus, statistics, layout)
-        optimiser = OPTIMISERS[recipe.optimiser](network.parameters(), recipe)
+        optimiser = make_optimiser(network.parameters(), recipe)
 
         def epoch():
             for x, lengths, targets in batches():

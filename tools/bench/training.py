@@ -21,7 +21,8 @@ from labkit.data.store import open_store
 from labkit.features import MFCC
 from labkit.models import Model
 from labkit.training.batches import Source
-from labkit.training.loop import OPTIMISERS, Recipe, fit, predict
+from labkit.training.loop import fit, predict
+from labkit.training.recipe import Recipe, make_optimiser
 from tools.bench import ratio, take_turns
 
 FEATURE = MFCC(window_ms=40, hop_ms=20, n_fft=2048, normalise=False, padding="signal")
@@ -124,7 +125,7 @@ def _part(corpus, part, number, device):
 
 def _on_ready_batches(network, train, validation):
     """The operations of a network in one epoch, and nothing else."""
-    optimiser = OPTIMISERS[RECIPE.optimiser](network.parameters(), RECIPE)
+    optimiser = make_optimiser(network.parameters(), RECIPE)
     network.train()
     for x, lengths, targets in train:
         loss = nn.functional.cross_entropy(network(x, lengths), targets)
