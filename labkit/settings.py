@@ -33,7 +33,7 @@ def settings(cls):
     Tone(hertz=220.0)
     >>> Tone(hertz=-1)
     Traceback (most recent call last):
-    labkit.errors.LabError: Tone.hertz cannot be -1.0: it should be greater than 0. Change it.
+    labkit.errors.LabError: Tone.hertz cannot be -1: it should be greater than 0. Change it.
     """
     cls = dataclass(frozen=True, config=_CONFIG)(cls)
     check = cls.__init__
