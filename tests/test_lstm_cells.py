@@ -7,7 +7,7 @@ from torch import nn, sigmoid, tanh
 
 from labkit.errors import LabError
 from labkit.models import MODELS, Model, code_of, count_parameters
-from labkit.models.cell_layer import SHAPES, Cell, CellLayer
+from labkit.models.cell_layer import DIMENSIONS, Cell, CellLayer
 from labkit.models.lstm_cells import CELLS, cell
 
 OWN = ("lstm_cell", "peephole", "peephole_full", "coupled", "no_forget", "no_input", "no_output")
@@ -174,7 +174,7 @@ def test_a_step_of_each_cell_is_what_its_equations_say(name):
     rng = np.random.default_rng(0)
     a = {gate: rng.normal(size=(BATCH, HIDDEN)) for gate in gates}
     h, c = rng.normal(size=(2, BATCH, HIDDEN))
-    p = {key: rng.normal(size=SHAPES[kind](HIDDEN)) for key, kind in own.extras.items()}
+    p = {key: rng.normal(size=(HIDDEN,) * DIMENSIONS[kind]) for key, kind in own.extras.items()}
     now = own([torch.from_numpy(a[gate]) for gate in gates], map(torch.from_numpy, (h, c)),
               [torch.from_numpy(value) for value in p.values()])  # fmt: skip
     expected_h, expected_c = written(a, h, c, p)

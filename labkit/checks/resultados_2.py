@@ -5,7 +5,7 @@ import traceback
 import torch
 
 from ..errors import LabError
-from ..models.cell_layer import SHAPES
+from ..models.cell_layer import DIMENSIONS
 from . import Wrong, check
 
 BATCH, HIDDEN = SHAPE = (5, 7)  # two sizes that are not alike
@@ -45,7 +45,7 @@ def _example(cell, scale=1.0, seed=0):
     given["state.h"] = torch.tanh(scale * torch.randn(SHAPE, generator=generator))
     given["state.c"] = scale * torch.randn(SHAPE, generator=generator)
     for name, kind in cell.extras.items():
-        given[f"params.{name}"] = torch.randn(SHAPES[kind](HIDDEN), generator=generator)
+        given[f"params.{name}"] = torch.randn((HIDDEN,) * DIMENSIONS[kind], generator=generator)
     return given
 
 

@@ -1,16 +1,16 @@
 """Models: from features to one score per class.
 
-Every model is a torch module with `forward(x, lengths)` that ignores padding: `x` is a batch of features and `lengths`
-its valid frames (or samples). To add one, decorate its class with `@register("name")`; the keyword arguments of its
-constructor are its hyperparameters. A value is checked against its annotation, else against the type of its default.
+Every model is a torch module with `forward(x, lengths)`: `x` is a batch of features, and what lies beyond the `lengths`
+of its clips (in frames or samples) does not matter. The keyword arguments of its constructor are its hyperparameters,
+each checked against its annotation, else against the type of its default.
 """
 
 import inspect
 from dataclasses import dataclass
 from typing import Annotated
 
+import torch
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
-from torch import nn
 
 from ..errors import LabError, choose
 from ..files import digest
@@ -18,7 +18,6 @@ from ..settings import plain
 
 MODELS = {}
 Dropout = Annotated[float, Field(ge=0, lt=1)]
-STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True, allow_inf_nan=False)
 TAKES = {  # the feature's shape without the batch, and features that give it
     "frames": "(frames, features): use the feature 'mfcc' or 'mel_frames'",
     "images": "(1, bands, frames): use the feature 'log_mel'",
@@ -29,9 +28,8 @@ TAKES = {  # the feature's shape without the batch, and features that give it
 def register(name):
     """Class decorator: make a model known to experiments, panels and the command line under `name`.
 
-    The constructor is called as `Class(shape, classes, **hyperparameters)`; `shape` is the feature's shape without the
-    batch, with None where lengths vary. The class may say what it `takes` (a key of `TAKES`), and with
-    `one_length = True` that its clips must have one length.
+    It is made as `Class(shape, classes, **hyperparameters)`; `shape` is the feature's without the batch, None where
+    lengths vary. It may say what it `takes` (a key of `TAKES`), and `one_length = True` if its clips must have one.
     """
 
     def add(builder):
@@ -70,7 +68,7 @@ class Model:
     @property
     def full(self):
         """All hyperparameters, defaults included."""
-        return {**hyperparameters(self.name), **dict(self.options)}
+        return hyperparameters(self.name) | dict(self.options)
 
     def build(self, shape, classes):
         """Make the network (a torch.nn.Module) for features of this shape, without the batch."""
@@ -90,21 +88,27 @@ def hyperparameters(name):
 
 
 def _parameters(name):
-    signature = inspect.signature(choose(name, MODELS, "model"), eval_str=True)
-    parameters = dict(list(signature.parameters.items())[2:])  # without shape and classes
-    if missing := [key for key, parameter in parameters.items() if parameter.default is parameter.empty]:
+    found = {}
+    for cls in choose(name, MODELS, "model").__mro__:
+        own = list(inspect.signature(cls.__init__, eval_str=True).parameters.values())[3:]  # not self, shape, classes
+        named = {parameter.name: parameter for parameter in own if parameter.kind is not parameter.VAR_KEYWORD}
+        found = named | found
+        if len(named) == len(own):  # no `**options`, which would be those of the class that it extends
+            break
+    if missing := [key for key, parameter in found.items() if parameter.default is parameter.empty]:
         raise LabError(f"The model {name!r} has no default for {missing}. Give each of its hyperparameters one.")
-    return parameters
+    return found
 
 
 def _check(model, parameter, value):
     kind = parameter.annotation
     if kind is parameter.empty:
-        kind = type(parameter.default) if parameter.default is not None else object
+        kind = object if parameter.default is None else type(parameter.default)
     try:
-        TypeAdapter(kind, config=STRICT).validate_python(value)
+        config = ConfigDict(strict=True, arbitrary_types_allowed=True, allow_inf_nan=False)
+        TypeAdapter(kind, config=config).validate_python(value)
     except ValidationError as error:
-        wants = error.errors(include_url=False)[0]["msg"].removeprefix("Input ")
+        wants = error.errors()[0]["msg"].removeprefix("Input ")
         name = f"hyperparameter {parameter.name} of the model {model!r}"
         raise LabError(f"The {name} cannot be {value!r}: it {wants}. Change it.") from None
 
@@ -120,17 +124,21 @@ def code_of(name):
 
 
 def _source(function):
-    """The text of a function; its bytecode and constants where there is none (in a bare interpreter)."""
     try:
         return inspect.getsource(function)
-    except (OSError, TypeError):
+    except (OSError, TypeError):  # a bare interpreter keeps no text: bytecode and constants stand for it
         code = function.__code__
         return repr((code.co_code, code.co_names, [value for value in code.co_consts if not inspect.iscode(value)]))
 
 
-def count_parameters(network: nn.Module):
+def count_parameters(network):
     """Number of trainable parameters."""
     return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
+
+
+def inside(size, lengths):
+    """Which of `size` frames (or samples) belong to the clip, not to the padding after it: (batch, size)."""
+    return torch.arange(size, device=lengths.device) < lengths[:, None]
 
 
 # Each module registers its models; they come last because they import from here.

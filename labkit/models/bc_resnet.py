@@ -10,16 +10,16 @@ every second frame, and plain batch norm stands where the paper normalises five 
 
 from typing import Annotated
 
-import torch
 from pydantic import Field
-from torch import nn
+from torch import channels_last, nn
 
 from ..settings import Count
-from . import Dropout, register
+from . import Dropout, inside, register
 
 # Per stage: width as a fraction of `hidden`, blocks, step over bands, distance between the frames a block looks at.
 STAGES = ((1 / 2, 2, 1, 1), (3 / 4, 2, 2, 2), (1, 4, 2, 4), (5 / 4, 4, 1, 8))
 FIRST, LAST = 5, 5  # side of the first kernel; frames under the last
+Width = Annotated[int, Field(ge=4, multiple_of=4)]
 
 
 def convolution(before, after, kernel, **options):
@@ -40,11 +40,11 @@ class Broadcast(nn.Module):
         self.mix = nn.Conv2d(after, after, 1, bias=False)
         self.dropout = nn.Dropout2d(dropout)
 
-    def forward(self, x, inside):
-        # x: (batch, channels, bands, frames); inside: (batch, 1, 1, frames), 1 in the clip and 0 beyond
+    def forward(self, x, mask):
+        # x: (batch, channels, bands, frames); mask: (batch, 1, 1, frames), 1 in the clip and 0 beyond
         shortcut, x = (x, x) if self.widen is None else (0, self.widen(x))
         x = self.bands(x)
-        row = x.mean(2, keepdim=True) * inside  # (batch, channels, 1, frames)
+        row = x.mean(2, keepdim=True) * mask  # (batch, channels, 1, frames)
         row = self.dropout(self.mix(nn.functional.silu(self.frames(row))))
         return (shortcut + x + row).relu()  # the row is added to each band
 
@@ -55,14 +55,8 @@ class BCResNet(nn.Module):
 
     takes = "images"
 
-    def __init__(
-        self,
-        shape,  # (1, bands, frames or None)
-        classes,
-        hidden: Annotated[int, Field(ge=4, multiple_of=4)] = 32,  # width: 16 is the paper's BC-ResNet-1, 32 its -2
-        step: Count = 2,  # of the first convolution over frames; the paper's is 1
-        dropout: Dropout = 0.1,  # fraction of a row's channels that are left out
-    ):
+    # hidden: 16 is the paper's BC-ResNet-1, 32 its -2; step: of the first convolution over frames, the paper's is 1
+    def __init__(self, shape, classes, hidden: Width = 32, step: Count = 2, dropout: Dropout = 0.1):
         super().__init__()
         bands = shape[1]  # of what arrives at the last convolution
         for over in (2, *(stage[2] for stage in STAGES)):
@@ -78,15 +72,15 @@ class BCResNet(nn.Module):
         self.last = convolution(width, width, (bands, LAST), padding=(0, LAST // 2), groups=width)  # all bands
         self.widen = nn.Sequential(convolution(width, 2 * hidden, 1), nn.ReLU())
         self.scores = nn.Linear(2 * hidden, classes)
-        self.to(memory_format=torch.channels_last)  # the same numbers, in the order that a CPU convolves fastest
+        self.to(memory_format=channels_last)  # the same numbers, in the order that a CPU convolves fastest
 
     def forward(self, x, lengths):
         # x: (batch, 1, bands, frames)
-        inside = (torch.arange(x.shape[3], device=x.device) < lengths[:, None])[:, None, None]  # (batch, 1, 1, frames)
-        x = self.first((x * inside).contiguous(memory_format=torch.channels_last))  # (batch, hidden, bands/2, frames/2)
-        inside = inside[..., :: self.step]
+        mask = inside(x.shape[3], lengths)[:, None, None]  # (batch, 1, 1, frames)
+        x = self.first((x * mask).contiguous(memory_format=channels_last))  # (batch, hidden, bands / 2, frames / 2)
+        mask = mask[..., :: self.step]
         for block in self.blocks:
-            x = block(x, inside)
-        x = self.widen(self.last(x * inside))  # (batch, 2 hidden, 1, frames / 2)
-        x = (x * inside).sum((2, 3)) / inside.sum((2, 3))  # the mean over the clip: (batch, 2 hidden)
+            x = block(x, mask)
+        x = self.widen(self.last(x * mask))  # (batch, 2 hidden, 1, frames / 2)
+        x = (x * mask).sum((2, 3)) / mask.sum((2, 3))  # the mean over the clip: (batch, 2 hidden)
         return self.scores(x)  # (batch, classes)

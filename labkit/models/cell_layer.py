@@ -10,17 +10,13 @@ from torch import nn
 from torch.nn.functional import linear
 
 from ..errors import LabError, choose
-from ..settings import Count
-from . import Dropout, register
-from .rnn import Readout, Recurrent
+from . import register
+from .rnn import Recurrent
 
 CELLS = {}
-SHAPES = {  # kinds of parameters of a cell's own, and their shape for a layer of `hidden` units
-    "vector": lambda hidden: (hidden,),
-    "matrix": lambda hidden: (hidden, hidden),
-}
-# How parameters start: as in torch.nn.LSTM, U(-1/sqrt(hidden), 1/sqrt(hidden)); or so but for the forget gate's bias,
-# which is 1: first keep all (Gers et al., 2000).
+DIMENSIONS = {"vector": 1, "matrix": 2}  # of a parameter of a cell's own: each dimension has `hidden` numbers
+# Parameters start as in torch.nn.LSTM, U(-1/sqrt(hidden), 1/sqrt(hidden)); with "forget_one" the forget gate's bias is 1:
+# first keep all (Gers et al., 2000).
 Init = Literal["torch", "forget_one"]
 
 
@@ -37,7 +33,7 @@ class Cell:
         if len(set(self.gates)) != len(self.gates) or not self.gates.isalpha():
             raise LabError(f"gates={self.gates!r} of the cell {self.name!r}: write each letter once, as in 'ifgo'.")
         for kind in self.extras.values():
-            choose(kind, SHAPES, f"kind of parameter of the cell {self.name!r}")
+            choose(kind, DIMENSIONS, f"kind of parameter of the cell {self.name!r}")
 
     def __call__(self, pre, state, extras=()):
         """One time step, tensors of shape (batch, hidden): a dict of all that the equations name."""
@@ -46,31 +42,15 @@ class Cell:
         params = SimpleNamespace(**dict(zip(self.extras, extras, strict=True)))
         now = self.step(pre, state, params)
         if not isinstance(now, dict) or not {"h", "c"} <= set(now):
-            got = f"a dict of {list(now)}" if isinstance(now, dict) else f"a {type(now).__name__}"
-            raise LabError(f"The cell {self.name!r} returned {got}. End it with `return dict(h=h, c=c)`.")
+            raise LabError(f"The cell {self.name!r} returned no dict with h and c. End it with `return dict(h=h, c=c)`.")
         return now
 
 
 def cell(name, gates, **extras):
     """Decorator: make a cell of the function with its equations, and a model of that name.
 
-    Parameters
-    ----------
-    name : str
-    gates : str
-        A letter for each pre-activation: "ifgo".
-    **extras : {"vector", "matrix"}
-        Parameters of the cell's own, by name: a weight for each unit, or hidden x hidden weights.
-
-    Examples
-    --------
-    >>> @cell("leaky", gates="g")
-    ... def leaky(pre, state, params):
-    ...     c = 0.9 * state.c + 0.1 * torch.tanh(pre.g)
-    ...     return dict(c=c, h=c)
-    >>> from labkit.models import MODELS
-    >>> MODELS.pop("leaky").cell is CELLS.pop("leaky") is leaky
-    True
+    `gates` has a letter for each pre-activation: "ifgo". Parameters of the cell's own are given by name: p="vector" is a
+    weight for each unit, p="matrix" are hidden x hidden weights. Examples: labkit/models/lstm_cells.py.
     """
 
     def add(step):
@@ -84,30 +64,19 @@ def cell(name, gates, **extras):
 
 
 class CellLayer(nn.Module):
-    """A recurrent layer of a cell (a key of `CELLS`, or a `Cell`), with parameters named as in torch.nn.LSTM.
-
-    Examples
-    --------
-    >>> layer = CellLayer("coupled", 39, 64)
-    >>> outputs, (h, c) = layer(torch.randn(8, 51, 39))
-    >>> outputs.shape, h.shape, sum(parameter.numel() for parameter in layer.parameters())
-    (torch.Size([8, 51, 64]), torch.Size([8, 64]), 19968)
-    """
+    """A recurrent layer of a cell (a key of `CELLS`, or a `Cell`), with parameters named as in torch.nn.LSTM."""
 
     def __init__(self, cell, input_size, hidden_size, init: Init = "torch"):
         super().__init__()
         self.cell = choose(cell, CELLS, "cell") if isinstance(cell, str) else cell
         self.hidden_size = hidden_size
         gates = self.cell.gates
-        wide = len(gates) * hidden_size
-        self.weight_ih_l0 = nn.Parameter(torch.empty(wide, input_size))
-        self.weight_hh_l0 = nn.Parameter(torch.empty(wide, hidden_size))
-        self.bias_l0 = nn.Parameter(torch.empty(wide))  # one for each gate; torch.nn.LSTM has two, which add up
-        for name, kind in self.cell.extras.items():
-            self.register_parameter(f"{name}_l0", nn.Parameter(torch.empty(SHAPES[kind](hidden_size))))
-        bound = 1 / math.sqrt(hidden_size)
-        for parameter in self.parameters():
-            nn.init.uniform_(parameter, -bound, bound)
+        wide, bound = len(gates) * hidden_size, 1 / math.sqrt(hidden_size)
+        shapes = {"weight_ih": (wide, input_size), "weight_hh": (wide, hidden_size)}
+        shapes["bias"] = (wide,)  # one for each gate; torch.nn.LSTM has two, which add up
+        shapes |= {name: (hidden_size,) * DIMENSIONS[kind] for name, kind in self.cell.extras.items()}
+        for name, shape in shapes.items():
+            self.register_parameter(f"{name}_l0", nn.Parameter(torch.empty(shape).uniform_(-bound, bound)))
         if init == "forget_one" and "f" in gates:
             nn.init.ones_(self.bias_l0.data.view(len(gates), hidden_size)[gates.index("f")])
 
@@ -127,7 +96,7 @@ class CellLayer(nn.Module):
 
     def run(self, x, state=None):
         """What the equations name at each frame: a list of dicts of tensors (batch, hidden)."""
-        h, c = state or (x.new_zeros(len(x), self.hidden_size), x.new_zeros(len(x), self.hidden_size))
+        h, c = state or x.new_zeros(2, len(x), self.hidden_size)
         extras = [getattr(self, f"{name}_l0") for name in self.cell.extras]
         seen = []
         for given in linear(x, self.weight_ih_l0, self.bias_l0).unbind(1):  # W x + b: one product for all frames
@@ -147,19 +116,9 @@ class CellLayer(nn.Module):
 class CellClassifier(Recurrent):
     """A classifier made of one cell; `cell` registers one under the cell's name."""
 
-    def __init__(
-        self,
-        shape,
-        classes,
-        hidden: Count = 128,
-        layers: Count = 1,
-        bidirectional=False,
-        readout: Readout = "mean",
-        dropout: Dropout = 0.0,
-        init: Init = "torch",
-    ):
+    def __init__(self, shape, classes, init: Init = "torch", **options):
         self.init = init  # `layer` needs it
-        super().__init__(shape, classes, hidden, layers, bidirectional, readout, dropout)
+        super().__init__(shape, classes, **options)
 
     def layer(self, features, hidden, batch_first):  # a CellLayer always is
         return CellLayer(self.cell, features, hidden, self.init)

@@ -16,6 +16,5 @@ class Classifier(nn.Module):
     def forward(self, x, lengths):
         return self.network(self.front(x), lengths)
 
-    def step(self, x, state=None):
-        """The model's own `step`: scores after each new frame, and the state to go on with."""
+    def step(self, x, state=None):  # as the model's own
         return self.network.step(self.front(x), state)

@@ -5,7 +5,7 @@ from torch import nn
 
 from ..errors import LabError
 from ..settings import Count, one_of
-from . import Dropout, register
+from . import Dropout, inside, register
 
 
 def last_frame(outputs, lengths):
@@ -15,24 +15,20 @@ def last_frame(outputs, lengths):
 
 def mean_frames(outputs, lengths):
     """The mean over valid frames."""
-    mask = valid(outputs, lengths)
+    mask = inside(outputs.shape[1], lengths)[..., None]  # (batch, frames, 1)
     return (outputs * mask).sum(1) / lengths[:, None]  # (batch, hidden)
 
 
 def max_frames(outputs, lengths):
     """The largest value of each output over valid frames."""
-    return outputs.masked_fill(~valid(outputs, lengths), -torch.inf).amax(1)  # (batch, hidden)
+    mask = inside(outputs.shape[1], lengths)[..., None]  # (batch, frames, 1)
+    return outputs.masked_fill(~mask, -torch.inf).amax(1)  # (batch, hidden)
 
 
 def both_ends(outputs, lengths):
     """Forward half at the last valid frame, backward half at the first: each direction has then read the whole clip."""
     half = outputs.shape[-1] // 2
     return torch.cat([last_frame(outputs[..., :half], lengths), outputs[:, 0, half:]], dim=-1)  # (batch, hidden)
-
-
-def valid(outputs, lengths):
-    """Which frames hold the clip, shape (batch, frames, 1)."""
-    return (torch.arange(outputs.shape[1], device=outputs.device) < lengths[:, None])[..., None]
 
 
 READOUTS = {"last": last_frame, "mean": mean_frames, "max": max_frames, "ends": both_ends}
@@ -92,8 +88,7 @@ class Recurrent(nn.Module):
     def step(self, x, state=None):
         """Go on with the next frames, (batch, frames, features), from the `state` that the last call returned.
 
-        Returns the scores after each frame, (batch, frames, classes), and the new state. The scores after a frame are
-        what `forward` gives for all frames up to there.
+        The scores after each frame, (batch, frames, classes), are what `forward` gives for all frames up to there.
         """
         if not self.streamable:
             raise LabError("This network needs the whole clip. Use bidirectional=False and readout='last'.")

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from ..settings import Count, WholeNumber
-from . import Dropout, register
+from . import Dropout, inside, register
 
 
 class Causal(nn.Module):
@@ -22,19 +22,16 @@ class Causal(nn.Module):
         self.convolution = nn.Conv2d(before, after, kernel, stride, (kernel[0] // 2, 0), groups=groups, bias=False)
         self.norm = nn.BatchNorm2d(after)
 
-    def forward(self, x):
-        # x: (batch, before, bands, frames); what was before the beginning counts as zero
-        return self.norm(self.convolution(nn.functional.pad(x, (self.past, 0))))
+    def forward(self, x, kept=None):
+        """The outputs (None if there are too few frames for one), and the frames to keep for the next.
 
-    def step(self, x, rest):
-        """As `forward` for the next frames; `rest` are the frames kept from those before, None at the beginning."""
-        x = nn.functional.pad(x, (self.past, 0)) if rest is None else torch.cat([rest, x], 3)
+        `kept` are those from the frames before; before the beginning of a clip (None) are zeros.
+        """
+        # x: (batch, before, bands, frames)
+        x = nn.functional.pad(x, (self.past, 0)) if kept is None else torch.cat([kept, x], 3)
         stride = self.convolution.stride[1]
         outputs = max(0, (x.shape[3] - self.past - 1) // stride + 1)
-        rest = x[..., outputs * stride :]
-        if not outputs:
-            return None, rest
-        return self.norm(self.convolution(x[..., : (outputs - 1) * stride + self.past + 1])), rest
+        return self.norm(self.convolution(x)) if outputs else None, x[..., outputs * stride :]
 
 
 class Block(nn.Module):
@@ -46,13 +43,10 @@ class Block(nn.Module):
         self.mix = Causal(width, width, (1, 1))
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x):
+    def forward(self, x, kept=None):
         # x: (batch, width, 1, frames)
-        return self.dropout((x + self.mix(self.along(x))).relu())
-
-    def step(self, x, rest):
-        looked, rest = self.along.step(x, rest)
-        return (x + self.mix(looked)).relu(), rest
+        looked, kept = self.along(x, kept)
+        return self.dropout((x + self.mix(looked)[0]).relu()), kept
 
 
 @register("stream_cnn")
@@ -86,43 +80,40 @@ class StreamCNN(nn.Module):
         self.scores = nn.Linear(2 * hidden, classes)
         self.to(memory_format=self.layout)
 
+    def vectors(self, x, kept):
+        """A vector for each second frame, (batch, 2 hidden, outputs) or None, and what the layers `kept` by then."""
+        kept = list(kept)
+        x = x.transpose(1, 2)[:, None].contiguous(memory_format=self.layout)  # (batch, 1, bands, frames)
+        x, kept[0] = self.picture1(x, kept[0])
+        if x is None:  # one frame alone, and its turn is the next
+            return None, kept
+        x, kept[1] = self.picture2(x.relu(), kept[1])  # (batch, channels, bands / 4, outputs)
+        x = x.relu().flatten(1, 2)[:, :, None].contiguous(memory_format=self.layout)  # all bands: one column each
+        x = self.column(x)[0].relu()  # (batch, hidden, 1, outputs)
+        for number, block in enumerate(self.blocks, 2):
+            x, kept[number] = block(x, kept[number])
+        return self.widen(x)[0].relu()[:, :, 0], kept
+
     def forward(self, x, lengths):
         # x: (batch, frames, bands)
-        x = self.picture1(x.transpose(1, 2)[:, None].contiguous(memory_format=self.layout)).relu()
-        x = self.picture2(x).relu()  # (batch, channels, bands / 4, frames / 2)
-        x = self.column(self.upright(x)).relu()  # (batch, hidden, 1, frames / 2)
-        for block in self.blocks:
-            x = block(x)
-        x = self.widen(x).relu()[:, :, 0]  # (batch, 2 hidden, frames / 2)
+        x, _ = self.vectors(x, [None] * (2 + len(self.blocks)))  # (batch, 2 hidden, frames / 2)
         ends = (lengths + 1) // 2  # frames of a clip: what follows is padding, which no frame before has seen
-        time = torch.arange(x.shape[2], device=x.device)
-        recent = ((time < ends[:, None]) & (time >= ends[:, None] - self.window))[:, None]  # (batch, 1, frames / 2)
-        return self.scores((x * recent).sum(2) / recent.sum(2))  # (batch, classes)
-
-    def upright(self, x):
-        """All channels of all bands of a frame, one above the other: (batch, channels * bands, 1, frames)."""
-        return x.flatten(1, 2)[:, :, None].contiguous(memory_format=self.layout)
+        recent = inside(x.shape[2], ends) & ~inside(x.shape[2], ends - self.window)  # (batch, frames / 2)
+        return self.scores((x * recent[:, None]).sum(2) / recent.sum(1, keepdim=True))  # (batch, classes)
 
     def step(self, x, state=None):
         """Go on with the next frames, (batch, frames, bands), from the `state` that the last call returned.
 
-        Returns the scores after each second frame (the first, the third ...), (batch, outputs, classes), and the new
-        state. They are what `forward` gives for all frames up to there.
+        The scores after each second frame (the first, the third ...), (batch, outputs, classes), are what `forward`
+        gives for all frames up to there.
         """
-        rests, recent, seen = state or ([None] * (2 + len(self.blocks)), None, 0)
-        rests = list(rests)
-        x, rests[0] = self.picture1.step(x.transpose(1, 2)[:, None], rests[0])
-        if x is None:  # one frame alone, and its turn is the next
-            return rests[0].new_zeros(len(rests[0]), 0, self.scores.out_features), (rests, recent, seen)
-        x, rests[1] = self.picture2.step(x.relu(), rests[1])
-        x = self.column(self.upright(x.relu())).relu()  # (batch, hidden, 1, outputs)
-        for number, block in enumerate(self.blocks, 2):
-            x, rests[number] = block.step(x, rests[number])
-        x = self.widen(x).relu()[:, :, 0]  # (batch, 2 hidden, outputs)
+        kept, recent, seen = state or ([None] * (2 + len(self.blocks)), None, 0)
+        x, kept = self.vectors(x, kept)
+        if x is None:
+            return kept[0].new_zeros(len(kept[0]), 0, self.scores.out_features), (kept, recent, seen)
         counts = torch.arange(seen + 1, seen + x.shape[2] + 1, device=x.device).clamp(max=self.window)
         seen += x.shape[2]
         # The mean over the last frames: those before the beginning are zeros, and do not count.
         x = nn.functional.pad(x, (self.window - 1, 0)) if recent is None else torch.cat([recent, x], 2)
         mean = nn.functional.avg_pool1d(x, self.window, 1) * self.window / counts  # (batch, 2 hidden, outputs)
-        kept = x[:, :, x.shape[2] - (self.window - 1) :]
-        return self.scores(mean.transpose(1, 2)), (rests, kept, seen)
+        return self.scores(mean.transpose(1, 2)), (kept, x[:, :, x.shape[2] - (self.window - 1) :], seen)

@@ -11,7 +11,7 @@ from torch import nn
 
 from ..errors import LabError
 from ..settings import Count, WholeNumber
-from . import Dropout, register
+from . import Dropout, inside, register
 
 
 def convolution(before, after, kernel, **options):
@@ -28,9 +28,9 @@ class Separable(nn.Module):
         self.mix = convolution(width, width, 1)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, x, inside):
-        # x: (batch, width, 1, frames); inside: (batch, 1, 1, frames), 1 in the clip and 0 beyond
-        return self.dropout((x + self.mix(self.along(x * inside))).relu())
+    def forward(self, x, mask):
+        # x: (batch, width, 1, frames); mask: (batch, 1, 1, frames), 1 in the clip and 0 beyond
+        return self.dropout((x + self.mix(self.along(x * mask))).relu())
 
 
 @register("word_cnn")
@@ -64,15 +64,14 @@ class WordCNN(nn.Module):
 
     def forward(self, x, lengths):
         # x: (batch, 1, bands, frames)
-        inside = (torch.arange(x.shape[3], device=x.device) < lengths[:, None])[:, None, None]  # (batch, 1, 1, frames)
-        x = self.picture1((x * inside).contiguous(memory_format=self.layout)).relu()
-        inside = inside[..., ::2]
-        x = self.picture2(x * inside).relu()  # (batch, channels, bands / 4, frames / 2)
+        mask = inside(x.shape[3], lengths)[:, None, None]  # (batch, 1, 1, frames)
+        x = self.picture1((x * mask).contiguous(memory_format=self.layout)).relu()
+        mask = mask[..., ::2]
+        x = self.picture2(x * mask).relu()  # (batch, channels, bands / 4, frames / 2)
         x = x.flatten(1, 2)[:, :, None]  # (batch, channels * bands / 4, 1, frames / 2)
-        x = x.contiguous(memory_format=self.layout)
-        x = self.column(x).relu()  # (batch, hidden, 1, frames / 2)
+        x = self.column(x.contiguous(memory_format=self.layout)).relu()  # (batch, hidden, 1, frames / 2)
         for block in self.blocks:
-            x = block(x, inside)
+            x = block(x, mask)
         x = self.widen(x).relu()  # (batch, 2 hidden, 1, frames / 2)
-        x = (x * inside).sum((2, 3)) / inside.sum((2, 3))  # the mean over the clip: (batch, 2 hidden)
+        x = (x * mask).sum((2, 3)) / mask.sum((2, 3))  # the mean over the clip: (batch, 2 hidden)
         return self.scores(x)  # (batch, classes)
