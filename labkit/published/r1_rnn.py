@@ -47,10 +47,8 @@ class Resultados(Recurrent):
     ):
         super().__init__(shape, classes, hidden, layers, bidirectional, readout)
         if norm and shape[0] is None:
-            raise LabError(
-                "This network has two parameters for each frame, so its clips have one length. Set seconds in the "
-                "feature, or norm=False in the model."
-            )
+            why = "This network has two parameters for each frame, so its clips have one length."
+            raise LabError(f"{why} Set seconds in the feature, or norm=False in the model.")
         if init == "orthogonal":
             keep_lengths([*self.forwards, *self.backwards])
         self.norm = nn.BatchNorm1d(shape[0]) if norm else nn.Identity()
@@ -78,18 +76,8 @@ class ResultadosRNN(Resultados):
 
     layer = nn.RNN
 
-    def __init__(
-        self,
-        shape,
-        classes,
-        hidden: Count = 256,
-        layers: Count = 1,
-        bidirectional=False,
-        readout: Readout = "last",
-        norm=True,
-        init: Init = "uniform",
-    ):
-        super().__init__(shape, classes, hidden, layers, bidirectional, readout, norm, init)
+    def __init__(self, shape, classes, hidden: Count = 256, layers: Count = 1, **options):
+        super().__init__(shape, classes, hidden, layers, **options)
 
 
 @register("r1_gru")

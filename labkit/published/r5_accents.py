@@ -1,10 +1,8 @@
-"""Recurrent networks of a published study of Spanish accents: LSTM against GRU over mel frames.
+"""Recurrent networks of a published study of Spanish accents: LSTM against GRU over mel frames, read at the last.
 
-Its networks are torch's own layers, read at the last frame. Repaired ones need nothing from here: they are "lstm" and
-"gru" with a readout over all valid frames.
+Repaired ones need nothing from here: they are "lstm" and "gru" with a readout over all valid frames.
 """
 
-import itertools
 from typing import Literal
 
 from torch import nn
@@ -40,11 +38,11 @@ class AccentNet(Recurrent):
     ):
         self.layer = CELLS[cell]
         super().__init__(shape, classes, hidden, layers, bidirectional, readout, dropout)
-        sizes = [hidden * (1 + bidirectional), *head]
-        steps = []
-        for before, after in itertools.pairwise(sizes):
-            steps += [nn.Linear(before, after), nn.SiLU(), nn.Dropout(head_dropout)]
-        self.linear = nn.Sequential(*steps, nn.Linear(sizes[-1], classes))
+        width, steps = hidden * (1 + bidirectional), []
+        for after in head:
+            steps += [nn.Linear(width, after), nn.SiLU(), nn.Dropout(head_dropout)]
+            width = after
+        self.linear = nn.Sequential(*steps, nn.Linear(width, classes))
 
     def forward(self, x, lengths):
         # x: (batch, frames, features)
