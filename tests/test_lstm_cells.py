@@ -114,41 +114,50 @@ def t(x):
     return np.tanh(x)
 
 
-# From the papers: (pre-activations by gate, h and c before, own parameters) -> (new h, new c)
+# From the papers: (pre-activations by gate, h and c before, own parameters) -> all that the cell names after the step
 def written_lstm(a, h, c, p):
-    new = s(a["f"]) * c + s(a["i"]) * t(a["g"])
-    return s(a["o"]) * t(new), new
+    i, f, o, g = s(a["i"]), s(a["f"]), s(a["o"]), t(a["g"])
+    new = f * c + i * g
+    return {"i": i, "f": f, "o": o, "g": g, "c": new, "h": o * t(new)}
 
 
 def written_peephole(a, h, c, p):
-    new = s(a["f"] + c * p["p_f"]) * c + s(a["i"] + c * p["p_i"]) * t(a["g"])
-    return s(a["o"] + new * p["p_o"]) * t(new), new
+    i, f = s(a["i"] + c * p["p_i"]), s(a["f"] + c * p["p_f"])
+    new = f * c + i * t(a["g"])
+    o = s(a["o"] + new * p["p_o"])
+    return {"i": i, "f": f, "o": o, "c": new, "h": o * t(new)}
 
 
 def written_peephole_full(a, h, c, p):
     seen = {name: np.einsum("uv,bv->bu", p[f"p_{name}"], c) for name in "if"}  # unit u sees all units v of its clip
-    new = s(a["f"] + seen["f"]) * c + s(a["i"] + seen["i"]) * t(a["g"])
-    return s(a["o"] + np.einsum("uv,bv->bu", p["p_o"], new)) * t(new), new
+    i, f = s(a["i"] + seen["i"]), s(a["f"] + seen["f"])
+    new = f * c + i * t(a["g"])
+    o = s(a["o"] + np.einsum("uv,bv->bu", p["p_o"], new))
+    return {"i": i, "f": f, "o": o, "c": new, "h": o * t(new)}
 
 
 def written_coupled(a, h, c, p):
-    new = s(a["f"]) * c + (1 - s(a["f"])) * t(a["g"])
-    return s(a["o"]) * t(new), new
+    f, o = s(a["f"]), s(a["o"])
+    new = f * c + (1 - f) * t(a["g"])
+    return {"f": f, "o": o, "c": new, "h": o * t(new)}
 
 
 def written_no_forget(a, h, c, p):
-    new = c + s(a["i"]) * t(a["g"])
-    return s(a["o"]) * t(new), new
+    i, o = s(a["i"]), s(a["o"])
+    new = c + i * t(a["g"])
+    return {"i": i, "o": o, "c": new, "h": o * t(new)}
 
 
 def written_no_input(a, h, c, p):
-    new = s(a["f"]) * c + t(a["g"])
-    return s(a["o"]) * t(new), new
+    f, o = s(a["f"]), s(a["o"])
+    new = f * c + t(a["g"])
+    return {"f": f, "o": o, "c": new, "h": o * t(new)}
 
 
 def written_no_output(a, h, c, p):
-    new = s(a["f"]) * c + s(a["i"]) * t(a["g"])
-    return t(new), new
+    i, f = s(a["i"]), s(a["f"])
+    new = f * c + i * t(a["g"])
+    return {"i": i, "f": f, "c": new, "h": t(new)}
 
 
 WRITTEN = {
@@ -163,7 +172,7 @@ WRITTEN = {
 
 
 def test_each_cell_has_its_equations_written_out_here():
-    assert set(WRITTEN) == set(OWN)
+    assert set(WRITTEN) == set(OWN) == set(CELLS)
 
 
 @pytest.mark.parametrize("name", OWN)
@@ -177,11 +186,10 @@ def test_a_step_of_each_cell_is_what_its_equations_say(name):
     p = {key: rng.normal(size=(HIDDEN,) * DIMENSIONS[kind]) for key, kind in own.extras.items()}
     now = own([torch.from_numpy(a[gate]) for gate in gates], map(torch.from_numpy, (h, c)),
               [torch.from_numpy(value) for value in p.values()])  # fmt: skip
-    expected_h, expected_c = written(a, h, c, p)
-    np.testing.assert_allclose(now["h"], expected_h, rtol=1e-12)
-    np.testing.assert_allclose(now["c"], expected_c, rtol=1e-12)
-    for gate in set(now) & set("ifo"):
-        assert 0 < now[gate].min() and now[gate].max() < 1
+    expected = written(a, h, c, p)
+    assert set(now) == set(expected)
+    for quantity, values in expected.items():  # what is drawn as a gate is that gate
+        np.testing.assert_allclose(now[quantity], values, rtol=1e-12, err_msg=quantity)
 
 
 @pytest.mark.parametrize("name", OWN)
@@ -195,7 +203,8 @@ def test_a_layer_runs_the_equations_frame_by_frame(name):
     for frame in range(FRAMES):
         pre = x[:, frame].numpy() @ weights["weight_ih"].T + h @ weights["weight_hh"].T + weights["bias"]
         a = {gate: pre[:, HIDDEN * place : HIDDEN * (place + 1)] for place, gate in enumerate(gates)}
-        h, c = written(a, h, c, weights)
+        named = written(a, h, c, weights)
+        h, c = named["h"], named["c"]
         np.testing.assert_allclose(outputs[:, frame].detach(), h, rtol=1e-9, atol=1e-12)
     assert torch.equal(last_h, outputs[:, -1])
     np.testing.assert_allclose(last_c.detach(), c, rtol=1e-9, atol=1e-12)

@@ -15,8 +15,8 @@ from .rnn import Recurrent
 
 CELLS = {}
 DIMENSIONS = {"vector": 1, "matrix": 2}  # of a parameter of a cell's own: each dimension has `hidden` numbers
-# Parameters start as in torch.nn.LSTM, U(-1/sqrt(hidden), 1/sqrt(hidden)); with "forget_one" the forget gate's bias is 1:
-# first keep all (Gers et al., 2000).
+# Parameters start as in torch.nn.LSTM, U(-1/sqrt(hidden), 1/sqrt(hidden)). With "forget_one" the forget gate's bias is
+# 1: first keep all (Gers et al., 2000).
 Init = Literal["torch", "forget_one"]
 
 
@@ -42,15 +42,17 @@ class Cell:
         params = SimpleNamespace(**dict(zip(self.extras, extras, strict=True)))
         now = self.step(pre, state, params)
         if not isinstance(now, dict) or not {"h", "c"} <= set(now):
-            raise LabError(f"The cell {self.name!r} returned no dict with h and c. End it with `return dict(h=h, c=c)`.")
+            raise LabError(
+                f"The cell {self.name!r} returned no dict with h and c. End it with `return dict(h=h, c=c)`."
+            )
         return now
 
 
 def cell(name, gates, **extras):
     """Decorator: make a cell of the function with its equations, and a model of that name.
 
-    `gates` has a letter for each pre-activation: "ifgo". Parameters of the cell's own are given by name: p="vector" is a
-    weight for each unit, p="matrix" are hidden x hidden weights. Examples: labkit/models/lstm_cells.py.
+    `gates` has a letter for each pre-activation: "ifgo". Parameters of the cell's own are given by name: p="vector" is
+    a weight for each unit, p="matrix" are hidden x hidden weights. Examples: labkit/models/lstm_cells.py.
     """
 
     def add(step):

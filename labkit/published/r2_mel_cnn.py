@@ -1,8 +1,7 @@
 """Three published mel-spectrogram CNNs, M1 to M3, and one table of what differs between them.
 
 A student study trained three networks on Speech Commands, each "at 8 kHz" and "at 16 kHz". All share one plan: two
-convolutions, three linear layers. `VARIANTS` holds every version, so a new row is a new entry; `settings(name)` turns
-one into what `Experiment.from_dict` reads.
+convolutions, three linear layers. `VARIANTS` holds every version, so a new row is a new entry.
 """
 
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from pydantic import Field
 from torch import nn
 
 from ..errors import choose
-from ..models import Dropout, register
+from ..models import Dropout, inside, register
 from ..settings import Count
 from . import check_room
 
@@ -70,37 +69,34 @@ def quiet_beyond(x, lengths):
     The linear layers look at every place of the spectrogram, so padding must hold *something*. Zero would not do: on a
     scale of decibels it is loud.
     """
-    inside = torch.arange(x.shape[3], device=x.device) < lengths[:, None, None, None]
-    quietest = x.masked_fill(~inside, torch.inf).amin(dim=(1, 2, 3), keepdim=True)
-    return torch.where(inside, x, quietest)
+    mask = inside(x.shape[3], lengths)[:, None, None]  # (batch, 1, 1, frames)
+    quietest = x.masked_fill(~mask, torch.inf).amin(dim=(1, 2, 3), keepdim=True)
+    return torch.where(mask, x, quietest)
 
 
 # The table. A variant is an experiment in three words (front-end, dropout, training), each looked up in a dict.
 
+LONG = {"window_ms": 25.0, "hop_ms": 12.5}
 FRONTS = {
     # Mel power without a logarithm, not normalised; the zeros after a short clip count as signal.
-    "power 16k": {"n_mels": 128, "window_ms": 25.0, "hop_ms": 12.5, "log": "none"},
+    "power 16k": {**LONG, "n_mels": 128, "log": "none"},
     # "8 kHz": the mel filters were told 8,000 Hz, the sound kept its 16,000 samples a second.
-    "power 8k": {"n_mels": 128, "window_ms": 25.0, "hop_ms": 12.5, "log": "none", "mel_rate": 8000},
-    "log 16k, 40 bands": {"n_mels": 40, "window_ms": 20.0, "hop_ms": 10.0, "n_fft": 512},
-    "log 16k, 80 bands": {"n_mels": 80, "window_ms": 25.0, "hop_ms": 12.5},
+    "power 8k": {**LONG, "n_mels": 128, "log": "none", "mel_rate": 8000},
+    "log, 40": {"n_mels": 40, "window_ms": 20.0, "hop_ms": 10.0, "n_fft": 512},
+    "log, 80": {**LONG, "n_mels": 80},
     # 201 frequencies allow at most 89 mel bands at 16 kHz; over 4,000 Hz they allow 128.
-    "true 16k": {"n_mels": 80, "window_ms": 25.0, "hop_ms": 12.5, "normalise": True},
+    "true 16k": {**LONG, "n_mels": 80, "normalise": True},
     "true 8k": {"sample_rate": 8000, "n_mels": 128, "window_ms": 50.0, "hop_ms": 25.0, "normalise": True},
 }
-DROPOUTS = {
-    "after convolutions": (0.5, 0.5, 0.0, 0.0),
-    "conv 2, linear 1": (0.0, 0.3, 0.3, 0.0),
-    "everywhere": (0.3, 0.3, 0.3, 0.3),
-}
+DROPOUTS = {"convolutions": (0.5, 0.5, 0.0, 0.0), "middle": (0.0, 0.3, 0.3, 0.0), "everywhere": (0.3, 0.3, 0.3, 0.3)}
 ADAM = {"optimiser": "adam", "rate": 0.01, "batch": 256, "epochs": 10, "weight_decay": 0.0, "clip_norm": None}
 TRAININGS = {
     # Their OneCycle was made for epochs * batches steps and moved on once an epoch. (M1's for 5 epochs starts alike.)
-    "cycle by epoch": ADAM | {"schedule_step": "epoch"},
-    "cycle by epoch, decay": ADAM | {"schedule_step": "epoch", "weight_decay": 1e-4},
+    "by epoch": ADAM | {"schedule_step": "epoch"},
+    "by epoch, decay": ADAM | {"schedule_step": "epoch", "weight_decay": 1e-4},
     "constant": ADAM | {"schedule": "constant"},  # StepLR(20) never steps in 10 epochs
-    "constant, fast": ADAM | {"schedule": "constant", "rate": 0.05, "batch": 100},
-    "cycle by batch": ADAM,
+    "fast": ADAM | {"schedule": "constant", "rate": 0.05, "batch": 100},
+    "by batch": ADAM,
 }
 
 
@@ -117,41 +113,27 @@ class Variant:
     note: str = ""
 
 
+LOST = "a run that they did not keep"
 VARIANTS = {
-    "M1-8k": Variant("power 8k", "after convolutions", "cycle by epoch, decay", 464_899, 0.64, 0.64),
-    "M1-16k": Variant(
-        "log 16k, 40 bands", "after convolutions", "cycle by epoch, decay", 161_795, 0.55, None, "RuntimeError there"
-    ),
-    "M2-8k": Variant("power 8k", "after convolutions", "constant", 464_899, None, 0.40),
-    "M2-16k": Variant("power 16k", "after convolutions", "constant", 464_899, None, 0.22),
-    "M2-8k README": Variant(
-        "power 8k", "after convolutions", "constant, fast", 464_899, 0.62, None, "a run that they did not keep"
-    ),
-    "M2-16k README": Variant(
-        "power 16k", "after convolutions", "constant, fast", 464_899, 0.63, None, "a run that they did not keep"
-    ),
-    "M3-8k": Variant("power 8k", "conv 2, linear 1", "cycle by epoch", 464_899, 0.71, 0.71),
-    "M3-16k": Variant("power 16k", "everywhere", "cycle by epoch", 464_899, 0.60, 0.60),
-    "M1-16k README": Variant(
-        "log 16k, 80 bands", "after convolutions", "cycle by epoch, decay", 301_059, None, None, "a count without a run"
-    ),
-    "M3-8k repaired": Variant("true 8k", "conv 2, linear 1", "cycle by batch", 198_659),
-    "M3-16k repaired": Variant("true 16k", "everywhere", "cycle by batch", 301_059),
+    "M1-8k": Variant("power 8k", "convolutions", "by epoch, decay", 464_899, 0.64, 0.64),
+    "M1-16k": Variant("log, 40", "convolutions", "by epoch, decay", 161_795, 0.55, note="RuntimeError there"),
+    "M2-8k": Variant("power 8k", "convolutions", "constant", 464_899, None, 0.40),
+    "M2-16k": Variant("power 16k", "convolutions", "constant", 464_899, None, 0.22),
+    "M2-8k README": Variant("power 8k", "convolutions", "fast", 464_899, 0.62, note=LOST),
+    "M2-16k README": Variant("power 16k", "convolutions", "fast", 464_899, 0.63, note=LOST),
+    "M3-8k": Variant("power 8k", "middle", "by epoch", 464_899, 0.71, 0.71),
+    "M3-16k": Variant("power 16k", "everywhere", "by epoch", 464_899, 0.60, 0.60),
+    "M1-16k README": Variant("log, 80", "convolutions", "by epoch, decay", 301_059, note="a count without a run"),
+    "M3-8k repaired": Variant("true 8k", "middle", "by batch", 198_659),
+    "M3-16k repaired": Variant("true 16k", "everywhere", "by batch", 301_059),
 }
 
 
 def settings(name):
-    """Feature, model and recipe of a variant, as `Experiment.from_dict` reads them.
-
-    Examples
-    --------
-    >>> settings("M3-8k")["feature"]["mel_rate"]
-    8000
-    """
+    """Feature, model and recipe of a variant, as `Experiment.from_dict` reads them."""
     variant = choose(name, VARIANTS, "variant of the mel CNN")
-    front = {"normalise": False, "padding": "signal", **FRONTS[variant.front]}
     return {
-        "feature": {"name": "log_mel", **front},
+        "feature": {"name": "log_mel", "normalise": False, "padding": "signal", **FRONTS[variant.front]},
         "model": {"name": "mel_cnn", "dropout": DROPOUTS[variant.dropout]},
         "recipe": dict(TRAININGS[variant.training]),
     }
@@ -166,7 +148,7 @@ AUDIT = {
     "schedule by batch": {"recipe": {"schedule_step": "batch"}},
     "rate held at 0.0004": {"recipe": {"schedule": "constant", "rate": 4e-4}},  # what theirs hardly left
     "no dropout": {"model": {"dropout": (0.0, 0.0, 0.0, 0.0)}},
-    "dropout as M1, M2": {"model": {"dropout": DROPOUTS["after convolutions"]}},
+    "dropout as M1, M2": {"model": {"dropout": DROPOUTS["convolutions"]}},
     "dropout everywhere": {"model": {"dropout": DROPOUTS["everywhere"]}},
     "batch 64": {"recipe": {"batch": 64}},
     "rate 0.003": {"recipe": {"rate": 0.003}},

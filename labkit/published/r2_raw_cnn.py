@@ -1,14 +1,10 @@
-"""Convolutional networks on the samples themselves: M5, and convolutions in front of an LSTM or a GRU.
-
-A student study took them as rivals of its mel CNNs. All read (batch, 1, samples) of the feature `raw`.
-"""
+"""The rivals of R2's mel CNNs, on the samples themselves: M5, and convolutions in front of an LSTM or a GRU."""
 
 import itertools
 from typing import Annotated, Literal
 
-import torch
 from pydantic import Field
-from torch import nn
+from torch import channels_last, nn
 
 from ..models import inside, register
 from ..models.rnn import last_frame, mean_frames
@@ -33,7 +29,7 @@ class Convolutions(nn.Module):
             block = (convolution, nn.BatchNorm2d(width), nn.ReLU(), nn.MaxPool2d((1, POOL)))
             self.blocks.append(nn.Sequential(*block))
         check_room(shape, self.steps(shape[1]))
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=channels_last)
 
     def steps(self, samples):
         """Outputs that `samples` samples give (a number, or a tensor of numbers)."""
@@ -44,8 +40,7 @@ class Convolutions(nn.Module):
 
     def forward(self, x, lengths):
         # x: (batch, 1, samples); an output that looks at padding lies beyond the lengths returned
-        x = (x[:, 0] * inside(x.shape[2], lengths))[:, None, None]  # (batch, 1, 1, samples)
-        x = x.contiguous(memory_format=torch.channels_last)
+        x = (x[:, 0] * inside(x.shape[2], lengths))[:, None, None].contiguous(memory_format=channels_last)
         for block in self.blocks:
             x = block(x)  # (batch, channels, 1, steps)
         return x[:, :, 0].transpose(1, 2), self.steps(lengths).clamp(min=1)  # (batch, steps, channels)
@@ -68,9 +63,6 @@ class M5(nn.Module):
         return self.scores(mean_frames(x, lengths))  # (batch, classes)
 
 
-CELLS = {"lstm": nn.LSTM, "gru": nn.GRU}
-
-
 @register("raw_recurrent")
 class RawRecurrent(nn.Module):
     """Convolutions that make some vectors a second (19 at 16 kHz), a recurrent layer over them, its last state."""
@@ -79,7 +71,7 @@ class RawRecurrent(nn.Module):
 
     def __init__(
         self,
-        shape,
+        shape,  # (1, samples)
         classes,
         cell: Literal["lstm", "gru"] = "lstm",
         hidden: Count = 128,  # width of the recurrent layer and of two blocks; the last two blocks are twice as wide
@@ -89,8 +81,8 @@ class RawRecurrent(nn.Module):
         super().__init__()
         widths = (hidden, hidden, 2 * hidden, 2 * hidden)[:blocks]
         self.convolutions = Convolutions(shape, widths, stride)
-        # One bias per gate would do; torch's layers have two, and the published counts include both.
-        self.recurrent = CELLS[cell](widths[-1], hidden, batch_first=True)
+        layer = {"lstm": nn.LSTM, "gru": nn.GRU}[cell]  # two biases per gate, and the published counts include both
+        self.recurrent = layer(widths[-1], hidden, batch_first=True)
         self.scores = nn.Linear(hidden, classes)
 
     def forward(self, x, lengths):

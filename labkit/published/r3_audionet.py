@@ -1,18 +1,18 @@
 """AudioNet: convolutions on the samples themselves (Becker et al., arXiv 1807.03418), and a GRU tried beside it.
 
 A student study built both. They read (batch, 1, samples) of the feature `raw` at 8 kHz. `VARIANTS` holds the published
-networks with their recipes; `settings(name)` turns one into what `Experiment.from_dict` reads.
+networks with their recipes.
 """
 
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import nn
 
 from ..errors import choose
-from ..models import Dropout, register
+from ..models import Dropout, inside, register
 from ..models.rnn import READOUTS
 from ..settings import Count, Positive
 from . import check_room
@@ -42,15 +42,13 @@ class AudioNet(nn.Module):
         super().__init__()
         left = shape[1] // 2 ** len(widths)
         check_room(shape, left)
-        # Height 1 and channels last: the same numbers as Conv1d, faster on a CPU.
-        self.convolutions = nn.ModuleList(
-            nn.Conv2d(before, after, (1, 3), padding=(0, 1)) for before, after in itertools.pairwise((1, *widths))
-        )
-        self.norms = nn.ModuleList(
-            nn.BatchNorm2d(width) if norm and number else nn.Identity() for number, width in enumerate(widths)
-        )
+        self.convolutions, self.norms = nn.ModuleList(), nn.ModuleList()
+        for before, after in itertools.pairwise((1, *widths)):
+            # Height 1 and channels last: the same numbers as Conv1d, faster on a CPU.
+            self.convolutions.append(nn.Conv2d(before, after, (1, 3), padding=(0, 1)))
+            self.norms.append(nn.BatchNorm2d(after) if norm and self.norms else nn.Identity())
         sizes = (widths[-1] * left, *hidden)
-        self.linears = nn.ModuleList(nn.Linear(before, after) for before, after in itertools.pairwise(sizes))
+        self.linears = nn.ModuleList(nn.Linear(*pair) for pair in itertools.pairwise(sizes))
         self.scores = nn.Linear(sizes[-1], classes)
         self.dropout = nn.Dropout(dropout)
         self.rectify = rectify
@@ -62,8 +60,7 @@ class AudioNet(nn.Module):
 
     def forward(self, x, lengths):
         # x: (batch, 1, samples); beyond its length a clip is silent, as it was when its window was filled with zeros
-        inside = torch.arange(x.shape[2], device=x.device) < lengths[:, None, None]
-        x = (x * inside)[:, :, None].contiguous(memory_format=self.layout)  # (batch, 1, 1, samples)
+        x = (x[:, 0] * inside(x.shape[2], lengths))[:, None, None].contiguous(memory_format=self.layout)
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
             # The largest of two, then ReLU: the same as ReLU first, on half as many numbers.
             x = nn.functional.max_pool2d(norm(convolution(x)), (1, 2)).relu()  # (batch, channels, 1, samples / 2)
@@ -76,11 +73,7 @@ class AudioNet(nn.Module):
 
 @register("sample_gru")
 class SampleGRU(nn.Module):
-    """A GRU straight on the samples.
-
-    Where the feature counts the zeros behind a clip as signal (padding="signal", the study's way), the readout "last"
-    is the end of the window.
-    """
+    """A GRU straight on the samples. With the feature's padding="signal", as in the study, it also reads the zeros."""
 
     takes = "samples"
 
@@ -100,16 +93,17 @@ class SampleGRU(nn.Module):
 
     def forward(self, x, lengths):
         # x: (batch, 1, samples)
-        inside = torch.arange(x.shape[2], device=x.device) < lengths[:, None]
-        steps = x.shape[2] // self.frame
-        x = (x[:, 0] * inside)[:, : steps * self.frame].unflatten(1, (steps, self.frame))  # (batch, steps, frame)
+        x, steps = x[:, 0] * inside(x.shape[2], lengths), x.shape[2] // self.frame
+        x = x[:, : steps * self.frame].unflatten(1, (steps, self.frame))  # (batch, steps, frame)
         outputs = self.recurrent(x)[0]  # (batch, steps, hidden)
         return self.scores(self.readout(outputs, (lengths // self.frame).clamp(1, steps)))  # (batch, classes)
 
 
 # The table. Clips in 8,000 samples of which the rest is zero; the zeros count as signal, as they did there.
 
-PLACED = {"name": "raw", "sample_rate": 8000, "padding": "signal", "percentile": 95.0, "scatter": True}
+RAW = {"name": "raw", "sample_rate": 8000}
+ZEROS = {**RAW, "padding": "signal"}
+PLACED = {**ZEROS, "percentile": 95.0, "scatter": True}
 SGD = {"optimiser": "sgd", "rate": 1e-4, "momentum": 0.9, "batch": 100, "epochs": 20}
 SGD |= {"schedule": "constant", "weight_decay": 0.0, "clip_norm": None}
 
@@ -119,48 +113,26 @@ class Variant:
     """A published network and its recipe."""
 
     model: dict  # these three as `Experiment.from_dict` reads them
-    feature: dict = field(default_factory=lambda: PLACED)
-    recipe: dict = field(default_factory=lambda: SGD)
+    feature: dict
+    recipe: dict
     parameters: int | None = None  # trainable, with ten classes; published, or of the published architecture
     published: float | None = None  # accuracy in percent
-    note: str = ""  # what is not known, and what was chosen here
 
 
+BENT = {"name": "audionet", "widths": STUDENT, "norm": True, "rectify": True}
+REPAIRED = {"name": "raw_recurrent", "cell": "gru", "hidden": 64, "blocks": 2, "stride": 8}
 VARIANTS = {
-    "Becker": Variant(
-        {"name": "audionet", "spread": 0.1},
-        parameters=17_107_162,
-        published=92.53,
-        note="50,000 iterations; its first pool looks at three samples there, at two here",
-    ),
-    "student": Variant(
-        {"name": "audionet", "widths": STUDENT, "norm": True, "rectify": True},
-        parameters=8_900_314,
-        published=45.0,
-        note="20 epochs of 2,400 clips are 480 iterations; ReLU and dropout as Becker describes them are assumed",
-    ),
-    "student's GRU": Variant(
-        {"name": "sample_gru"},
-        feature={"name": "raw", "sample_rate": 8000, "padding": "signal"},
-        recipe={**SGD, "batch": 10},
-        published=10.0,
-        note="its width is not known: 128 here",
-    ),
-    "repaired GRU": Variant(
-        {"name": "raw_recurrent", "cell": "gru", "hidden": 64, "blocks": 2, "stride": 8},
-        feature={"name": "raw", "sample_rate": 8000, "percentile": 95.0},
-        recipe={"epochs": 12, "batch": 32, "rate": 4e-3},
-    ),
+    # 50,000 iterations. Its first pool looks at three samples there, at two here.
+    "Becker": Variant({"name": "audionet", "spread": 0.1}, PLACED, SGD, 17_107_162, 92.53),
+    # 20 epochs of 2,400 clips are 480 iterations. ReLU and dropout as Becker describes them are assumed.
+    "student": Variant(BENT, PLACED, SGD, 8_900_314, 45.0),
+    # Its width is not known: 128 here.
+    "student's GRU": Variant({"name": "sample_gru"}, ZEROS, {**SGD, "batch": 10}, published=10.0),
+    "repaired GRU": Variant(REPAIRED, {**RAW, "percentile": 95.0}, {"epochs": 12, "batch": 32, "rate": 4e-3}),
 }
 
 
 def settings(name):
-    """Feature, model and recipe of a variant, as `Experiment.from_dict` reads them.
-
-    Examples
-    --------
-    >>> settings("student")["recipe"]["batch"]
-    100
-    """
+    """Feature, model and recipe of a variant, as `Experiment.from_dict` reads them."""
     variant = choose(name, VARIANTS, "variant of AudioNet")
     return {"feature": dict(variant.feature), "model": dict(variant.model), "recipe": dict(variant.recipe)}

@@ -1,8 +1,7 @@
 """The published series of Keras-style networks on mel spectrograms of spoken digits, and one table of what differs.
 
 A student study looked at spoken digits as others look at MNIST's written ones: a mel spectrogram of 128x128 or 64x64,
-convolutions, pools, dense layers. `NETWORKS` holds each step of the series, `STUDIES` what was changed on its last
-network; `settings(name)` turns a step into what `Experiment.from_dict` reads.
+convolutions, pools, dense layers. `NETWORKS` holds each step of the series, `STUDIES` what was changed on its last.
 """
 
 import itertools
@@ -46,8 +45,7 @@ class VoiceMNIST(nn.Module):
         super().__init__()
         if len(channels) != len(pools):
             raise LabError(f"channels={channels}, pools={pools}: each convolution has one pool (1 is none). Add one.")
-        self.activation = ACTIVATIONS[activation]
-        self.dense_activation = ACTIVATIONS[dense_activation]
+        self.activation, self.dense_activation = ACTIVATIONS[activation], ACTIVATIONS[dense_activation]
         count, *sides = shape
         self.convolutions, self.pools = nn.ModuleList(), nn.ModuleList()
         for width, pool in zip(channels, pools, strict=True):
@@ -78,24 +76,12 @@ class VoiceMNIST(nn.Module):
 # samples at 22,050 Hz (93 ms), decibels cut 80 below the loudest value of the clip. Three things that it does not say
 # are chosen here. The rate is 8 kHz, which both digit corpora have. A clip is cut or filled with zeros to one second
 # (0.99: a second gives 65 frames). And the hop gives as many frames as there are bands.
-MEL = {
-    "name": "log_mel",
-    "sample_rate": 8000,
-    "seconds": 0.99,
-    "padding": "signal",
-    "window_ms": 93.0,
-    "n_fft": 1024,
-    "mel_scale": "slaney",
-    "mel_norm": "slaney",
-    "top_db": 80.0,
-}
-PICTURES = {
-    128: {**MEL, "n_mels": 128, "hop_ms": 7.75},
-    64: {**MEL, "n_mels": 64, "hop_ms": 15.5},
-}
+MEL = {"name": "log_mel", "sample_rate": 8000, "seconds": 0.99, "padding": "signal", "window_ms": 93.0, "n_fft": 1024}
+MEL |= {"mel_scale": "slaney", "mel_norm": "slaney", "top_db": 80.0}
+PICTURES = {128: {**MEL, "n_mels": 128, "hop_ms": 7.75}, 64: {**MEL, "n_mels": 64, "hop_ms": 15.5}}
 # Keras' Adam and its defaults. How many epochs the study took is not said.
-ADAM = {"optimiser": "adam", "rate": 1e-3, "schedule": "constant", "weight_decay": 0.0, "clip_norm": None}
-TRAINING = {**ADAM, "batch": 32, "epochs": 8}
+TRAINING = {"optimiser": "adam", "rate": 1e-3, "schedule": "constant", "weight_decay": 0.0, "clip_norm": None}
+TRAINING |= {"batch": 32, "epochs": 8}
 
 
 @dataclass(frozen=True)
@@ -109,11 +95,6 @@ class Network:
     parameters: int  # trainable, with ten classes
     published: str  # what the study says of it
 
-    @property
-    def options(self):
-        """Hyperparameters of the model."""
-        return {"channels": self.channels, "pools": self.pools, "hidden": self.hidden}
-
 
 NETWORKS = {
     "dense": Network(128, (), (), (1024,), 16_788_490, "surprisingly good, unstable"),
@@ -125,19 +106,10 @@ NETWORKS = {
 
 
 def settings(name):
-    """Feature, model and recipe of a network, as `Experiment.from_dict` reads them.
-
-    Examples
-    --------
-    >>> settings("final")["model"]["hidden"]
-    (512,)
-    """
+    """Feature, model and recipe of a network, as `Experiment.from_dict` reads them."""
     network = choose(name, NETWORKS, "network of the series")
-    return {
-        "feature": dict(PICTURES[network.side]),
-        "model": {"name": "voice_mnist", **network.options},
-        "recipe": dict(TRAINING),
-    }
+    model = {"name": "voice_mnist", "channels": network.channels, "pools": network.pools, "hidden": network.hidden}
+    return {"feature": dict(PICTURES[network.side]), "model": model, "recipe": dict(TRAINING)}
 
 
 # What the study varied on its final network, and one row it did not: spectrograms that are not normalised, since it

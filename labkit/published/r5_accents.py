@@ -11,8 +11,6 @@ from ..models import Dropout, register
 from ..models.rnn import Readout, Recurrent
 from ..settings import Count
 
-CELLS = {"gru": nn.GRU, "lstm": nn.LSTM}
-
 
 @register("accent_net")
 class AccentNet(Recurrent):
@@ -36,9 +34,9 @@ class AccentNet(Recurrent):
         head: tuple[Count, ...] = (),  # widths of layers before the scores, each with SiLU and dropout
         head_dropout: Dropout = 0.2,
     ):
-        self.layer = CELLS[cell]
+        self.layer = {"gru": nn.GRU, "lstm": nn.LSTM}[cell]
         super().__init__(shape, classes, hidden, layers, bidirectional, readout, dropout)
-        width, steps = hidden * (1 + bidirectional), []
+        width, steps = self.linear.in_features, []
         for after in head:
             steps += [nn.Linear(width, after), nn.SiLU(), nn.Dropout(head_dropout)]
             width = after
