@@ -172,7 +172,8 @@ WRITTEN = {
 
 
 def test_each_cell_has_its_equations_written_out_here():
-    assert set(WRITTEN) == set(OWN) == set(CELLS)
+    here = [name for name, own in CELLS.items() if own.step.__module__ == "labkit.models.lstm_cells"]
+    assert set(WRITTEN) == set(OWN) == set(here)
 
 
 @pytest.mark.parametrize("name", OWN)

@@ -23,7 +23,7 @@ Width = Annotated[int, Field(ge=4, multiple_of=4)]
 
 
 def convolution(before, after, kernel, **options):
-    """A convolution and its batch norm, which makes a bias of its own pointless."""
+    """A convolution and its batch norm, which makes a bias pointless."""
     layer = nn.Conv2d(before, after, kernel, bias=False, **options)
     nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")  # torch's own choice fades over so many layers
     return nn.Sequential(layer, nn.BatchNorm2d(after))

@@ -42,9 +42,8 @@ class Cell:
         params = SimpleNamespace(**dict(zip(self.extras, extras, strict=True)))
         now = self.step(pre, state, params)
         if not isinstance(now, dict) or not {"h", "c"} <= set(now):
-            raise LabError(
-                f"The cell {self.name!r} returned no dict with h and c. End it with `return dict(h=h, c=c)`."
-            )
+            got = f"a dict of {list(now)}" if isinstance(now, dict) else f"a {type(now).__name__}"
+            raise LabError(f"The cell {self.name!r} returned {got}. End it with `return dict(h=h, c=c)`.")
         return now
 
 

@@ -1,6 +1,4 @@
-"""LSTM cells as their equations.
-
-A cell is a function `step(pre, state, params)` from one time step to the next:
+"""LSTM cells as their equations. A cell is a function `step(pre, state, params)` from one time step to the next:
 
 - `pre.i`, `pre.f` ...: what goes into each gate, W x + U h + b, shape (batch, hidden), one for each letter of `gates`;
 - `state.h`, `state.c`: output and memory after the step before, shape (batch, hidden);

@@ -6,7 +6,5 @@ from ..errors import LabError
 def check_room(shape, *left):
     """Raise LabError if convolutions and pools leave nothing of an input of this shape."""
     if min(left) < 1:
-        raise LabError(
-            f"Features of shape {shape} are too small for this network: its convolutions and pools leave nothing of "
-            "them. Raise seconds or n_mels, make hop_ms smaller, or take fewer layers."
-        )
+        why = f"Features of shape {shape} are too small for this network: its convolutions and pools leave nothing."
+        raise LabError(f"{why} Raise seconds or n_mels, make hop_ms smaller, or take fewer layers.")

@@ -36,7 +36,9 @@ class MelCNN(nn.Module):
         dropout: tuple[Dropout, Dropout, Dropout, Dropout] = (0.0, 0.0, 0.0, 0.0),
     ):
         super().__init__()
-        left = [pooled(pooled(side)) for side in shape[1:]]
+        left = shape[1:]
+        for _ in range(2):  # convolution and pool
+            left = [(side - KERNEL + 1) // POOL for side in left]
         check_room(shape, *left)
         self.convolution1 = nn.Conv2d(1, channels[0], KERNEL)
         self.convolution2 = nn.Conv2d(channels[0], channels[1], KERNEL)
@@ -52,15 +54,9 @@ class MelCNN(nn.Module):
         x = quiet_beyond(x, lengths).contiguous(memory_format=self.layout)
         x = self.drop[0](self.pool(self.convolution1(x).relu()))  # (batch, 8, bands / 3, frames / 3)
         x = self.drop[1](self.pool(self.convolution2(x).relu()))  # (batch, 16, bands / 9, frames / 9)
-        x = x.flatten(1)  # (batch, 16 * bands / 9 * frames / 9)
-        x = self.drop[2](self.linear1(x).relu())  # (batch, hidden)
+        x = self.drop[2](self.linear1(x.flatten(1)).relu())  # (batch, hidden)
         x = self.drop[3](self.linear2(x).relu())  # (batch, hidden / 2)
         return self.scores(x)  # (batch, classes)
-
-
-def pooled(side):
-    """Length of a side after one convolution and its pool."""
-    return (side - KERNEL + 1) // POOL
 
 
 def quiet_beyond(x, lengths):

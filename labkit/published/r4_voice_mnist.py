@@ -112,8 +112,7 @@ def settings(name):
     return {"feature": dict(PICTURES[network.side]), "model": model, "recipe": dict(TRAINING)}
 
 
-# What the study varied on its final network, and one row it did not: spectrograms that are not normalised, since it
-# does not say that its own were.
+# What the study varied on its final network. "Bare decibels" are ours: it does not say that its own were normalised.
 STUDIES = {
     "final": {},
     "batch 64": {"recipe": {"batch": 64}},
