@@ -68,19 +68,6 @@ def serve():
     def tell(kind, value=None):
         out.write(json.dumps({kind: value}) + "\n")
 
-    from ..training.loop import Watch
-
-    class Relay(Watch):
-        told = 0.0
-
-        def batch(self, epoch, done, total):
-            if done == total or time.monotonic() - self.told > OFTEN:
-                self.told = time.monotonic()
-                tell("batch", [epoch, done, total])
-
-        def epoch(self, history):
-            tell("epoch", history)
-
     def warned(message, category, *place):
         if issubclass(category, LabWarning):
             tell("note", str(message))
@@ -93,67 +80,62 @@ def serve():
     warnings.simplefilter("always", LabWarning)
     warnings.showwarning = warned
     jobs = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(lines, jobs, Relay), daemon=True).start()
+    threading.Thread(target=listen, args=(lines, jobs, tell), daemon=True).start()
+    importlib.import_module("labkit.experiments.run")  # takes seconds: now, while there is no job yet
     while True:
         try:
-            ended = _do(*jobs.get())
+            kind, value = do(*jobs.get())
         except LabError as error:
-            ended = {"error": str(error)}
+            kind, value = "error", str(error)
         except Exception as error:  # a student's model may fail in any way, a device may be full
-            ended = {"error": f"{type(error).__name__}: {error}. Change a setting and press Train again."}
-        for kind, value in ended.items():
-            tell(kind, value)
+            kind, value = "error", f"{type(error).__name__}: {error}. Change a setting and press Train again."
+        tell(kind, value)
 
 
-def _listen(lines, jobs, Relay):
+class Relay:
+    """The watch of a job, as training.loop.Watch; that module takes seconds to import, and a stop must not wait."""
+
+    def __init__(self, tell):
+        self.tell, self.told, self.stop = tell, 0.0, False
+
+    def batch(self, epoch, done, total):
+        if done == total or time.monotonic() - self.told > OFTEN:
+            self.told = time.monotonic()
+            self.tell("batch", [epoch, done, total])
+
+    def epoch(self, history):
+        self.tell("epoch", history)
+
+    def close(self):
+        """The end of the job is told by `serve`."""
+
+
+def listen(lines, jobs, tell):
     """Queue the jobs that come in, each with its watch; a stop is for the latest."""
-    watch = None
     for line in lines:
         message = json.loads(line)
-        if "corpus" in message:
-            watch = Relay()
-            jobs.put((message, watch))
-        elif watch is not None:
+        if "stop" in message:
             watch.stop = True
+        else:
+            watch = Relay(tell)
+            jobs.put((message, watch))
     os._exit(0)  # at once: what was finished is kept, and nobody holds a lock
 
 
-def _do(job, watch):
-    """One job: `corpus`, `experiment`, `id` (of the run), `module` (of the model), `results`, `device`."""
+def do(job, watch):
+    """Train what a job describes; how that ended."""
+    from ..data.corpus import Corpus
     from ..device import settle
     from ..experiments import run as runs
     from ..experiments.experiment import Experiment
 
-    corpus = _opened(**job["corpus"])
-    if "experiment" not in job:
-        return {}
-    device = settle(job["device"])
+    device, corpus = settle(job["device"]), Corpus.from_dict(job["corpus"])
     try:
         importlib.import_module(job["module"])  # which registers the model here, too
         experiment = Experiment.from_dict(job["experiment"])
     except (ImportError, LabError):
-        return {"foreign": None}
-    if corpus is None or runs.place(experiment, corpus, job["results"])[1] != job["id"]:  # or a model of other code
-        return {"foreign": None}
+        return "foreign", None
+    if runs.place(experiment, corpus, job["results"])[1] != job["id"]:  # a model of other code
+        return "foreign", None
     run = runs.train(experiment, corpus, job["results"], device, watch)
-    return {"stopped": None} if run is None else {"done": str(run.folder)}
-
-
-_corpora = {}  # those that were opened, by fingerprint
-
-
-def _opened(folder, name, fingerprint):
-    """The corpus of this fingerprint in a folder, read as the kind `name` or any other; None if there is none."""
-    from ..data import CORPORA
-
-    for kind in sorted(CORPORA, key=lambda kind: kind != name):
-        if fingerprint in _corpora:
-            break
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", LabWarning)  # the panel's corpus was opened with these
-                corpus = CORPORA[kind].load(Path(folder))
-            _corpora[corpus.fingerprint] = corpus
-        except Exception:  # it is of another kind: whatever reads that may fail in any way
-            continue
-    return _corpora.get(fingerprint)
+    return ("stopped", None) if run is None else ("done", str(run.folder))
