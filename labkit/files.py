@@ -51,55 +51,42 @@ def _sync(path):
             os.close(handle)
 
 
-def _beside(path):
-    """A hidden name in the same folder that nobody else has."""
-    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
-
-
 @contextmanager
 def atomic_file(path):
-    """Yield a temporary path beside `path`; on success it is synced and renamed to `path` in one step.
+    """Yield a hidden path beside `path`; on success it is synced and renamed to `path` in one step.
 
     A reader, or the next run after a crash, sees the old file or the new one, never half of one.
     """
     path = Path(path)
-    temporary = _beside(path)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")  # a name that nobody else has
     with writing(path):
         try:
             yield temporary
             _sync(temporary)
-            os.replace(temporary, path)
+            try:
+                os.replace(temporary, path)
+            except OSError:
+                if not (temporary.is_dir() and path.is_dir()):  # else a second kernel was quicker: its folder stays
+                    raise
             _sync(path.parent)
         finally:
+            if temporary.is_dir():
+                shutil.rmtree(temporary, ignore_errors=True)
             temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def atomic_folder(path):
-    """Yield a temporary folder beside `path`; on success it becomes `path` in one step.
-
-    If `path` appeared meanwhile (a second kernel was quicker), that one stays and ours is dropped.
-    """
-    path = Path(path)
-    temporary = _beside(path)
-    with writing(path):
-        try:
-            temporary.mkdir()
-            yield temporary
-            files = [file for file in temporary.rglob("*") if file.is_file()]
-            if len(files) > 100 and hasattr(os, "sync"):
-                os.sync()  # for thousands of files far quicker than one by one
-            else:
-                for file in files:
-                    _sync(file)
-            try:
-                os.rename(temporary, path)
-            except OSError:
-                if not path.is_dir():
-                    raise
-            _sync(path.parent)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+    """As `atomic_file`, for a folder; if `path` appeared meanwhile, that one stays and ours is dropped."""
+    with atomic_file(path) as temporary:
+        temporary.mkdir()
+        yield temporary
+        files = [file for file in temporary.rglob("*") if file.is_file()]
+        if len(files) > 100 and hasattr(os, "sync"):
+            os.sync()  # for thousands of files far quicker than one by one
+        else:
+            for file in files:
+                _sync(file)
 
 
 @contextmanager

@@ -36,11 +36,9 @@ def read_audio(path, rate=None):
     import soundfile
 
     if not Path(path).is_file():
-        raise LabError(
-            f"There is no file {path}. Check the name, or run `python -m labkit check` to see what is found."
-        )
+        raise LabError(f"There is no file {path}. Check the name, or see what `python -m labkit check` finds.")
     try:
-        samples, native = soundfile.read(path, dtype="float32", always_2d=True)
+        samples, native = soundfile.read(path, dtype="float32", always_2d=True)  # (samples, channels)
     except (soundfile.LibsndfileError, RuntimeError) as error:
         raise LabError(f"{path} cannot be read as audio ({error}). Record or download it again.") from error
     if not len(samples):
@@ -52,19 +50,7 @@ def read_audio(path, rate=None):
 
 
 def resample(samples, rate, target):
-    """Change the sample rate, without aliasing (soxr, high quality).
-
-    Parameters
-    ----------
-    samples : numpy.ndarray
-        Shape (samples,), float32.
-    rate, target : int
-        In Hz.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (samples * target / rate,), float32.
+    """Change the sample rate of float32 (samples,) from `rate` to `target` Hz, without aliasing (soxr, high quality).
 
     Examples
     --------
@@ -87,14 +73,12 @@ def decode(root, paths, rate, native=False):
     def clip(path):
         return decode_clip(place(root, path), rate)
 
-    # Plain WAV files are nearly all Python: a thread would only wait for the lock that its user holds, and slow down
-    # torch's threads besides. For all else threads suffice: libsndfile and soxr work outside that lock.
     if native and all(path.lower().endswith(".wav") for path in paths[:AHEAD]):
-        yield from map(clip, paths)
-        return
-    with ThreadPool() as pool:
-        for start in range(0, len(paths), AHEAD):
-            yield from pool.imap(clip, paths[start : start + AHEAD], chunksize=16)
+        yield from map(clip, paths)  # nearly all Python: threads would only wait for its lock, and slow down torch's
+    else:
+        with ThreadPool() as pool:  # libsndfile and soxr work outside that lock
+            for start in range(0, len(paths), AHEAD):
+                yield from pool.imap(clip, paths[start : start + AHEAD], chunksize=16)
 
 
 def decode_clip(path, rate):

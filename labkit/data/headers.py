@@ -17,19 +17,16 @@ def audio_files(root):
     """Paths below `root`, relative and sorted, of the files whose names end as sound files do."""
     root = Path(root)
     if not root.is_dir():
-        raise LabError(
-            f"{root} is not a folder. Run `python -m labkit check` to see which corpora are found, "
-            "`python -m labkit download speech_commands` to get one, or set LABKIT_DATA to the folder of yours."
-        )
+        get = "run `python -m labkit download speech_commands`, or set LABKIT_DATA to the folder of yours"
+        raise LabError(f"{root} is not a folder. `python -m labkit check` says which corpora are found; {get}.")
     found = []
     for folder, folders, names in os.walk(root):
         folders[:] = [name for name in folders if not name.startswith(".")]
         inside = Path(folder).relative_to(root)
         found += [(inside / name).as_posix() for name in names if name.lower().endswith(KINDS) and name[0] != "."]
-    for path in found:
-        shown = path.encode(errors="backslashreplace").decode()
-        if shown != path:  # it can neither be printed nor written into a table
-            raise LabError(f"The name of {shown} in {root} is not text. Rename it.")
+    if bad := [path for path in found if path.encode(errors="ignore").decode() != path]:
+        shown = bad[0].encode(errors="backslashreplace").decode()  # it can neither be printed nor kept in a table
+        raise LabError(f"The name of {shown} in {root} is not text. Rename it.")
     return sorted(found)
 
 
@@ -39,13 +36,7 @@ def scan(root, paths):
     Its columns: `path`, `seconds`, `rate` (Hz), `channels`, `bytes`, and `problem`: None, or why the file is of no use.
     """
     root = Path(root)
-    listing = []
-    for path in paths:
-        try:
-            status = os.stat(root / path)
-            listing.append((path, status.st_size, status.st_mtime_ns))
-        except OSError:
-            listing.append((path, 0, 0))
+    listing = [(path, *when_changed(root / path)) for path in paths]
     key = digest(repr((VERSION, str(root.resolve()), listing)).encode())
     kept = cache() / f"headers-{key}.csv"
     if kept.exists():
@@ -57,6 +48,15 @@ def scan(root, paths):
             table.to_csv(temporary, index=False)
     table["problem"] = table.problem.where(table.problem != "", None)
     return table
+
+
+def when_changed(path):
+    """(bytes, time of the last change in nanoseconds) of a file; zeros where there is none."""
+    try:
+        status = os.stat(path)
+        return status.st_size, status.st_mtime_ns
+    except OSError:
+        return 0, 0
 
 
 def usable(table, corpus):
@@ -77,10 +77,8 @@ def _header(path, size):
     """(seconds, rate, channels, problem or "") of one file."""
     import soundfile
 
-    if not path.is_file():
-        return 0.0, 0, 0, "missing file"
-    if size == 0:
-        return 0.0, 0, 0, "empty file"
+    if not path.is_file() or size == 0:
+        return 0.0, 0, 0, "empty file" if path.is_file() else "missing file"
     try:
         info = soundfile.info(str(path))
     except (soundfile.LibsndfileError, RuntimeError):

@@ -1,6 +1,5 @@
 """The packed store that holds a corpus ready for batches: every clip in one memory-mapped row."""
 
-import os
 import shutil
 import warnings
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import pandas as pd
 from ..errors import LabError, LabWarning
 from ..files import alone, atomic_folder, cache, digest, need_disk, read_json, write_json
 from .audio import SCALE, bars, decode, place
+from .headers import when_changed
 
 STORE_VERSION = 1
 
@@ -55,24 +55,13 @@ class Store:
 
 
 def open_store(corpus, rate=None, progress=True):
-    """The waveform store of a corpus, built at the first call and found again later.
+    """The waveform store of a corpus at a rate in Hz (by default its own): built at the first call, found again later.
 
-    Parameters
-    ----------
-    corpus : Corpus
-        Parts and subsets of one corpus share its store.
-    rate : int, optional
-        Hz; by default the corpus' own.
-    progress : bool
-        Show a bar while building.
-
-    Returns
-    -------
-    Store
+    Parts and subsets of one corpus share its store. `progress`: show a bar while building.
     """
     rate = rate or corpus.sample_rate
     # Names, sizes and times of the files: a changed corpus gets a new store, and an open one is never touched.
-    times = [_time(place(corpus.root, path)) for path in corpus.whole.path]
+    times = [when_changed(place(corpus.root, path))[1] for path in corpus.whole.path]
     content = digest([STORE_VERSION, rate, corpus.whole.values.tolist(), times], 12)
     folder = cache() / "stores" / f"{corpus.name}-{rate}-{content}"
     if not folder.is_dir():
@@ -84,22 +73,15 @@ def open_store(corpus, rate=None, progress=True):
     return read_store(folder)
 
 
-def _time(path):
-    try:
-        return os.stat(path).st_mtime_ns
-    except OSError:
-        return 0
-
-
 def read_store(folder):
     """A store that was built; LabError if it is damaged."""
     try:
         about = read_json(folder / "about.json", f"Delete {folder} and run again.")
         index = pd.read_csv(folder / "index.csv", keep_default_na=False).set_index("path")
         samples = max(int(index.length.sum()), 1)
-        if (folder / "audio.int16").stat().st_size != 2 * samples:
+        audio = np.memmap(folder / "audio.int16", np.int16, "r")
+        if len(audio) != samples:
             raise ValueError(f"audio.int16 does not hold the {samples} samples of index.csv")
-        audio = np.memmap(folder / "audio.int16", np.int16, "r", shape=(samples,))
         return Store(folder, about["rate"], audio, index, about["problems"], tuple(about["notes"]))
     except (OSError, ValueError, KeyError, AttributeError) as error:
         raise LabError(f"The waveform store {folder} is damaged ({error}). Delete it and run again.") from error
@@ -116,10 +98,10 @@ def build_store(corpus, rate, folder, progress=True):
     lengths, problems, adapted = [], {}, {}
     with atomic_folder(folder) as temporary:
         with open(temporary / "audio.int16", "wb") as file:
-            clips = decode(corpus.root, paths, rate, native=rate == corpus.sample_rate)
             quiet = not (progress and bars())
-            bar = tqdm(clips, f"reading {corpus.name}", len(paths), unit="clip", leave=False, disable=quiet)
-            for path, (samples, changes, problem) in zip(paths, bar, strict=True):
+            bar = tqdm(paths, f"reading {corpus.name}", unit="clip", leave=False, disable=quiet)
+            clips = decode(corpus.root, paths, rate, native=rate == corpus.sample_rate)
+            for path, (samples, changes, problem) in zip(bar, clips, strict=True):
                 file.write(samples)
                 lengths.append(len(samples))
                 for change in changes:
