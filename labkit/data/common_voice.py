@@ -45,21 +45,17 @@ def load(root):
     rows["path"] = [_find(place, path) for path in rows.path]
     table, problems = usable(_as_long_as_promised(scan(place, list(rows.path)), place), name)
     clips = rows.merge(table, on="path")
-    notes += problems
     if clips.empty:
-        raise LabError(f"No clip of {place} can be used. {' '.join(notes)} Unpack the release again, clips and all.")
+        raise LabError(
+            f"No clip of {place} can be used. {' '.join([*notes, *problems])} Unpack the release again, clips and all."
+        )
     clips, told = _with_classes(clips, place.name)
     clips["label"] = clips.area.where(clips.area != "", UNKNOWN)
     clips, protocol = _parts(clips)
-    return make_corpus(
-        place,
-        clips,
-        [*notes, *told],
-        name=name,
-        labels=sorted(set(clips.label), key=lambda label: (label == UNKNOWN, label)),
-        licence="CC0 1.0; and never try to find out who a speaker is",
-        protocol=protocol,
-    )
+    labels = sorted(set(clips.label), key=lambda label: (label == UNKNOWN, label))
+    licence = "CC0 1.0; and never try to find out who a speaker is"
+    notes += [*problems, *told]
+    return make_corpus(place, clips, notes, name=name, labels=labels, licence=licence, protocol=protocol)
 
 
 def _place(root):
@@ -93,21 +89,26 @@ def _rows(place):
         count = (place / "invalidated.tsv").read_bytes().count(b"\n") - 1
         notes.append(f"About {count:,} clips in invalidated.tsv are not used: listeners voted them down.")
     rows = pd.concat(tables)
-    for lists in (LISTS, tuple(PARTS_OF_IT)):
-        paths = rows.path[rows["list"].isin(lists)]
-        notes += counted(paths[paths.duplicated()], f"clips are in two of {', '.join(lists)} (the first one counts)")
-    paths = rows.drop_duplicates(["path", "client_id", "accent"]).path
-    notes += counted(paths[paths.duplicated()].unique(), "clips have lines that disagree on speaker or accent")
-    official = rows[rows["list"].isin(PARTS_OF_IT)].drop_duplicates("path").set_index("path")["list"]
-    rows = rows.drop_duplicates("path").reset_index(drop=True)
-    rows["split"] = rows.path.map(official.map(PARTS_OF_IT))
-    rows["list"] = rows["list"].where(rows["list"].isin(LISTS), "validated")  # parts are made of validated clips
-    nameless = rows.client_id == ""
-    notes += counted(rows.path[nameless], "clips left out (no client_id)")
-    rows = rows[~nameless].rename(columns={"client_id": "speaker"})
+    voted = rows["list"].isin(LISTS)
+    first = rows.drop_duplicates("path")
+    for lines, what in (
+        (_again(rows[voted]), f"clips are in two of {', '.join(LISTS)} (the first one counts)"),
+        (_again(rows[~voted]), f"clips are in two of {', '.join(PARTS_OF_IT)} (the first one counts)"),
+        (_again(rows.drop_duplicates([*NEEDED, "accent"])), "clips have lines that disagree on speaker or accent"),
+        (first[first.client_id == ""], "clips left out (no client_id)"),
+    ):
+        notes += counted(lines.path.unique(), what)
+    official = rows[~voted].drop_duplicates("path").set_index("path")["list"].map(PARTS_OF_IT)
+    rows = first[first.client_id != ""].rename(columns={"client_id": "speaker"})
     if rows.empty:
         raise LabError(f"The tables of {place} list no clip. {' '.join(notes)} Unpack the release again.")
-    return rows, notes
+    kept = rows["list"].where(rows["list"].isin(LISTS), "validated")  # parts are made of validated clips
+    return rows.assign(split=rows.path.map(official), list=kept), notes
+
+
+def _again(rows):
+    """The rows whose path an earlier row has."""
+    return rows[rows.path.duplicated()]
 
 
 def _table(path):
@@ -124,25 +125,25 @@ def _table(path):
         cells += [""] * -extra  # an editor that cuts white space cuts empty cells at the end
         cells = [_unquoted(cell) for cell in cells]
         if goes_on or len(cells) != len(head) or not _plausible(dict(zip(head, cells, strict=True))):
-            lost.append(f"line {number}")
+            lost.append(number)
         else:
             rows[number] = cells
-            mended += [f"line {number}"] if extra else []
-    notes = counted(mended, "lines were mended (a tab in the sentence, or no empty cells at the end)", f"{path.name}: ")
-    notes += counted(lost, "lines were left out (their cells do not fit the columns)", f"{path.name}: ")
+            mended += [number] if extra else []
     rows = pd.DataFrame(list(rows.values()), columns=head, index=list(rows), dtype=str)
-    if "accent" not in rows:
-        rows = rows.rename(columns={"accents": "accent"})
-    if missing := [column for column in USED if column not in rows]:
-        notes.append(f"{path.name} has no column {', '.join(missing)}: left empty.")
+    rows = rows if "accent" in rows else rows.rename(columns={"accents": "accent"})
+    missing = [column for column in USED if column not in rows]
     rows = rows.reindex(columns=[*NEEDED, *USED], fill_value="")
     rows["path"] = [_file(cell) for cell in rows.path]
-    twice = rows.path.duplicated()
-    again = [f"line {number}" for number in rows.index[twice]]
-    notes += counted(again, "lines were left out (they repeat a clip)", f"{path.name}: ")
+    notes = [f"{path.name} has no column {', '.join(missing)}: left empty."] if missing else []
+    for numbers, what in (
+        (mended, "lines were mended (a tab in the sentence, or no empty cells at the end)"),
+        (lost, "lines were left out (their cells do not fit the columns)"),
+        (_again(rows).index, "lines were left out (they repeat a clip)"),
+    ):
+        notes += counted([f"line {number}" for number in numbers], what, f"{path.name}: ")
     for column in VOTES:
         rows[column] = pd.to_numeric(rows[column], errors="coerce").fillna(0).astype(int)
-    return rows[~twice].replace({"age": SAME, "gender": SAME}), notes
+    return rows.drop_duplicates("path").replace({"age": SAME, "gender": SAME}), notes
 
 
 def _plausible(row):
@@ -176,23 +177,21 @@ def _as_long_as_promised(headers, place):
         _, lines = read_cells(place / "clip_durations.tsv", ["clip"], COPY, csv.QUOTE_NONE)
         milliseconds = {f"clips/{cells[0]}": cells[1] for cells in lines.values() if len(cells) > 1}
         promised = pd.to_numeric(headers.path.map(milliseconds), errors="coerce") / 1000
-        short = headers.problem.isna() & (promised - headers.seconds > LOST)
-        headers.loc[short, "problem"] = [
-            f"truncated: {whole:.2f} s promised, {found:.2f} s here"
-            for whole, found in zip(promised[short], headers.seconds[short], strict=True)
-        ]
+        for row in headers.index[headers.problem.isna() & (promised - headers.seconds > LOST)]:
+            whole, found = promised[row], headers.seconds[row]
+            headers.loc[row, "problem"] = f"truncated: {whole:.2f} s promised, {found:.2f} s here"
     return headers
 
 
 def _with_classes(clips, folder):
     """(clips with a column for each way of forming classes, notes)."""
     locale = clips.locale[clips.locale != ""].mode().get(0, folder)
-    known = classes(locale)
-    notes = []
-    if clips.locale.nunique() > 1:
-        counts = clips.locale.value_counts()
-        notes.append(f"The tables mix languages: {', '.join(f'{name!r} {count:,}' for name, count in counts.items())}.")
-    if (clips.accent == "").all():
+    table = f"labkit/data/dialects_{locale}.csv"
+    known, silent = classes(locale), (clips.accent == "").all()
+    languages = clips.locale.value_counts()
+    mixed = ", ".join(f"{name!r} {count:,}" for name, count in languages.items())
+    notes = [f"The tables mix languages: {mixed}."] if len(languages) > 1 else []
+    if silent:
         notes.append(
             f"None of {len(clips):,} clips says an accent: there is nothing to classify by accent. "
             'Other targets work, such as Target("gender").'
@@ -200,7 +199,7 @@ def _with_classes(clips, folder):
     elif known is None:
         notes.append(
             f"There is no table of accents for {locale!r}: each text of the column accent is a class of its own. "
-            f"To merge them, write labkit/data/dialects_{locale}.csv."
+            f"To merge them, write {table}."
         )
     if known is None:
         return clips.assign(area=clips.accent.str.split().str.join(" "), fifteen=""), notes
@@ -208,16 +207,14 @@ def _with_classes(clips, folder):
         answers = clips.accent.map({cell: known.of(cell, column) for cell in clips.accent.unique()})
         clips[column] = answers.str[0]
         counts = answers.str[1].value_counts().reindex(["no accent", "several classes", "no class", "unknown"]).dropna()
-        if 0 < counts.sum() and counts.get("no accent", 0) < len(clips):
+        if len(counts) and not silent:
             told = ", ".join(f"{count:,.0f} ({why})" for why, count in counts.items())
             notes.append(f"{counts.sum():,.0f} of {len(clips):,} clips have no {column}: {told}.")
     unknown = clips.accent[clips.area == ""].map(known.unknown).explode().dropna().map(same).value_counts()
     if len(unknown):
         listed = ", ".join(f"{text!r} ({count})" for text, count in unknown[:10].items())
-        notes.append(
-            f"{len(unknown)} accents are not in the table of classes: {listed}{' ...' if len(unknown) > 10 else ''}. "
-            f"Add them to labkit/data/dialects_{locale}.csv."
-        )
+        more = " ..." if len(unknown) > 10 else ""
+        notes.append(f"{len(unknown)} accents are not in the table of classes: {listed}{more}. Add them to {table}.")
     return clips, notes
 
 
