@@ -1,4 +1,4 @@
-"""The commands of `python -m labkit`: each is a module with `add_arguments(parser)` and `main(args) -> int`.
+"""The commands of `python -m labkit`: each is a module with `main(args) -> int` and, if need be, `add_arguments`.
 
 A module is imported only when its command is called, so that `check` starts fast, and runs where torch cannot.
 """
@@ -38,16 +38,15 @@ def main(argv=None):
         what = choose(name, COMMANDS, "command")
         module = importlib.import_module(f".{name}_command", __name__)
         parser = argparse.ArgumentParser(prog=f"python -m labkit {name}", description=what, allow_abbrev=False)
-        module.add_arguments(parser)
+        if hasattr(module, "add_arguments"):
+            module.add_arguments(parser)
         if getattr(module, "PASSES_ON", False):  # what this command does not know is for the program that it starts
             args, args.rest = parser.parse_known_args(rest)
         else:
             args = parser.parse_args(rest)
         return module.main(args) or 0
     except ModuleNotFoundError as error:
-        print(
-            f"The package {error.name!r} is missing. Run `python -m labkit check`: it says what to do.", file=sys.stderr
-        )
+        print(f"The package {error.name!r} is missing. `python -m labkit check` says what to do.", file=sys.stderr)
         return 2
     except LabError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)

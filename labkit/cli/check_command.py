@@ -8,6 +8,7 @@ import os
 import platform
 import shutil
 import sys
+from contextlib import suppress
 from functools import partial
 from importlib import import_module, metadata
 from pathlib import Path
@@ -18,10 +19,8 @@ from ..files import home
 PYTHONS = ((3, 11), (3, 13))  # oldest and newest
 DISK = MEMORY = 2e9  # bytes: synthetic corpora, stores and results; the largest notebook at scale "lab"
 INSTALL = "run `python -m pip install -r requirements.lock -e .` in the lab's folder"
-
-
-def add_arguments(parser):
-    pass
+ESPEAK = "synthetic speech cannot be made, everything on real recordings still works: run `python -m pip install "
+ESPEAK += "--force-reinstall espeakng-loader`, or `python -m labkit download speech_commands` (2.4 GB)"
 
 
 def main(args):
@@ -31,13 +30,11 @@ def main(args):
             print(f"[ok] {name}: {look()}", flush=True)
         except Exception as error:  # whatever it is, the student needs the mend and not a stack
             kind = "" if isinstance(error, LabError) else f"{type(error).__name__}: "
-            first = (str(error).strip().splitlines() or [""])[0]
-            print(f"[mend] {name}: {kind}{first}: {mend}", flush=True)
+            print(f"[mend] {name}: {kind}{str(error).strip().partition(chr(10))[0]}: {mend}", flush=True)
             bad += 1
-    if bad:
-        print(f"\n{bad} to mend, from the top: one often mends the next. Then run `python -m labkit check` again.")
-    else:
-        print("\nEverything is here. Next: `python -m jupyter lab notebooks`, and open 00_from_scratch.")
+    done = "Everything is here. Next: `python -m jupyter lab notebooks`, and open 00_from_scratch."
+    again = f"{bad} to mend, from the top: one often mends the next. Then run `python -m labkit check` again."
+    print(f"\n{again if bad else done}")
     return int(bad > 0)
 
 
@@ -60,10 +57,9 @@ def packages(folder=None):
     for wanted in map(Requirement, filter(None, lines)):
         if wanted.marker and not wanted.marker.evaluate():
             continue
-        try:
+        installed = None
+        with suppress(metadata.PackageNotFoundError):
             installed = metadata.version(wanted.name)
-        except metadata.PackageNotFoundError:
-            installed = None
         if installed and wanted.specifier.contains(installed, prereleases=True):
             fine.append(f"{wanted.name} {installed}")
         else:
@@ -75,15 +71,14 @@ def packages(folder=None):
 
 def labkit(folder=None):
     """Would a notebook import labkit from this folder?"""
-    version = metadata.version("labkit")
     here, expected = Path(__file__).resolve().parents[1], (folder or home()) / "labkit"
     if expected.is_dir() and here != expected.resolve():
         raise LabError(f"it is installed from {here}, not from this folder")
-    return version
+    return metadata.version("labkit")
 
 
 def torch():
-    """Torch computes, on which device, and with no more threads than there are cores."""
+    """Torch computes, and on which device."""
     import torch
 
     torch.ones(2).sum()
@@ -110,7 +105,6 @@ def cores():
 
 
 def loads(name):
-    """Import a package; torchaudio fails with OSError or RuntimeError beside another torch than its own."""
     return import_module(name).__version__
 
 
@@ -126,15 +120,9 @@ def espeak():
     return f"{len(list((voices / 'voices' / '!v').iterdir()))} voice variants"
 
 
-def disk():
-    return _enough(shutil.disk_usage(home()).free, DISK)
-
-
-def memory():
-    return _enough(import_module("psutil").virtual_memory().available, MEMORY)
-
-
-def _enough(free, needed):
+def enough(what, needed):
+    """Is so much of the disk, or of the memory, free?"""
+    free = shutil.disk_usage(home()).free if what == "disk" else import_module("psutil").virtual_memory().available
     if free < needed:
         raise LabError(f"{free / 1e9:.1f} GB free, {needed / 1e9:.0f} GB needed")
     return f"{free / 1e9:.1f} GB free"
@@ -142,12 +130,13 @@ def _enough(free, needed):
 
 def corpora():
     """Which corpora are there? None is fine: the synthetic ones are made when they are needed."""
-    data = import_module("labkit.data")
-    folder = data.data_folder()
+    from ..data import data_folder, found
+
+    folder = data_folder()
     if os.environ.get("LABKIT_DATA") and not folder.is_dir():
         raise LabError(f"LABKIT_DATA is {folder}, which is no folder")
     nothing = f"none in {folder} yet; synthetic speech is made when needed (real: `python -m labkit download`)"
-    return ", ".join(data.found()) or nothing
+    return ", ".join(found()) or nothing
 
 
 def jupyter():
@@ -168,14 +157,9 @@ LOOKS = (  # name, what is looked at, and the mend if that fails; cheap ones fir
     ("threads", threads, f"mend torch first, or set LABKIT_THREADS={cores()}"),
     ("torchaudio", partial(loads, "torchaudio"), f"it needs exactly the torch that it was built for: {INSTALL}"),
     ("soundfile", partial(loads, "soundfile"), INSTALL),
-    (
-        "espeak-ng",
-        espeak,
-        "synthetic speech cannot be made, everything on real recordings still works: run `python -m pip install "
-        "--force-reinstall espeakng-loader`, or `python -m labkit download speech_commands` (2.4 GB)",
-    ),
-    ("disk", disk, "free some, or point LABKIT_CACHE to another disk"),
-    ("memory", memory, "close other programs and kernels"),
+    ("espeak-ng", espeak, ESPEAK),
+    ("disk", partial(enough, "disk", DISK), "free some, or point LABKIT_CACHE to another disk"),
+    ("memory", partial(enough, "memory", MEMORY), "close other programs and kernels"),
     ("corpora", corpora, "mend the packages above, and set LABKIT_DATA to a folder, or unset it"),
     ("Jupyter", jupyter, f"{INSTALL}, then `python -m ipykernel install --sys-prefix`"),
 )

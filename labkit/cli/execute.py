@@ -1,15 +1,16 @@
 """Executing notebooks, and making what they leave behind the same on every machine."""
 
-import hashlib
 import os
 import re
 import sys
 import time
+from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import LabError
-from ..files import home, write_text
+from ..errors import LabError, choose
+from ..files import digest, home, write_text
 
 CELL_TIMEOUT = 600  # seconds
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -33,8 +34,8 @@ class Outcome:
     error: str  # empty if all cells ran, else the failing cell and the last line of its error
 
     def __str__(self):
-        memory = f"{self.memory / 1e6:7,.0f} MB"
-        return f"{self.name:<32} {'FAILED' if self.error else 'ok':<6} {self.seconds:6.1f} s {memory}"
+        status = "FAILED" if self.error else "ok"
+        return f"{self.name:<32} {status:<6} {self.seconds:6.1f} s {self.memory / 1e6:7,.0f} MB"
 
 
 def find(wanted=(), folder=None):
@@ -47,11 +48,8 @@ def find(wanted=(), folder=None):
     for name in wanted:
         stem = Path(name).name.removesuffix(".ipynb")
         found = [path for path in known if path.stem == stem] or [p for p in known if p.stem.startswith(stem)]
-        if not found:
-            names = ", ".join(path.stem for path in known)
-            raise LabError(f"There is no notebook called {name!r} in {folder}. Choose among: {names}.")
-        paths += [path for path in found if path not in paths]
-    return paths or known
+        paths += found or [choose(name, {path.stem: path for path in known}, "notebook")]
+    return list(dict.fromkeys(paths)) or known
 
 
 def set_environment(**values):
@@ -64,9 +62,17 @@ def set_environment(**values):
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # the debugger would warn into each notebook
     }
     for name, value in {**defaults, **values}.items():
-        if not os.environ.get(name):
-            os.environ[name] = str(value)
+        os.environ[name] = os.environ.get(name) or str(value)
     os.environ.pop("MPLBACKEND", None)  # a kernel draws into the notebook
+
+
+def prepare(**values):
+    """Set the environment, and make the synthetic corpora before any notebook runs, so that no cell waits for them."""
+    set_environment(**values)
+    if os.environ["LABKIT_DATA"] == "synthetic":
+        from ..data import make_synthetic
+
+        make_synthetic()
 
 
 def execute(path):
@@ -91,10 +97,8 @@ def execute(path):
 
     def after(cell, cell_index, execute_reply):
         nonlocal memory
-        try:
+        with suppress(psutil.Error):  # of a kernel that has died, as the client will say
             memory = max(memory, psutil.Process(client.km.provisioner.pid).memory_info().rss)
-        except psutil.Error:
-            pass  # the kernel has died, which the next line of the client says
 
     client = NotebookClient(
         node,
@@ -124,23 +128,20 @@ def execute(path):
 def normalise(node):
     """Take out of an executed notebook, in place, what differs between two runs or means nothing to a reader.
 
-    Widgets (their state lives in a kernel that is gone), progress bars, times of execution, the kernel's version and
-    where a warning's cell was stored. Identifiers of cells are made from their source, so that they stay.
+    Widgets (their state was in the kernel), progress bars, times, the kernel's version, where a warning's cell was.
     """
     from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 
     CoalesceStreamsPreprocessor().preprocess(node, {})  # how a stream is cut into pieces depends on the clock
     node.metadata = type(node.metadata)(kernelspec=dict(KERNEL), language_info=dict(LANGUAGE))
     node.nbformat, node.nbformat_minor = 4, 5
-    used = set()
+    seen = Counter()  # cells with the same text
     for cell in node.cells:
         for key in VOLATILE:
             cell.metadata.pop(key, None)
-        text, number = f"{cell.cell_type} {cell.source}", 0
-        while (name := hashlib.sha256(f"{text} {number}".encode()).hexdigest()[:8]) in used:
-            number += 1
-        used.add(name)
-        cell["id"] = name
+        text = f"{cell.cell_type} {cell.source}"
+        cell["id"] = digest(f"{text} {seen[text]}".encode(), 8)
+        seen[text] += 1
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if _worth_keeping(output)]
     return node
@@ -149,9 +150,8 @@ def normalise(node):
 def _worth_keeping(output):
     """Clean one output in place; False if nothing is left of it."""
     if output.output_type == "stream":
-        output.text = output.text.replace("\r\n", "\n")
-        if output.name == "stderr":
-            output.text = NOISE.sub("", output.text)
+        text = output.text.replace("\r\n", "\n")
+        output.text = NOISE.sub("", text) if output.name == "stderr" else text
         return bool(output.text.strip())
     if WIDGET in output.get("data", {}):
         del output.data[WIDGET]
@@ -160,7 +160,6 @@ def _worth_keeping(output):
 
 
 def write(node, path):
-    """Write a notebook, whole or not at all."""
     import nbformat
 
     write_text(path, nbformat.writes(node, version=4).rstrip("\n") + "\n")
@@ -170,8 +169,7 @@ def write_html(node, path):
     """Write a notebook as one web page, pictures and sounds inside; links to other notebooks lead to their pages."""
     from nbconvert import HTMLExporter
 
-    # of nbconvert's templates, this one gives each picture its description (alt)
-    exporter = HTMLExporter(template_name="classic")
+    exporter = HTMLExporter(template_name="classic")  # the template that gives each picture its description (alt)
     body, _ = exporter.from_notebook_node(node, resources={"metadata": {"name": Path(path).stem}})
     write_text(path, re.sub(r'href="(\d\d_\w+)\.ipynb', r'href="\1.html', body))
 
@@ -186,11 +184,8 @@ def run_all(paths, done):
         print(f"{path.stem} ...", flush=True)
         outcome, node = execute(path)
         done(path, normalise(node), outcome)
-        print(outcome, flush=True)
-        if outcome.error:
-            print(f"  failed in {outcome.error}", flush=True)
+        print(outcome, *([f"  failed in {outcome.error}"] if outcome.error else []), sep="\n", flush=True)
         outcomes.append(outcome)
-    good = sum(not outcome.error for outcome in outcomes)
-    seconds = sum(outcome.seconds for outcome in outcomes)
+    good, seconds = sum(not outcome.error for outcome in outcomes), sum(outcome.seconds for outcome in outcomes)
     print("", *outcomes, f"{good} of {len(outcomes)} notebooks ran through, {seconds:.0f} s in all", sep="\n")
     return outcomes

@@ -19,8 +19,7 @@ def main(args):
     paths = notebooks.find(args.notebooks)
     if not os.environ.get("LABKIT_RESULTS"):
         shutil.rmtree(build / "results", ignore_errors=True)  # training really happens, each time
-    notebooks.set_environment(LABKIT_RESULTS=build / "results", LABKIT_FIGURES=build / "figures")
-    make_corpora()
+    notebooks.prepare(LABKIT_RESULTS=build / "results", LABKIT_FIGURES=build / "figures")
 
     def keep(path, node, outcome):
         notebooks.write(node, build / "notebooks" / path.name)
@@ -33,11 +32,3 @@ def main(args):
     print(f"Web pages: {build / 'html' / 'index.html'}\nNotebooks: {build / 'notebooks'}")
     print("To work with them yourself: `make jupyter`, or `python -m jupyter lab notebooks`.")
     return int(any(outcome.error for outcome in outcomes))
-
-
-def make_corpora():
-    """Make the synthetic corpora before any notebook runs, so that no cell waits for them."""
-    if os.environ["LABKIT_DATA"] == "synthetic":
-        from ..data import make_synthetic
-
-        make_synthetic()

@@ -4,11 +4,7 @@ import shutil
 
 from ..files import home
 from . import execute as notebooks
-from .lab_command import make_corpora
-
-
-def add_arguments(parser):
-    parser.add_argument("notebooks", nargs="*", help="only these, by name or number (03); all without")
+from .lab_command import add_arguments as add_arguments
 
 
 def main(args):
@@ -20,10 +16,8 @@ def main(args):
 
     results = home() / "build" / "results"
     shutil.rmtree(results, ignore_errors=True)  # training really happens, each time
-    notebooks.set_environment(LABKIT_RESULTS=results)
-    make_corpora()
-    outcomes = notebooks.run_all(paths, keep)
-    failed = [outcome.name for outcome in outcomes if outcome.error]
+    notebooks.prepare(LABKIT_RESULTS=results)
+    failed = [outcome.name for outcome in notebooks.run_all(paths, keep) if outcome.error]
     if failed:
         print(f"Left as they were: {', '.join(failed)}. Mend the cells named above and run this again.")
     return int(bool(failed))

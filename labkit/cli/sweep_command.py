@@ -14,7 +14,7 @@ def add_arguments(parser):
     add("--data", default=folder, help="auto, real, synthetic or a folder")
     add("--extra", nargs="+", default=[], metavar="FOLDER", help="corpora to train on, too, where a grid names them")
     add("--scale", default=os.environ.get("LABKIT_SCALE") or "lab", choices=("lab", "full"))
-    add("--results", type=Path, default=None, help="where records go (default: results/local)")
+    add("--results", type=Path, help="where records go (default: results/local)")
     add("--also", nargs="*", default=[], metavar="DATA", help="test the chosen ones on these corpora too")
     add("--device", default="auto", help="auto, cpu, cuda, mps")
     add("--workers", type=int, default=1, help="processes that train side by side (default: 1)")
@@ -23,14 +23,7 @@ def add_arguments(parser):
 
 
 def grid_file(name):
-    """The file of a grid: a path, or the name of one in the repository's results/.
-
-    Examples
-    --------
-    >>> grid_file("windws")
-    Traceback (most recent call last):
-    labkit.errors.LabError: There is no grid called 'windws'. Did you mean 'windows'? Choose one of: ...
-    """
+    """The file of a grid: a path, or the name of one in the repository's results/."""
     path = Path(name)
     if path.suffix == ".json":
         return path
@@ -46,10 +39,9 @@ def main(args):
     from ..training.progress import TrainingBar
 
     grids = {Path(name).stem: Grid.read(grid_file(name)) for name in args.grids}
-    names = {grid.base.corpus.name for grid in grids.values()}
-    if len(names) > 1:
-        raise LabError(f"These grids are for different corpora ({', '.join(sorted(names))}). Sweep them one by one.")
-    (name,) = names
+    name, *others = sorted({grid.base.corpus.name for grid in grids.values()})
+    if others:
+        raise LabError(f"These grids are for different corpora ({', '.join([name, *others])}). Sweep them one by one.")
     device = settle(args.device)
     corpus = find(name, args.data, args.scale)
     if args.extra:
@@ -57,23 +49,22 @@ def main(args):
     print(corpus, *(f"note: {note}" for note in corpus.skipped), sep="\n")
     results = args.results or Path(os.environ.get("LABKIT_RESULTS") or home() / "results" / "local")
     wanted = list(dict.fromkeys(member for grid in grids.values() for member in grid.experiments()))
-    if args.workers > 1:
-        for rate in {member.feature.sample_rate for member in wanted}:
-            open_store(corpus, rate)  # once, before all workers ask for it
+    for rate in {member.feature.sample_rate for member in wanted if args.workers > 1}:
+        open_store(corpus, rate)  # once, before all workers ask for it
     with workers(args.workers) if args.workers > 1 else nullcontext() as executor:
         bar = None if executor else lambda experiment: TrainingBar(str(experiment))
         runs, failed = sweep(wanted, corpus, results, device, bar, executor=executor)
-    chosen = {} if failed else choose_and_test(args, grids, runs)
+    if failed:
+        print(f"\n{as_text(summary(runs))}" if runs else "")
+        print(f"\n{len(failed)} of {len(wanted)} failed (see FAILED above): nothing is chosen or tested yet.")
+        return 1
+    chosen = choose_and_test(args, grids, runs)
     winners = list({run.id: run for some in chosen.values() for run in some}.values())
-    for data in [] if failed else args.also:
+    for data in args.also:
         other = find(name, data, args.scale)
         for run in winners:
             run.test(other)
-    if runs:
-        print(f"\n{as_text(summary(runs))}")
-    if failed:
-        print(f"\n{len(failed)} of {len(wanted)} failed (see FAILED above): nothing is chosen or tested yet.")
-        return 1
+    print(f"\n{as_text(summary(runs))}")
     for grid, some in chosen.items():
         print(f"\nValidation chose in {grid}:", *map(in_words, summary(some).to_dict("records")), sep="\n")
     if args.also:

@@ -9,7 +9,6 @@ from pathlib import Path
 from ..files import home
 from . import execute as notebooks
 from .check_command import cores
-from .lab_command import make_corpora
 
 PASSES_ON = True  # options that are not ours are pytest's
 PATHS = ("tests", "labkit", "notebooks")
@@ -37,8 +36,8 @@ def main(args):
         # a test means the same whatever the user works with: small, synthetic, and trained anew
         os.environ.update(LABKIT_DATA="synthetic", LABKIT_SCALE="lab", LABKIT_RESULTS=results)
         threads = max(1, cores() // WORKERS)  # so that all workers together do not ask for more cores than there are
-        notebooks.set_environment(LABKIT_THREADS=threads, LABKIT_FIGURES=Path(results) / "figures")
-        # numpy, torch and their kernels each read this when they start
-        os.environ.setdefault("OMP_NUM_THREADS", os.environ["LABKIT_THREADS"])
-        make_corpora()
+        # numpy, torch and their kernels each read OMP_NUM_THREADS when they start
+        omp = os.environ.get("LABKIT_THREADS") or threads
+        figures = Path(results) / "figures"
+        notebooks.prepare(LABKIT_THREADS=threads, OMP_NUM_THREADS=omp, LABKIT_FIGURES=figures)
         return subprocess.run(command(args.rest, folder), cwd=folder).returncode

@@ -60,10 +60,10 @@ def data_folder():
 
 
 def find(name="speech_commands", data="auto", scale="lab"):
-    """Open a corpus, a key of `CORPORA`.
+    """Open a corpus, a key of `CORPORA`; `scale` is the size of the synthetic one, "lab" or "full".
 
     `data` is "auto" (the real one where it is present, else the synthetic one), "real", "synthetic", or a folder: the
-    corpus itself or one that holds it. `scale` is the size of the synthetic one, "lab" or "full".
+    corpus itself or one that holds it.
     """
     entry = choose(name, CORPORA, "corpus")
     if data not in ("auto", "real", "synthetic"):
@@ -71,7 +71,9 @@ def find(name="speech_commands", data="auto", scale="lab"):
         if not folder.exists() and (data_folder() / folder).exists():  # "recordings" means data/recordings
             folder = data_folder() / folder
         inside = next((folder / name for name in entry.real if (folder / name).is_dir()), folder)
-        if inside != folder or not _holds_synthetic_only(folder, entry):
+        shared = folder.absolute() == data_folder().absolute() and not (folder / SYNTHETIC_MARKER).exists()
+        made = any((folder / name / SYNTHETIC_MARKER).exists() for name in entry.folders())
+        if inside != folder or not (shared and made):  # else where corpora are kept, with a synthetic one of this kind
             return entry.load(inside)
         data = "auto"
     places = [data_folder() / folder for folder in entry.real]
@@ -82,13 +84,6 @@ def find(name="speech_commands", data="auto", scale="lab"):
         get = f"run `python -m labkit download {entry.download}`" if entry.download else "put your recordings there"
         raise LabError(f"{entry.real[0]} is not in {data_folder()}: {get}, or set LABKIT_DATA to its folder.")
     return entry.load(entry.synthesise(scale))
-
-
-def _holds_synthetic_only(folder, entry):
-    """Whether a folder (known to hold no real corpus of this kind) is where corpora are kept, with a synthetic one."""
-    if folder.absolute() != data_folder().absolute() or (folder / SYNTHETIC_MARKER).exists():
-        return False
-    return any((folder / name / SYNTHETIC_MARKER).exists() for name in entry.folders())
 
 
 def read(folder):
@@ -110,6 +105,5 @@ def make_synthetic(scale="lab"):
 def found(folder=None):
     """Names of the corpora present below `folder`, each with the folder it was found in."""
     folder = Path(folder or data_folder())
-    return [
-        f"{name} ({place})" for name, entry in CORPORA.items() for place in entry.folders() if (folder / place).is_dir()
-    ]
+    places = [(name, place) for name, entry in CORPORA.items() for place in entry.folders()]
+    return [f"{name} ({place})" for name, place in places if (folder / place).is_dir()]

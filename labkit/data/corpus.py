@@ -37,23 +37,16 @@ class Corpus:
     def __post_init__(self):
         clips = self.clips
         if missing := [column for column in COLUMNS if column not in clips]:
-            raise LabError(
-                f"The table of {self.name} lacks the columns {missing}. Every corpus module must fill {list(COLUMNS)}."
-            )
-        if len(twice := clips.path[clips.path.duplicated()]):
-            raise LabError(f"{self.name} lists {twice.iloc[0]} twice. Each clip may have one row: remove the second.")
-        if unknown := sorted(set(clips.label) - set(self.labels)):
-            raise LabError(
-                f"{self.name} has clips of {unknown[:5]}, which are not among its labels. Add them to `labels`."
-            )
-        if bad := sorted(set(clips.split) - set(PARTS)):
-            raise LabError(f"{self.name} has clips in the parts {bad[:5]}. A clip is in one of {PARTS}.")
-        named = clips.speaker.map(lambda name: isinstance(name, str) and name != "")
-        if not named.all():
-            raise LabError(
-                f"{self.name} does not say in words who speaks in {clips.path[~named].iloc[0]}. "
-                "Give each row of the table a speaker as text, or nobody can tell whether a voice was trained on."
-            )
+            raise LabError(f"The table of {self.name} lacks the columns {missing}. Fill all of {list(COLUMNS)}.")
+        unnamed = clips.path[[not (isinstance(name, str) and name) for name in clips.speaker]]
+        for bad, wrong, mend in (
+            (clips.path[clips.path.duplicated()], "lists twice", "Each clip may have one row: remove the second."),
+            (sorted(set(clips.label) - set(self.labels)), "does not have among its labels", "Add them to `labels`."),
+            (sorted(set(clips.split) - set(PARTS)), "has clips in the parts", f"A clip is in one of {PARTS}."),
+            (unnamed, "does not say in words who speaks in", "Give each row of the table a speaker as text."),
+        ):
+            if len(bad):
+                raise LabError(f"{self.name} {wrong} {list(bad)[:5]}. {mend}")
         if self.whole is None:
             object.__setattr__(self, "whole", clips[["path", "bytes"]])
 

@@ -34,18 +34,10 @@ HOW = (
 
 
 def load(root, *, sample_rate=16_000, speaker=None):
-    """Read recordings of your own; what cannot be used is left out and counted in `skipped`.
+    """Read recordings of your own from a folder, or from a table, whatever its name; what cannot be used is counted.
 
-    Parameters
-    ----------
-    root : Path
-        A folder with a folder for each class; or one that holds `clips.csv`; or the table itself, whatever its name.
-        The table has the columns path (relative to it), label and speaker; a column split ("train", "validation" or
-        "test") is obeyed (without one, a hash of the speaker decides), all others are kept as text.
-    sample_rate : int
-        The rate in Hz that most of them have; the waveform store resamples the others.
-    speaker : str, optional
-        The one person who speaks in all clips.
+    A column split ("train", "validation" or "test") of the table is obeyed (without one, a hash of the speaker
+    decides), all others are kept as text. `sample_rate`: in Hz, of most files. `speaker`: the one person in all clips.
     """
     root = Path(os.path.abspath(root))
     if not root.exists():
@@ -58,9 +50,9 @@ def load(root, *, sample_rate=16_000, speaker=None):
     headers = scan(folder, list(clips.path))
     scanned, problems = usable(headers, folder.name)
     clips = clips.merge(scanned, on="path")
-    notes += problems
-    for kind in sorted({Path(path).suffix.lower() for path in headers.path[headers.problem.notna()]} & UNREADABLE):
-        notes.append(f"Convert {kind} files to WAV (`ffmpeg -i clip{kind} clip.wav`).")
+    kinds = {Path(path).suffix.lower() for path in headers.path[headers.problem.notna()]} & UNREADABLE
+    convert = [f"Convert {kind} files to WAV (`ffmpeg -i clip{kind} clip.wav`)." for kind in sorted(kinds)]
+    notes = [*notes, *problems, *convert]
     if clips.empty:
         raise LabError(f"No recording in {root} can be used. {' '.join(notes)} {HOW}")
     as_class = clips.speaker.str.lower() == clips.label.str.lower()
@@ -84,22 +76,22 @@ def load(root, *, sample_rate=16_000, speaker=None):
 
 def _from_folders(root):
     """(clips, notes) of CLASS/SPEAKER_anything.*"""
-    found = {1: [], 2: [], 3: []}  # by how deep they lie
-    for path in sorted(root.rglob("*")):
-        inside = path.relative_to(root)
-        if path.is_file() and inside.parts[0] != NOISE and not any(part.startswith(".") for part in inside.parts):
-            found[min(len(inside.parts), 3)].append(inside)
-    notes = counted(map(Path.as_posix, found[3]), "files left out (deeper than CLASS/file)", f"{root.name}: ")
-    notes += counted(found[1], "files left out (in no class folder)", f"{root.name}: ")
-    if not found[2]:
+    files = [path.relative_to(root) for path in sorted(root.rglob("*")) if path.is_file()]
+    files = [path for path in files if path.parts[0] != NOISE and not any(part[0] == "." for part in path.parts)]
+    deep = [path.as_posix() for path in files if len(path.parts) > 2]
+    notes = counted(deep, "files left out (deeper than CLASS/file)", f"{root.name}: ")
+    shallow = [path for path in files if len(path.parts) == 1]
+    notes += counted(shallow, "files left out (in no class folder)", f"{root.name}: ")
+    rows = []
+    for path in files:
+        if len(path.parts) == 2:
+            name, underscore, _ = _same(path.stem).partition("_")
+            rows.append((path.as_posix(), _same(path.parts[0]), name if underscore else ""))
+    if not rows:
         raise LabError(
             f"{root} has no folder with recordings. {' '.join(notes) or 'It holds no files.'} "
             f"Make one folder for each class, such as {root.name}/yes/ana_1.wav, or write {TABLE} beside the files."
         )
-    rows = []
-    for path in found[2]:
-        name, underscore, _ = _same(path.stem).partition("_")
-        rows.append((path.as_posix(), _same(path.parts[0]), name if underscore else ""))
     return pd.DataFrame(rows, columns=NEEDED), notes
 
 
@@ -109,10 +101,8 @@ def _from_table(table, speaker):
     head, lines = read_cells(table, needed, f"{WHY} {HOW} Save the table as `CSV UTF-8`.")
     for number, cells in lines.items():
         if len(cells) != len(head):
-            raise LabError(
-                f"Line {number} of {table} has {len(cells)} columns, the first line has {len(head)}. "
-                "Put a name that holds a comma in double quotes."
-            )
+            wrong = f"Line {number} of {table} has {len(cells)} columns, the first line has {len(head)}."
+            raise LabError(f"{wrong} Put a name that holds a comma in double quotes.")
     rows = pd.DataFrame(list(lines.values()), columns=head, index=list(lines), dtype=str)
     rows = rows.drop(columns=[*MEASURED, ""], errors="ignore")
     rows["label"] = [_same(label) for label in rows.label]
@@ -120,16 +110,17 @@ def _from_table(table, speaker):
     if speaker and (others := sorted(set(rows.speaker) - {"", _same(speaker)})):
         raise LabError(f"{table} names the speakers {others[:5]}, but speaker={speaker!r} was given. Leave one out.")
     found = rows.path.map(lambda path: _find(table.parent, path))
-    reasons = pd.Series("", rows.index)
-    reasons[found == ""] = "missing file"
-    reasons[found.isna()] = f"not below {table.parent.name}"
-    reasons[rows.path == ""] = "no path"
-    reasons[rows.label == ""] = "no label"
-    notes = []
-    for reason, bad in rows[reasons != ""].groupby(reasons):
-        lines = [f"line {number} ({path!r})" for number, path in bad.path.items()]
+    notes, good = [], pd.Series(True, rows.index)
+    for bad, reason in (
+        (rows.label == "", "no label"),
+        (rows.path == "", "no path"),
+        (found.isna(), f"not below {table.parent.name}"),
+        (found == "", "missing file"),
+    ):
+        lines = [f"line {number} ({path!r})" for number, path in rows.path[good & bad].items()]
         notes += counted(lines, f"lines left out ({reason})", f"{table.name}: ")
-    return rows.assign(path=found)[reasons == ""].reset_index(drop=True), notes
+        good &= ~bad
+    return rows.assign(path=found)[good], notes
 
 
 def _find(folder, path):
@@ -146,14 +137,12 @@ def _find(folder, path):
 
 def _doubts(clips):
     """Sentences on what a split by these speakers cannot give, and on names that look like no names."""
-    speakers, names = clips.speaker.value_counts(), sorted(clips.speaker.unique())
+    names = sorted(clips.speaker.unique())
     listed = f"{len(names)} ({', '.join(names[:5])}{' ...' if len(names) > 5 else ''})"
     parts = clips.groupby("speaker").split.nunique()
-    yield from counted(
-        parts.index[parts > 1],
-        "speakers are in more than one part (results will look better than they are: leave out the column split)",
-    )
-    if len(names) > 5 and speakers.max() == 1:
+    leak = "speakers are in more than one part (results will look better than they are: leave out the column split)"
+    yield from counted(parts.index[parts > 1], leak)
+    if len(names) > 5 and clips.speaker.is_unique:
         yield f"Each clip seems to be spoken by another person: {listed}. If not so, the parts share voices. {HOW}"
     alike = [name for name in names if name != name.lower() and name.lower() in names]
     yield from counted(alike, "speakers are also written in small letters (if they are one person, write one name)")

@@ -31,16 +31,14 @@ def keep(samples, rate, word, speaker):
 
     check(samples)
     word, speaker = _name(word, "word"), _name(speaker, "speaker")
+    folder = own_folder() / word
     if "_" in speaker:
         raise LabError(f"The speaker {speaker!r} has a `_`, which ends a speaker's name in a file name. Leave it out.")
     if word.lower() == speaker.lower():
         raise LabError(f"The speaker is called {speaker!r}, like the word. Write who speaks.")
-    folder = own_folder() / word
     if (folder.parent / TABLE).exists():
-        raise LabError(
-            f"{folder.parent} is described by a table ({TABLE}), which does not list new files. Move the table away, "
-            "or set LABKIT_DATA to another folder."
-        )
+        wrong = f"{folder.parent} is described by a table ({TABLE}), which does not list new files."
+        raise LabError(f"{wrong} Move the table away, or set LABKIT_DATA to another folder.")
     taken = [int(found[1]) for path in folder.glob("*.wav") if (found := re.search(r"_(\d+)$", path.stem))]
     path = folder / f"{speaker}_{max(taken, default=0) + 1:03}.wav"
     with atomic_file(path) as temporary:
@@ -57,27 +55,18 @@ def check(samples):
         raise LabError("The recording holds values that are not numbers. Export it again as 16-bit PCM.")
     level = 20 * np.log10(max(top, 1e-6))
     if level < QUIET_DB:
-        raise LabError(
-            f"Nothing was heard: the loudest moment is {level:.0f} dB. Choose the right microphone in the browser's "
-            "settings, or speak louder, and record again."
-        )
+        mend = "Choose the right microphone in the browser's settings, or speak louder, and record again."
+        raise LabError(f"Nothing was heard: the loudest moment is {level:.0f} dB. {mend}")
     full = np.abs(samples) >= FULL_SCALE
     if np.convolve(full, np.ones(IN_A_ROW)).max() >= IN_A_ROW:
-        raise LabError(
-            f"The recording is clipped: {int(full.sum()):,} samples are at the limit, so the shape of the loudest "
-            "sounds is lost. Move away from the microphone or lower its level, and record again."
-        )
+        wrong = f"{int(full.sum()):,} samples are at the limit, so the shape of the loudest sounds is lost"
+        mend = "Move away from the microphone or lower its level, and record again."
+        raise LabError(f"The recording is clipped: {wrong}. {mend}")
     return float(level)
 
 
 def around_word(samples, rate, seconds=1.0):
-    """The part of so many seconds that holds the most energy, as the makers of Speech Commands cut theirs.
-
-    >>> word = np.concatenate([np.zeros(900), np.ones(100), np.zeros(1000)])
-    >>> part = around_word(word, rate=1000, seconds=1.0)
-    >>> len(part), int(part.sum()), int(part.argmax())
-    (1000, 100, 450)
-    """
+    """The part of so many seconds that holds the most energy, as the makers of Speech Commands cut theirs."""
     length = round(seconds * rate)
     if len(samples) <= length:
         return samples
@@ -89,13 +78,11 @@ def around_word(samples, rate, seconds=1.0):
 
 
 def yours(labels=None):
-    """Your own recordings as a corpus to be tested on, or None where there are none.
+    """Your own recordings of `labels` (by default of all words), all in the test part; None where there are none.
 
-    All of its clips are in the test part: a network that was trained on others has never heard you. With `labels`, only
-    these words count. Where the data are asked to be synthetic (LABKIT_DATA=synthetic) there are none: what is
-    published from there shows no person.
+    A network that was trained on others has never heard you.
     """
-    if os.environ.get("LABKIT_DATA") == "synthetic":
+    if os.environ.get("LABKIT_DATA") == "synthetic":  # what is published from there shows no person
         return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LabWarning)  # of few speakers: nobody is trained on them

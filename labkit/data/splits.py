@@ -5,6 +5,7 @@ one part, and `split` proves it each time.
 """
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -59,11 +60,9 @@ def leave_one_speaker_out(corpus, how):
 
 
 def stratified(corpus, how):
-    """Whole speakers, so that each label has about the same fraction of its speakers in each part.
+    """Whole speakers, so that each label has about the same fraction of its speakers in each part, and at least one.
 
-    A speaker counts for the label of most of their clips. Of the speakers of a label, in the order of a hash, the first
-    are tested, the next validate, at least one each; the rest, at least one, train. A label of fewer than three
-    speakers cannot be in all parts and is set aside.
+    A speaker counts for the label of most of their clips. A label of fewer than three speakers is set aside later.
     """
     label = corpus.clips.groupby("speaker").label.agg(lambda labels: labels.mode()[0])
     parts = {}
@@ -81,10 +80,10 @@ def published(corpus, how):
     """Folds as published; speakers who are in none of them have no part."""
     parts = published_parts(how.protocol, how.fold)
     if missing := sorted(set(parts) - set(corpus.clips.speaker)):
+        listed = f"{', '.join(missing[:8])}{' ...' if len(missing) > 8 else ''}"
         raise LabError(
-            f"{corpus.name} lacks {len(missing)} of the {len(parts)} speakers of {how.protocol}: "
-            f"{', '.join(missing[:8])}{' ...' if len(missing) > 8 else ''}. Use the corpus with all of its speakers, "
-            "or the protocol 'folds', which makes folds of the speakers that are there."
+            f"{corpus.name} lacks {len(missing)} of the {len(parts)} speakers of {how.protocol}: {listed}. Use the "
+            "corpus with all of its speakers, or the protocol 'folds', which takes the speakers that are there."
         )
     return corpus.clips.speaker.map(parts)
 
@@ -131,43 +130,34 @@ class Split:
 
 
 def split(corpus: Corpus, how: Split) -> Corpus:
-    """Apply a protocol: the corpus with its `split` column replaced and `protocol` set.
+    """Apply a protocol: the corpus with its `split` column replaced, `protocol` set, and what is left out in `skipped`.
 
-    What is left out (clips beyond `most_clips`, labels with too few speakers) is counted in `skipped`. It is an error
-    if a part would be empty, or a speaker would be in two parts of a protocol that is not leaky.
+    It is an error if a part would be empty, or a speaker would be in two parts of a protocol that is not leaky.
     """
     name = corpus.protocol if how.protocol == "official" else how.protocol
     if how.most_clips is not None:
         rank = corpus.clips.path.map(lambda path: _hash(how.seed, path)).groupby(corpus.clips.speaker).rank()
         why = f"are left out: the split takes at most {how.most_clips} of each"
         corpus = _without(corpus, rank > how.most_clips, why)
-    parts = _parts(corpus, how)
+    own = corpus.clips[corpus.clips[COLUMN] == ""] if COLUMN in corpus.clips else corpus.clips
+    parts = PROTOCOLS[how.protocol](replace(corpus, clips=own), how)
+    parts = parts.reindex(
+        corpus.clips.index, fill_value="train"
+    )  # corpora that were joined are trained on, all of them
     corpus = _without(corpus, parts.isna(), f"are in no part of {name}")
     corpus = corpus.with_clips(corpus.clips.assign(split=parts.dropna().to_numpy()), protocol=name)
     if how.protocol == "stratified":
         corpus = _in_all_parts(corpus)
     sizes = {part: len(corpus.part(part)) for part in PARTS}
     if not all(sizes.values()):
-        raise LabError(
-            f"The split {how.protocol!r} of {corpus.name} gives {sizes}, and every part needs clips. "
-            "Use more speakers, or another protocol."
-        )
+        wrong = f"The split {how.protocol!r} of {corpus.name} gives {sizes}, and every part needs clips."
+        raise LabError(f"{wrong} Use more speakers, or another protocol.")
     if how.protocol not in LEAKY and (both := shared_speakers(corpus)):
         raise LabError(
             f"{len(both)} speakers of {corpus.name} are in more than one part, {both[0]} for one. "
             "Use the protocol 'by_speaker', or 'by_clip_leaky' if the leak is what you study."
         )
     return corpus
-
-
-def _parts(corpus, how):
-    """What the protocol makes of the corpus' own clips; those of corpora that were joined (`join`) all train."""
-    protocol, clips = PROTOCOLS[how.protocol], corpus.clips
-    if COLUMN not in clips:
-        return protocol(corpus, how)
-    own = clips[COLUMN] == ""
-    parts = protocol(corpus.with_clips(clips[own]), how)
-    return pd.Series(parts.values, clips.index[own]).reindex(clips.index, fill_value="train")
 
 
 def _without(corpus, out, why):
@@ -180,11 +170,10 @@ def _without(corpus, out, why):
 
 def _in_all_parts(corpus):
     """The corpus without the labels that are not in every part: those of one or two speakers."""
-    parts = corpus.clips.groupby("label").split.nunique()
-    few = [label for label in corpus.labels if parts.get(label, 0) < len(PARTS)]
+    parts = corpus.clips.groupby("label").split.nunique().reindex(corpus.labels, fill_value=0)
+    few, kept = list(parts.index[parts < len(PARTS)]), tuple(parts.index[parts == len(PARTS)])
     if not few:
         return corpus
-    kept = tuple(label for label in corpus.labels if label not in few)
     why = f"too few speakers for three parts: {', '.join(few)}"
     if not kept:
         raise LabError(f"No label of {corpus.name} is left: all have {why}. Take wider classes, or more data.")
