@@ -41,8 +41,7 @@ def load(root):
     people, mended = read_metadata(place / META)
     clips = clips.join(people, on="speaker").fillna(dict.fromkeys(FIELDS, ""))
     clips["age"] = pd.to_numeric(clips.age, errors="coerce")
-    parts = published_parts("audiomnist_digit", 0)
-    clips["split"] = [parts.get(speaker, "train") for speaker in clips.speaker]
+    clips["split"] = clips.speaker.map(published_parts("audiomnist_digit", 0)).fillna("train")
     notes += mended
     here, known, long = set(clips.speaker), set(people.index), clips[clips.seconds > WINDOW]
     for items, what in (

@@ -37,16 +37,18 @@ class Corpus:
     def __post_init__(self):
         clips = self.clips
         if missing := [column for column in COLUMNS if column not in clips]:
-            raise LabError(f"The table of {self.name} lacks the columns {missing}. Fill all of {list(COLUMNS)}.")
-        unnamed = clips.path[[not (isinstance(name, str) and name) for name in clips.speaker]]
-        for bad, wrong, mend in (
-            (clips.path[clips.path.duplicated()], "lists twice", "Each clip may have one row: remove the second."),
-            (sorted(set(clips.label) - set(self.labels)), "does not have among its labels", "Add them to `labels`."),
-            (sorted(set(clips.split) - set(PARTS)), "has clips in the parts", f"A clip is in one of {PARTS}."),
-            (unnamed, "does not say in words who speaks in", "Give each row of the table a speaker as text."),
+            raise LabError(
+                f"The table of {self.name} lacks the columns {missing}. A corpus module must fill {list(COLUMNS)}."
+            )
+        unnamed = clips.path[[not isinstance(name, str) or not name for name in clips.speaker]]
+        for found, wrong in (
+            (clips.path[clips.path.duplicated()], "lists {} twice. Each clip may have one row: remove the second."),
+            (set(clips.label) - set(self.labels), "has clips of {}, which are not among its labels. Add them there."),
+            (set(clips.split) - set(PARTS), f"has clips in the parts {{}}. A clip is in one of {PARTS}."),
+            (unnamed, "does not say in words who speaks in {}. Give each row of the table a speaker as text."),
         ):
-            if len(bad):
-                raise LabError(f"{self.name} {wrong} {list(bad)[:5]}. {mend}")
+            if len(found):
+                raise LabError(f"{self.name} {wrong.format(', '.join(map(str, sorted(found)[:5])))}")
         if self.whole is None:
             object.__setattr__(self, "whole", clips[["path", "bytes"]])
 

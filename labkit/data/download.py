@@ -56,24 +56,19 @@ class Download:
 
 
 GOOGLE = "https://storage.googleapis.com/download.tensorflow.org/data"
+WORDS = partial(Download, page="https://arxiv.org/abs/1804.03209", licence="CC BY 4.0", proof="testing_list.txt")
 DOWNLOADS = {
-    "speech_commands": Download(
+    "speech_commands": WORDS(
         title="Speech Commands v0.02: 35 English words",
-        page="https://arxiv.org/abs/1804.03209",
-        licence="CC BY 4.0",
         folder="speech_commands_v0.02",
-        proof="testing_list.txt",
         url=f"{GOOGLE}/speech_commands_v0.02.tar.gz",
         size=2_428_923_189,
         unpacked=3_400_000_000,
         sha256="af14739ee7dc311471de98f5f9d2c9191b18aedfe957f4a6ff791c709868ff58",
     ),
-    "speech_commands_v0.01": Download(
+    "speech_commands_v0.01": WORDS(
         title="Speech Commands v0.01: the first version, 30 words",
-        page="https://arxiv.org/abs/1804.03209",
-        licence="CC BY 4.0",
         folder="speech_commands_v0.01",
-        proof="testing_list.txt",
         url=f"{GOOGLE}/speech_commands_v0.01.tar.gz",
         size=1_489_096_277,
         unpacked=2_100_000_000,
@@ -124,8 +119,7 @@ def download(name, data=None, keep_archive=False):
 
     `data`: the data folder; `keep_archive`: leave the archive in `data/.downloads`.
     """
-    entry = choose(name, DOWNLOADS, "corpus to download")
-    data = Path(data or data_folder())
+    entry, data = choose(name, DOWNLOADS, "corpus to download"), Path(data or data_folder())
     folder, archive = data / entry.folder, data / ".downloads" / Path(entry.url).name
     if present(name, data):
         return folder
@@ -140,10 +134,8 @@ def download(name, data=None, keep_archive=False):
         if present(name, data):  # the other process has just finished
             return folder
         if folder.exists():
-            raise LabError(
-                f"{folder} exists but lacks {entry.proof}, so it is not a complete copy. "
-                "Move it away or delete it, then run the command again."
-            )
+            wrong = f"{folder} exists but lacks {entry.proof}, so it is not a complete copy."
+            raise LabError(f"{wrong} Move it away or delete it, then run the command again.")
         for left in data.glob(f".{entry.folder}.*.partial"):  # by a killed process
             shutil.rmtree(left, ignore_errors=True)
         here = max(_size(archive), _size(Path(f"{archive}.partial")))
@@ -199,17 +191,19 @@ def _receive(session, entry, begun):
     if have:
         headers |= {"Range": f"bytes={have}-", "If-Range": version}  # the rest, if the file is still the same
     with session.get(entry.url, headers=headers, stream=True, timeout=TIMEOUT) as response:
-        place = response.headers.get("Content-Range", "")
-        if response.status_code == 416 and place == f"bytes */{have}":
+        code, place = response.status_code, response.headers.get("Content-Range", "")
+        # What If-Range takes: the ETag if it promises equal bytes (a weak one, W/, does not), else the date.
+        etag = response.headers.get("ETag", "")
+        found = etag if etag.startswith('"') else response.headers.get("Last-Modified", "")
+        if code == 416 and place == f"bytes */{have}":
             return  # the process was killed when all was here
-        rest = place.startswith(f"bytes {have}-") and _version(response) in (version, "")
-        if response.status_code == 416 or response.status_code == 206 and not rest:
+        if code == 416 or code == 206 and not (place.startswith(f"bytes {have}-") and found in (version, "")):
             begun.unlink(missing_ok=True)
             raise requests.HTTPError("the server has another version of the file")
         response.raise_for_status()
-        if response.status_code == 200:
+        if code == 200:
             begun.unlink(missing_ok=True)  # before the note changes: a kill in between must not mix two versions
-            write_text(note, _version(response))
+            write_text(note, found)
             have = 0
         length = response.headers.get("Content-Length")
         size = have + int(length) if length else None
@@ -225,12 +219,6 @@ def _receive(session, entry, begun):
                 raise ProtocolError("it ended before the end of the file")
 
 
-def _version(response):
-    """What If-Range takes: the ETag if it promises equal bytes (a weak one, W/, does not), else the date."""
-    etag = response.headers.get("ETag", "")
-    return etag if etag.startswith('"') else response.headers.get("Last-Modified", "")
-
-
 def _size(path):
     return path.stat().st_size if path.exists() else 0
 
@@ -240,11 +228,10 @@ def check(entry, archive):
     with open(archive, "rb") as file:
         if file.read(64).lstrip().startswith(b"<"):
             raise BadArchive(f"{archive.name} is a web page: does your network ask you to log in?")
-        if not entry.sha256:
-            print(f"No checksum of {archive.name} is published: only its size and contents are checked.", flush=True)
-            return
         file.seek(0)
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+        found = hashlib.file_digest(file, "sha256").hexdigest() if entry.sha256 else ""
+    if not entry.sha256:
+        print(f"No checksum of {archive.name} is published: only its size and contents are checked.", flush=True)
     if found != entry.sha256:
         raise BadArchive(f"{archive.name} has the sha256 {found}, but {entry.sha256} is expected: it was changed.")
 
@@ -252,16 +239,14 @@ def check(entry, archive):
 def unpack(entry, archive, folder):
     """Write the wanted files of an archive below `folder`: names and contents, no owners, rights or links."""
     name, room = "(none yet)", 2 * entry.unpacked
-    members = tqdm(_members(archive), "unpacking", unit=" files", disable=not bars())
     try:
-        for number, (name, kind, open_member) in enumerate(members):
+        for number, (name, kind, open_member) in enumerate(tqdm(_members(archive), "unpacking", disable=not bars())):
             path = PureWindowsPath(name)  # knows "/", "\\" and "C:", as Windows does
             if path.anchor or ".." in path.parts:
                 raise BadArchive("it leads out of the folder")
-            if kind == "other":
-                raise BadArchive("it is a link or a device")
-            if number == MOST_FILES:
-                raise BadArchive(f"there are more than {MOST_FILES:,} files")
+            if kind == "other" or number == MOST_FILES:
+                many = f"there are more than {MOST_FILES:,} files"
+                raise BadArchive("it is a link or a device" if kind == "other" else many)
             inside = "/".join(path.parts[entry.strip :])
             if kind == "folder" or not inside.startswith(entry.only):
                 continue

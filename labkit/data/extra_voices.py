@@ -1,13 +1,8 @@
-"""More voices to train on: clips of other corpora beside a corpus' own.
+"""More voices to train on: `join(main, [more])` puts clips of other corpora beside a corpus' own.
 
-    main = find("fsdd", folder)
-    more = find("speech_commands", other_folder)
-    corpus = join(main, [more])
-
-The clips of `more` are in the training part, whatever the split: it validates and tests on voices of the main corpus
-only, and no result is ever of a clip of another. An experiment names the corpora that it wants:
-`Choice("fsdd", extra=("speech_commands_v0.02",))`. One that names none sees the main corpus as if nothing had been
-joined, and has the same run id.
+They are in the training part, whatever the split: only voices of the main corpus validate and test. An experiment names
+the corpora that it wants, `Choice("fsdd", extra=("speech_commands_v0.02",))`. One that names none sees the main corpus
+as if nothing had been joined, and has the same run id.
 """
 
 import os
@@ -25,24 +20,21 @@ DIGITS = {name: str(i) for i, name in enumerate("zero one two three four five si
 def join(main, others, labels=DIGITS):
     """The main corpus with the column `extra`, and with the clips of other corpora in the same folder to train on.
 
-    `labels` says what a label of the others is called in the main corpus. Labels that the main corpus knows neither way
-    are left out, and counted. A speaker of another corpus is called CORPUS/SPEAKER, so that namesakes stay two people.
-    The result counts as synthetic if the main corpus is: results are measured on that one alone.
+    `labels` says what a label of the others is called in the main corpus; labels that it lacks are left out, and
+    counted. A speaker is called CORPUS/SPEAKER, so that namesakes stay two people. The result counts as synthetic if
+    the main corpus is: results are measured on that one alone.
     """
     own, tables, notes = main.clips.assign(**{COLUMN: ""}), [], []
     for other in others:
         label = other.clips.label.map(lambda name: labels.get(name, name))
         known = label.isin(main.labels)
-        if not known.any():
-            raise LabError(
-                f"{other.name} has no clip of {', '.join(main.labels)}. Join a corpus that has, or say in `labels` "
-                "what its words are called here."
-            )
         place = Path(os.path.abspath(other.root))
+        if not known.any():
+            mend = "Join a corpus that has, or say in `labels` what its words are called here."
+            raise LabError(f"{other.name} has no clip of {', '.join(main.labels)}. {mend}")
         if place.parent != Path(os.path.abspath(main.root)).parent:  # a run id may not depend on where corpora lie
-            raise LabError(
-                f"{place} does not lie beside {main.root}. Put both corpora into one data folder, or a link there."
-            )
+            mend = "Put both corpora into one data folder, or a link there."
+            raise LabError(f"{place} does not lie beside {main.root}. {mend}")
         clips = other.clips.assign(
             path=f"../{place.name}/" + other.clips.path,
             label=label,
@@ -54,8 +46,8 @@ def join(main, others, labels=DIGITS):
             own[column] = own[column].astype(object)  # else the gaps would make 3 into 3.0
         tables.append(clips[[column for column in own if column in clips]])
         made = " (synthetic speech)" if other.synthetic else ""
-        people = f"{len(clips):,} clips of {clips.speaker.nunique():,} voices of {other.name}"
-        notes.append(f"{people} are trained on, too{made}.")
+        voices = f"{clips.speaker.nunique():,} voices of {other.name}"
+        notes.append(f"{len(clips):,} clips of {voices} are trained on, too{made}.")
         if out := int((~known).sum()):
             notes.append(f"{out:,} clips of {other.name} have labels that {main.name} lacks, and are left out.")
     extra = pd.concat(tables)
@@ -73,9 +65,9 @@ def chosen(corpus, extra):
     """Of a joined corpus, its own clips and those of the others that `extra` names; with no names the main corpus."""
     here = corpus.clips[COLUMN] if COLUMN in corpus.clips else pd.Series("", corpus.clips.index)
     if missing := [name for name in extra if name not in set(here)]:
+        mend = "Join it with labkit.data.join(corpus, [other]), or say `python -m labkit sweep ... --extra FOLDER`."
         raise LabError(
-            f"The experiment wants more voices, of {', '.join(missing)}, and {corpus.name} came without. Open both and "
-            "join them: labkit.data.join(corpus, [other]); or say `python -m labkit sweep ... --extra FOLDER`."
+            f"The experiment wants more voices, of {', '.join(missing)}, and {corpus.name} came without. {mend}"
         )
     clips = corpus.clips[here.isin(["", *extra])]
     if len(clips) == len(corpus.clips):

@@ -1,4 +1,4 @@
-"""What the readers of all corpora share, so that whoever knows one of them knows them all.
+"""What the readers of all corpora share.
 
 A publisher's layout is a pattern that the paths of its clips match: who speaks, and what is said, stand in the path.
 `read_layout` makes a table of them, a reader adds what its corpus knows besides, and `make_corpus` makes the Corpus.
@@ -47,7 +47,7 @@ def make_corpus(root, clips, notes, *, licence, name="", labels=(), sample_rate=
 
 
 def read_text(path, mend):
-    """The text of a file, with or without a byte-order mark, with any line ends."""
+    """The text of a file, with or without a byte-order mark."""
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
