@@ -1,5 +1,6 @@
 """The one kind of error that speaks to a student."""
 
+import difflib
 from dataclasses import fields
 from numbers import Integral, Real
 from typing import get_args
@@ -37,8 +38,6 @@ def choose(name, options, what):
     """
     if name in options:
         return options[name]
-    import difflib
-
     near = difflib.get_close_matches(str(name), [str(option) for option in options], n=1)
     guess = f" Did you mean {near[0]!r}?" if near else ""
     known = [str(option) for option in options]

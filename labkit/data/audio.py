@@ -6,6 +6,8 @@ from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
 import numpy as np
+import soundfile
+import soxr
 
 from ..errors import LabError
 
@@ -27,14 +29,7 @@ def read_audio(path, rate=None):
     -------
     tuple of (numpy.ndarray, int)
         Samples between -1 and 1, float32 of shape (samples,), and their rate in Hz.
-
-    Raises
-    ------
-    LabError
-        If there is no such file, or it is empty, damaged or not audio.
     """
-    import soundfile
-
     if not Path(path).is_file():
         raise LabError(f"There is no file {path}. Check the name, or see what `python -m labkit check` finds.")
     try:
@@ -57,8 +52,6 @@ def resample(samples, rate, target):
     >>> resample(np.zeros(16_000, "float32"), 16_000, 8_000).shape
     (8000,)
     """
-    import soxr
-
     return samples if rate == target else soxr.resample(samples, rate, target, quality="HQ")
 
 
@@ -83,8 +76,6 @@ def decode(root, paths, rate, native=False):
 
 def decode_clip(path, rate):
     """(int16 samples, what was adapted, problem or None) of one file."""
-    import soundfile
-
     try:
         with soundfile.SoundFile(path) as file:
             adapted = ["resampled"] * (file.samplerate != rate) + ["mixed to one channel"] * (file.channels > 1)

@@ -11,6 +11,7 @@ a clip, or is counted in `skipped`.
 
 import csv
 import os
+import re
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
@@ -29,6 +30,7 @@ USED = ["sentence", *VOTES, "age", "gender", "accent", "locale"]
 SAME = {"male_masculine": "male", "female_feminine": "female", "fourties": "forties"}  # as other releases write it
 UNKNOWN = "unknown"
 KINDS = (".mp3", ".flac", ".wav", ".ogg")
+QUOTED = re.compile(r'"([^"]|"")*"')  # as old releases write a cell that holds a quote
 LOST = 0.3  # seconds that a clip may be shorter than clip_durations.tsv says
 COPY = "Copy it from the release again, or save it as UTF-8; columns are separated by tabs."
 
@@ -45,17 +47,15 @@ def load(root):
     rows["path"] = [_find(place, path) for path in rows.path]
     table, problems = usable(_as_long_as_promised(scan(place, list(rows.path)), place), name)
     clips = rows.merge(table, on="path")
+    notes += problems
     if clips.empty:
-        raise LabError(
-            f"No clip of {place} can be used. {' '.join([*notes, *problems])} Unpack the release again, clips and all."
-        )
+        raise LabError(f"No clip of {place} can be used. {' '.join(notes)} Unpack the release again, clips and all.")
     clips, told = _with_classes(clips, place.name)
     clips["label"] = clips.area.where(clips.area != "", UNKNOWN)
     clips, protocol = _parts(clips)
     labels = sorted(set(clips.label), key=lambda label: (label == UNKNOWN, label))
     licence = "CC0 1.0; and never try to find out who a speaker is"
-    notes += [*problems, *told]
-    return make_corpus(place, clips, notes, name=name, labels=labels, licence=licence, protocol=protocol)
+    return make_corpus(place, clips, notes + told, name=name, labels=labels, licence=licence, protocol=protocol)
 
 
 def _place(root):
@@ -65,12 +65,12 @@ def _place(root):
     inside = {folder.name: folder for folder in sorted(root.glob("*")) if _is_release(folder)}
     if "es" in inside or len(inside) == 1:
         return inside.get("es") or inside.popitem()[1], root.name
-    if inside:
-        raise LabError(f"{root} holds the languages {', '.join(inside)}. Give the folder of one of them.")
-    raise LabError(
+    several = f"{root} holds the languages {', '.join(inside)}. Give the folder of one of them."
+    none = (
         f"{root} is no release of Common Voice: it has no clips/ and no validated.tsv. `python -m labkit download "
         "common_voice_es` says where to get one; point LABKIT_DATA to the folder of its language, such as es/."
     )
+    raise LabError(several if inside else none)
 
 
 def _is_release(folder):
@@ -123,7 +123,7 @@ def _table(path):
             start = head.index("sentence")
             cells[start : start + extra + 1] = [" ".join(cells[start : start + extra + 1])]
         cells += [""] * -extra  # an editor that cuts white space cuts empty cells at the end
-        cells = [_unquoted(cell) for cell in cells]
+        cells = [cell[1:-1].replace('""', '"').strip() if QUOTED.fullmatch(cell) else cell for cell in cells]
         if goes_on or len(cells) != len(head) or not _plausible(dict(zip(head, cells, strict=True))):
             lost.append(number)
         else:
@@ -150,13 +150,6 @@ def _plausible(row):
     """Whether the cells of a line stand in their columns: votes are numbers, a file's name has no spaces."""
     votes = all(row.get(column, "").isdecimal() or not row.get(column) for column in VOTES)
     return votes and row["path"] != "" and " " not in row["path"] + row["client_id"]
-
-
-def _unquoted(cell):
-    """A cell as it was meant: old releases quote it where it holds a quote, and double that one."""
-    inside = cell[1:-1].replace('""', "")
-    quoted = len(cell) > 1 and cell[0] == cell[-1] == '"' and '"' not in inside
-    return cell[1:-1].replace('""', '"').strip() if quoted else cell
 
 
 def _file(cell):

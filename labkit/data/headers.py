@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pandas as pd
+import soundfile
 
 from ..errors import LabError
 from ..files import atomic_file, cache, digest
@@ -75,8 +76,6 @@ def counted(items, what, where=""):
 
 def _header(path, size):
     """(seconds, rate, channels, problem or "") of one file."""
-    import soundfile
-
     if not path.is_file() or size == 0:
         return 0.0, 0, 0, "empty file" if path.is_file() else "missing file"
     try:

@@ -6,6 +6,7 @@ import unicodedata
 import warnings
 
 import numpy as np
+import soundfile
 
 from ..errors import LabError, LabWarning
 from ..files import atomic_file
@@ -27,8 +28,6 @@ def own_folder():
 
 def keep(samples, rate, word, speaker):
     """Write one recording, shape (samples,), into the folder as `word/speaker_number.wav` of 16 bits; its path."""
-    import soundfile
-
     check(samples)
     word, speaker = _name(word, "word"), _name(speaker, "speaker")
     folder = own_folder() / word

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from tqdm.auto import tqdm
 
 from ..errors import LabError, LabWarning
 from ..files import alone, atomic_folder, cache, digest, need_disk, read_json, write_json
@@ -89,8 +90,6 @@ def read_store(folder):
 
 def build_store(corpus, rate, folder, progress=True):
     """Decode every clip of the whole corpus into `folder`; warn of what had to be adapted."""
-    from tqdm.auto import tqdm
-
     paths = list(corpus.whole.path)
     if not paths:
         raise LabError(f"{corpus.name} has no clips, so there is nothing to store. Check its folder {corpus.root}.")
