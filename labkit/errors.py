@@ -1,16 +1,8 @@
 """The one kind of error that speaks to a student."""
 
 import difflib
-from dataclasses import fields
-from numbers import Integral, Real
-from typing import get_args
 
 SHOWN = 40  # options that a message lists
-NUMBERS = {int: Integral, float: Real}
-WORDS = {
-    **{bool: "True or False", int: "a whole number", float: "a number", str: "a word", tuple: "a tuple"},
-    type(None): "None",
-}
 
 
 class LabError(Exception):
@@ -29,40 +21,11 @@ class LabWarning(UserWarning):
 
 
 def choose(name, options, what):
-    """Look `name` up in the dict `options`; an unknown name raises LabError with the known ones.
-
-    Examples
-    --------
-    >>> choose("gru", {"gru": 1, "lstm": 2}, "model")
-    1
-    """
+    """Look `name` up in the dict `options`; an unknown name raises LabError with the known ones."""
     if name in options:
         return options[name]
-    near = difflib.get_close_matches(str(name), [str(option) for option in options], n=1)
-    guess = f" Did you mean {near[0]!r}?" if near else ""
     known = [str(option) for option in options]
+    near = difflib.get_close_matches(str(name), known, n=1)
+    guess = f" Did you mean {near[0]!r}?" if near else ""
     more = f" and {len(known) - SHOWN} more" if len(known) > SHOWN else ""
     raise LabError(f"There is no {what} called {name!r}.{guess} Choose one of: {', '.join(known[:SHOWN])}{more}.")
-
-
-def check_types(settings):
-    """Raise LabError if a field of a settings dataclass holds a value of another kind than it declares.
-
-    Whole numbers pass for float, numpy's numbers for Python's; True is no number.
-    """
-    for field in fields(settings):
-        value = getattr(settings, field.name)
-        kinds = get_args(field.type) or (field.type,)
-        if not any(fits(value, kind) for kind in kinds):
-            wanted = " or ".join(WORDS.get(kind, str(kind)) for kind in kinds)
-            name = f"{type(settings).__name__}.{field.name}"
-            raise LabError(f"{name} cannot be {value!r}: it takes {wanted}. Change it.")
-
-
-def fits(value, kind):
-    """Whether a value is of a kind: bool, int, float, str, tuple or None."""
-    if isinstance(value, bool):
-        return kind is bool
-    if kind is tuple:
-        return isinstance(value, tuple | list)
-    return isinstance(value, NUMBERS.get(kind, kind))
