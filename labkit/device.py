@@ -13,10 +13,7 @@ from .errors import LabError
 
 
 def settle(device="auto"):
-    """Choose the device and set torch's threads and the C library's memory for this process; returns the device.
-
-    This is the only place that sets torch's number of threads (LABKIT_THREADS; by default torch's own choice).
-    """
+    """Choose the device and set torch's threads (LABKIT_THREADS) and the C library's memory for this process."""
     if threads := os.environ.get("LABKIT_THREADS"):
         if not threads.isdecimal() or int(threads) < 1:
             raise LabError(f"LABKIT_THREADS is {threads!r}, not a number of threads. Set it to 1, 2 ..., or unset it.")
@@ -28,10 +25,8 @@ def settle(device="auto"):
         found = torch.device(device)
         torch.empty(1, device=found)
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise LabError(
-            f"The device {str(device)!r} cannot be used ({reason}). Use device='auto' or device='cpu'."
-        ) from error
+        wrong = f"The device {str(device)!r} cannot be used ({str(error).splitlines()[0]})."
+        raise LabError(f"{wrong} Use device='auto' or device='cpu'.") from error
     return found
 
 

@@ -25,10 +25,8 @@ def cache():
 
 def cannot_write(path, error):
     """The LabError for an OSError while writing `path`."""
-    return LabError(
-        f"Could not write {path}: {error.strerror or error}. "
-        "Free some disk space, or choose a folder you may write to (LABKIT_DATA, LABKIT_CACHE, LABKIT_RESULTS)."
-    )
+    mend = "Free some disk space, or choose a folder you may write to (LABKIT_DATA, LABKIT_CACHE, LABKIT_RESULTS)."
+    return LabError(f"Could not write {path}: {error.strerror or error}. {mend}")
 
 
 @contextmanager
@@ -152,7 +150,6 @@ def need_disk(folder, size, what):
     free = shutil.disk_usage(next(place for place in (folder, *folder.parents) if place.exists())).free
     if free < 1.1 * size:
         raise LabError(
-            f"{what} needs {size / 1e9:.2f} GB in {folder}, but only {free / 1e9:.2f} GB are free. "
-            "Free some space (old waveform stores in data/.cache/stores may be deleted) "
-            "or set LABKIT_DATA and LABKIT_CACHE to another disk."
+            f"{what} needs {size / 1e9:.2f} GB in {folder}, but only {free / 1e9:.2f} GB are free. Delete old waveform "
+            "stores in data/.cache/stores, or set LABKIT_DATA and LABKIT_CACHE to another disk."
         )

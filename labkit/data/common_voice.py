@@ -92,23 +92,18 @@ def _rows(place):
     voted = rows["list"].isin(LISTS)
     first = rows.drop_duplicates("path")
     for lines, what in (
-        (_again(rows[voted]), f"clips are in two of {', '.join(LISTS)} (the first one counts)"),
-        (_again(rows[~voted]), f"clips are in two of {', '.join(PARTS_OF_IT)} (the first one counts)"),
-        (_again(rows.drop_duplicates([*NEEDED, "accent"])), "clips have lines that disagree on speaker or accent"),
-        (first[first.client_id == ""], "clips left out (no client_id)"),
+        (rows[voted], f"clips are in two of {', '.join(LISTS)} (the first one counts)"),
+        (rows[~voted], f"clips are in two of {', '.join(PARTS_OF_IT)} (the first one counts)"),
+        (rows.drop_duplicates([*NEEDED, "accent"]), "clips have lines that disagree on speaker or accent"),
     ):
-        notes += counted(lines.path.unique(), what)
+        notes += counted(lines.path[lines.path.duplicated()].unique(), what)
+    notes += counted(first.path[first.client_id == ""], "clips left out (no client_id)")
     official = rows[~voted].drop_duplicates("path").set_index("path")["list"].map(PARTS_OF_IT)
     rows = first[first.client_id != ""].rename(columns={"client_id": "speaker"})
     if rows.empty:
         raise LabError(f"The tables of {place} list no clip. {' '.join(notes)} Unpack the release again.")
     kept = rows["list"].where(rows["list"].isin(LISTS), "validated")  # parts are made of validated clips
     return rows.assign(split=rows.path.map(official), list=kept), notes
-
-
-def _again(rows):
-    """The rows whose path an earlier row has."""
-    return rows[rows.path.duplicated()]
 
 
 def _table(path):
@@ -135,10 +130,11 @@ def _table(path):
     rows = rows.reindex(columns=[*NEEDED, *USED], fill_value="")
     rows["path"] = [_file(cell) for cell in rows.path]
     notes = [f"{path.name} has no column {', '.join(missing)}: left empty."] if missing else []
+    again = rows.index[rows.path.duplicated()]
     for numbers, what in (
         (mended, "lines were mended (a tab in the sentence, or no empty cells at the end)"),
         (lost, "lines were left out (their cells do not fit the columns)"),
-        (_again(rows).index, "lines were left out (they repeat a clip)"),
+        (again, "lines were left out (they repeat a clip)"),
     ):
         notes += counted([f"line {number}" for number in numbers], what, f"{path.name}: ")
     for column in VOTES:
@@ -183,17 +179,14 @@ def _with_classes(clips, folder):
     known, silent = classes(locale), (clips.accent == "").all()
     languages = clips.locale.value_counts()
     mixed = ", ".join(f"{name!r} {count:,}" for name, count in languages.items())
-    notes = [f"The tables mix languages: {mixed}."] if len(languages) > 1 else []
-    if silent:
-        notes.append(
-            f"None of {len(clips):,} clips says an accent: there is nothing to classify by accent. "
-            'Other targets work, such as Target("gender").'
-        )
-    elif known is None:
-        notes.append(
-            f"There is no table of accents for {locale!r}: each text of the column accent is a class of its own. "
-            f"To merge them, write {table}."
-        )
+    nothing = f"None of {len(clips):,} clips says an accent: there is nothing to classify by accent."
+    unmerged = f"There is no table of accents for {locale!r}: each text of the column accent is a class of its own."
+    told = (
+        (len(languages) > 1, f"The tables mix languages: {mixed}."),
+        (silent, f'{nothing} Other targets work, such as Target("gender").'),
+        (known is None and not silent, f"{unmerged} To merge them, write {table}."),
+    )
+    notes = [sentence for so, sentence in told if so]
     if known is None:
         return clips.assign(area=clips.accent.str.split().str.join(" "), fifteen=""), notes
     for column in known.columns:

@@ -10,9 +10,9 @@ import soundfile
 
 from ..errors import LabError, LabWarning
 from ..files import atomic_file
+from . import data_folder
 from .folder import TABLE, load
 
-FOLDER = "recordings"  # below the data folder, where the corpus "folder" is looked for
 FULL_SCALE = 0.999
 IN_A_ROW = 3  # samples at full scale: a loud voice touches it once, a clipped one stays there
 QUIET_DB = -45.0  # a peak below this is a microphone that hears nothing
@@ -20,10 +20,8 @@ FORBIDDEN = re.compile(r'[\\/:*?"<>|\x00-\x1f]')  # what some file system refuse
 
 
 def own_folder():
-    """Where recordings of oneself are kept: `recordings` in the data folder."""
-    from . import data_folder
-
-    return data_folder() / FOLDER
+    """Where recordings of oneself are kept, and the corpus "folder" is looked for."""
+    return data_folder() / "recordings"
 
 
 def keep(samples, rate, word, speaker):

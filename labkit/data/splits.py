@@ -37,10 +37,8 @@ def folds(corpus, how):
     """Speakers in `folds` groups of equal number; group `fold` is tested, the next validates, the rest train."""
     names = sorted(corpus.clips.speaker.unique(), key=lambda name: _hash(how.seed, name))
     if not how.fold < how.folds <= len(names) or how.folds < 3:
-        raise LabError(
-            f"{corpus.name} has {len(names)} speakers: fold {how.fold} of {how.folds} cannot be made. "
-            "Choose folds between 3 and the number of speakers, and fold below folds."
-        )
+        wrong = f"{corpus.name} has {len(names)} speakers: fold {how.fold} of {how.folds} cannot be made."
+        raise LabError(f"{wrong} Choose folds between 3 and the number of speakers, and fold below folds.")
     group = {name: place % how.folds for place, name in enumerate(names)}
     parts = {how.fold: "test", (how.fold + 1) % how.folds: "validation"}
     return corpus.clips.speaker.map(group).map(parts).fillna("train")
@@ -102,15 +100,8 @@ def by_clip_leaky(corpus, how):
     return parts_by_speaker(corpus.clips.path, how.validation, how.test, how.seed)  # each clip as if it were a speaker
 
 
-PROTOCOLS = {
-    "official": official,
-    "by_speaker": by_speaker,
-    "folds": folds,
-    "leave_one_speaker_out": leave_one_speaker_out,
-    "stratified": stratified,
-    **dict.fromkeys(GROUPS, published),
-    "by_clip_leaky": by_clip_leaky,
-}
+PROTOCOLS = {rule.__name__: rule for rule in (official, by_speaker, folds, leave_one_speaker_out, stratified)}
+PROTOCOLS |= {**dict.fromkeys(GROUPS, published), "by_clip_leaky": by_clip_leaky}
 LEAKY = ("by_clip_leaky",)
 
 
@@ -153,10 +144,8 @@ def split(corpus: Corpus, how: Split) -> Corpus:
         wrong = f"The split {how.protocol!r} of {corpus.name} gives {sizes}, and every part needs clips."
         raise LabError(f"{wrong} Use more speakers, or another protocol.")
     if how.protocol not in LEAKY and (both := shared_speakers(corpus)):
-        raise LabError(
-            f"{len(both)} speakers of {corpus.name} are in more than one part, {both[0]} for one. "
-            "Use the protocol 'by_speaker', or 'by_clip_leaky' if the leak is what you study."
-        )
+        wrong = f"{len(both)} speakers of {corpus.name} are in more than one part, {both[0]} for one."
+        raise LabError(f"{wrong} Use the protocol 'by_speaker', or 'by_clip_leaky' if the leak is what you study.")
     return corpus
 
 
