@@ -184,8 +184,9 @@ def run_all(paths, done):
         print(f"{path.stem} ...", flush=True)
         outcome, node = execute(path)
         done(path, normalise(node), outcome)
-        print(outcome, *([f"  failed in {outcome.error}"] if outcome.error else []), sep="\n", flush=True)
+        print(f"{outcome}\n  failed in {outcome.error}" if outcome.error else outcome, flush=True)
         outcomes.append(outcome)
-    good, seconds = sum(not outcome.error for outcome in outcomes), sum(outcome.seconds for outcome in outcomes)
+    good = sum(not outcome.error for outcome in outcomes)
+    seconds = sum(outcome.seconds for outcome in outcomes)
     print("", *outcomes, f"{good} of {len(outcomes)} notebooks ran through, {seconds:.0f} s in all", sep="\n")
     return outcomes

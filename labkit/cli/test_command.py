@@ -36,8 +36,7 @@ def main(args):
         # a test means the same whatever the user works with: small, synthetic, and trained anew
         os.environ.update(LABKIT_DATA="synthetic", LABKIT_SCALE="lab", LABKIT_RESULTS=results)
         threads = max(1, cores() // WORKERS)  # so that all workers together do not ask for more cores than there are
-        # numpy, torch and their kernels each read OMP_NUM_THREADS when they start
-        omp = os.environ.get("LABKIT_THREADS") or threads
+        omp = os.environ.get("LABKIT_THREADS") or threads  # numpy, torch and their kernels read it when they start
         figures = Path(results) / "figures"
         notebooks.prepare(LABKIT_THREADS=threads, OMP_NUM_THREADS=omp, LABKIT_FIGURES=figures)
         return subprocess.run(command(args.rest, folder), cwd=folder).returncode

@@ -12,7 +12,7 @@ a clip, or is counted in `skipped`.
 import csv
 import os
 import re
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pandas as pd
 
@@ -128,7 +128,8 @@ def _table(path):
     rows = rows if "accent" in rows else rows.rename(columns={"accents": "accent"})
     missing = [column for column in USED if column not in rows]
     rows = rows.reindex(columns=[*NEEDED, *USED], fill_value="")
-    rows["path"] = [_file(cell) for cell in rows.path]
+    names = rows.path.str.replace("\\", "/").str.split("/").str[-1]  # nothing outside clips/ is ever opened
+    rows["path"] = names.where(names.str.lower().str.endswith(KINDS), names + ".mp3")  # as old tables mean it
     notes = [f"{path.name} has no column {', '.join(missing)}: left empty."] if missing else []
     again = rows.index[rows.path.duplicated()]
     for numbers, what in (
@@ -148,15 +149,9 @@ def _plausible(row):
     return votes and row["path"] != "" and " " not in row["path"] + row["client_id"]
 
 
-def _file(cell):
-    """Name of a clip's file: nothing outside clips/ is ever opened, and old tables leave the ending out."""
-    name = PurePosixPath(cell.replace("\\", "/")).name
-    return name if not name or name.lower().endswith(KINDS) else f"{name}.mp3"
-
-
 def _find(place, name):
     """Path of a clip below the folder, which somebody may have converted; as the table has it where there is none."""
-    names = (name, *(f"{name[: name.rindex('.')]}{kind}" for kind in KINDS))
+    names = (name, *(f"{name.rpartition('.')[0]}{kind}" for kind in KINDS))
     return f"clips/{next((name for name in names if (place / 'clips' / name).is_file()), name)}"
 
 

@@ -57,8 +57,7 @@ def check(samples):
     full = np.abs(samples) >= FULL_SCALE
     if np.convolve(full, np.ones(IN_A_ROW)).max() >= IN_A_ROW:
         wrong = f"{int(full.sum()):,} samples are at the limit, so the shape of the loudest sounds is lost"
-        mend = "Move away from the microphone or lower its level, and record again."
-        raise LabError(f"The recording is clipped: {wrong}. {mend}")
+        raise LabError(f"The recording is clipped: {wrong}. Lower the microphone's level, and record again.")
     return float(level)
 
 

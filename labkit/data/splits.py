@@ -132,9 +132,7 @@ def split(corpus: Corpus, how: Split) -> Corpus:
         corpus = _without(corpus, rank > how.most_clips, why)
     own = corpus.clips[corpus.clips[COLUMN] == ""] if COLUMN in corpus.clips else corpus.clips
     parts = PROTOCOLS[how.protocol](replace(corpus, clips=own), how)
-    parts = parts.reindex(
-        corpus.clips.index, fill_value="train"
-    )  # corpora that were joined are trained on, all of them
+    parts = parts.reindex(corpus.clips.index, fill_value="train")  # all clips of joined corpora
     corpus = _without(corpus, parts.isna(), f"are in no part of {name}")
     corpus = corpus.with_clips(corpus.clips.assign(split=parts.dropna().to_numpy()), protocol=name)
     if how.protocol == "stratified":
