@@ -124,9 +124,8 @@ def parts_by_speaker(speakers, validation=0.1, test=0.1, seed=0):
 
 def parts_filled(speakers):
     """`parts_by_speaker` with the first seed that leaves no part empty: of 20 people, one in ten is often nobody."""
-    if speakers.nunique() >= len(PARTS):
-        for seed in range(1000):
-            parts = parts_by_speaker(speakers, seed=seed)
-            if parts.nunique() == len(PARTS):
-                return parts
+    for seed in range(1000 if speakers.nunique() >= len(PARTS) else 0):
+        parts = parts_by_speaker(speakers, seed=seed)
+        if parts.nunique() == len(PARTS):
+            return parts
     return parts_by_speaker(speakers)

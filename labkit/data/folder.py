@@ -60,14 +60,12 @@ def load(root, *, sample_rate=16_000, speaker=None):
     told += counted(clips.path[as_class], "clips have a speaker who is called as the class")
     if told:
         raise LabError(f"{root}: {' '.join(told)} {WHY} {HOW}")
-    protocol = "by_speaker"
-    if "split" in clips:
-        clips["split"] = clips.split.str.lower().replace(OTHER_WORDS)
-        for part in clips.split.unique():
-            choose(part, dict.fromkeys(PARTS), f"part (column split of {table})")
-        protocol = "by_clip_leaky" if (clips.groupby("speaker").split.nunique() > 1).any() else "official"
-    else:
-        clips["split"] = parts_filled(clips.speaker)
+    given = "split" in clips
+    clips["split"] = clips.split.str.lower().replace(OTHER_WORDS) if given else parts_filled(clips.speaker)
+    for part in clips.split.unique():
+        choose(part, dict.fromkeys(PARTS), f"part (column split of {table})")
+    shared = (clips.groupby("speaker").split.nunique() > 1).any()
+    protocol = "by_clip_leaky" if shared else "official" if given else "by_speaker"
     if doubts := " ".join(_doubts(clips)):
         warnings.warn(f"{root}: {doubts}", LabWarning, stacklevel=2)
     licence = "your own: ask every speaker before you pass the recordings on"
@@ -83,10 +81,9 @@ def _from_folders(root):
     shallow = [path for path in files if len(path.parts) == 1]
     notes += counted(shallow, "files left out (in no class folder)", f"{root.name}: ")
     rows = []
-    for path in files:
-        if len(path.parts) == 2:
-            name, underscore, _ = _same(path.stem).partition("_")
-            rows.append((path.as_posix(), _same(path.parts[0]), name if underscore else ""))
+    for path in [path for path in files if len(path.parts) == 2]:
+        name, underscore, _ = _same(path.stem).partition("_")
+        rows.append((path.as_posix(), _same(path.parts[0]), name if underscore else ""))
     if not rows:
         raise LabError(
             f"{root} has no folder with recordings. {' '.join(notes) or 'It holds no files.'} "
