@@ -101,8 +101,6 @@ def bars():
 
 def wav_bytes(samples, rate):
     """A sound as the content of a WAV file of 16 bits."""
-    import soundfile
-
     buffer = io.BytesIO()
     soundfile.write(buffer, samples, rate, format="WAV", subtype="PCM_16")
     return buffer.getvalue()
