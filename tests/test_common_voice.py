@@ -311,7 +311,7 @@ def test_missing_columns_are_named(release):
 
 def test_a_table_that_is_no_table_is_named(release):
     (release / "validated.tsv").write_bytes("client_id\tpath\tEspaña".encode("latin-1"))
-    with pytest.raises(LabError, match=r"validated\.tsv .*text in UTF-8.*save it as UTF-8"):
+    with pytest.raises(LabError, match=r"validated\.tsv is not a text in UTF-8.*save it as UTF-8"):
         load(release)
     write(release, "validated", [], ["client_id", "path", "path"])
     with pytest.raises(LabError, match="two columns of one name"):

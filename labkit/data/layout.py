@@ -50,8 +50,10 @@ def read_text(path, mend):
     """The text of a file, with or without a byte-order mark."""
     try:
         return path.read_text(encoding="utf-8-sig")
-    except (UnicodeDecodeError, OSError) as error:
-        raise LabError(f"{path} cannot be read as text in UTF-8 ({error}). {mend}") from error
+    except UnicodeDecodeError as error:
+        raise LabError(f"{path} is not a text in UTF-8 ({error}). {mend}") from error
+    except OSError as error:
+        raise LabError(f"{path} cannot be read ({error.strerror}). {mend}") from error
 
 
 def read_cells(path, needed, mend, quoting=csv.QUOTE_MINIMAL):
