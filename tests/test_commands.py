@@ -92,7 +92,7 @@ def test_run_tests_the_chosen_on_another_corpus_and_refuses_known_speakers(setti
         ({"seed": [1]}, "seed"),
         ({"axes": {"model": [{"name": "gruu"}]}}, "Did you mean 'gru'"),
         ({"axes": {"recipe.raet": [1]}}, "raet"),
-        ({"axes": {"recipe.rate": [-1]}}, "above zero"),
+        ({"axes": {"recipe.rate": [-1]}}, "Recipe.rate cannot be -1"),
         ({"base": {"feature": {"name": "mfc"}}}, "Did you mean 'mfcc'"),
         ({"seeds": 3}, "seeds of a grid are a list"),
         ({"axes": {"recipe.rate": 0.1}}, "axes of a grid are lists"),
@@ -100,7 +100,7 @@ def test_run_tests_the_chosen_on_another_corpus_and_refuses_known_speakers(setti
         ({"axes": {"model": []}}, "axes of a grid are lists"),
         ({"axes": {"seed": [1]}}, "cannot be an axis"),
         ({"axes": {"corpus.name": ["speech_commands", "folder"]}}, "cannot be an axis"),
-        ({"axes": {"recipe.epochs": [2.5]}}, "takes a whole number"),
+        ({"axes": {"recipe.epochs": [2.5]}}, "Recipe.epochs cannot be 2.5"),
         ({"base": {"corpus": {"name": "speech_comands"}}}, "speech_commands"),
     ],
 )
