@@ -18,10 +18,9 @@ from ..errors import LabError
 from ..files import digest
 from ..settings import Fraction, NotNegative, WholeNumber, settings
 
-# Columns of the draws: what each random number of a clip decides. Two for each mask follow; the last three are for
-# clips that are made no word.
+# Columns of the draws: what each random number of a clip decides. Two for each mask follow, then three for nonwords.
 SPEED, SHIFT, NOISE_START, SNR, NOISY, GAIN, MASKS = range(7)
-NONWORD, WAY, SIZE = -3, -2, -1
+NONWORD = -3
 
 
 @settings
@@ -34,14 +33,12 @@ class Augmentation:
     noise: Fraction = 0.0  # fraction of clips in noise: the corpus' background noises, or made noise if it has none
     snr_low: float = 5.0  # speech against noise in dB, between these two
     snr_high: float = 25.0
-    # Fraction of each background noise, from its beginning, that is used: the rest stays unheard, for a test.
-    noise_share: Annotated[float, Field(gt=0, le=1)] = 1.0
-    # Fractions of the clips that are made no word and get the class "other", so that a network learns to say so: a
-    # piece of the word or noise alone is left; or it is played backwards, as a whole or sound by sound.
+    noise_share: Annotated[float, Field(gt=0, le=1)] = 1.0  # fraction of each background noise; the rest is for a test
+    # Fractions of the clips that are made nonwords, with the class "other", so that a network learns to say so: a piece
+    # of the word or noise alone is left; or it is played backwards, as a whole or sound by sound.
     pieces: Fraction = 0.0
     backwards: Fraction = 0.0
-    # Hidden stretches of time and of mel bands (SpecAugment, arXiv 1904.08779). Hidden values are set to the mean of
-    # their band over the clip.
+    # Hidden stretches of time and of mel bands (SpecAugment, arXiv 1904.08779), set to the band's mean over the clip.
     time_masks: WholeNumber = 0
     time_mask: NotNegative = 0.2  # longest hidden stretch in seconds
     band_masks: WholeNumber = 0
@@ -60,19 +57,19 @@ class Augmentation:
 
     @property
     def others(self):
-        """Fraction of the clips that are made no word."""
+        """Fraction of the clips that are made nonwords."""
         return self.pieces + self.backwards
 
     @property
     def masks(self):
-        """Whether it hides parts of the feature."""
-        return self.time_masks + self.band_masks > 0
+        """Number of stretches of the feature that it hides."""
+        return self.time_masks + self.band_masks
 
 
 class Augmenter:
     """Applies an `Augmentation` to the clips of one source, whose paths seed their random draws.
 
-    `noises` comes from `noise_bank`; `other` is the number of the class of clips that are made no word.
+    `noises` comes from `noise_bank`; `other` is the number of the class of nonwords.
     """
 
     def __init__(self, settings, feature, paths, noises, other=None):
@@ -92,18 +89,16 @@ class Augmenter:
     def draw(self, index, seed, epoch):
         """Random numbers between 0 and 1 for some clips, a column for each thing that is decided: (clips, columns)."""
         start = np.uint64(int(digest([seed, epoch, "augment"], 16), 16))
-        columns = MASKS + 2 * (self.settings.time_masks + self.settings.band_masks) + 3
-        return torch.from_numpy(uniform(self.keys[index] ^ start, columns))
+        return torch.from_numpy(uniform(self.keys[index] ^ start, MASKS + 2 * self.settings.masks + 3))
 
     def waveforms(self, x, lengths, draws):
         """Move, stretch, add noise and change the level of waveforms (batch, samples), zero beyond their lengths."""
         settings, rate = self.settings, self.feature.sample_rate
+        either_way = 2 * draws[:, :, None] - 1  # between -1 and 1; a column of it is (batch, 1)
         if settings.shift or settings.speed:
-            factor = 1 + settings.speed * both_ways(draws, SPEED)  # (batch, 1)
-            shift = (settings.shift * rate * both_ways(draws, SHIFT)).round()
-            lengths = (lengths / factor[:, 0] + shift[:, 0]).round().long().clamp(min=1)
-            if self.feature.samples is not None:
-                lengths = lengths.clamp(max=self.feature.samples)
+            factor = 1 + settings.speed * either_way[:, SPEED]
+            shift = (settings.shift * rate * either_way[:, SHIFT]).round()
+            lengths = (lengths / factor[:, 0] + shift[:, 0]).round().long().clamp(min=1, max=self.feature.samples)
             x = moved(x, factor, shift, self.feature.samples or int(lengths.max()))
         speech = x  # whose level the noise is measured against
         if settings.others:
@@ -120,24 +115,29 @@ class Augmenter:
             level = torch.where(draws[:, NOISY] < settings.noise, ratio.sqrt(), 0.0)
             x = x + noise * level[:, None]
         if settings.gain:
-            x = x * 10 ** (settings.gain * both_ways(draws, GAIN) / 20)
+            x = x * 10 ** (settings.gain * either_way[:, GAIN] / 20)
         return x * inside, lengths
 
     def targets(self, targets, draws):
-        """Class of each clip, (batch,): "other" for those that are made no word."""
+        """Class of each clip, (batch,): "other" for nonwords."""
         return torch.where(draws[:, NONWORD] < self.settings.others, self.other or 0, targets)
 
     def nonwords(self, x, lengths, draws):
-        """Make some clips no word: play them backwards, leave a piece of the word, or nothing at all."""
-        nonword, way = draws[:, NONWORD, None], draws[:, WAY, None]  # (batch, 1)
-        backwards = nonword < self.settings.backwards
-        piece = ~backwards & (nonword < self.settings.others)
-        fraction = 0.05 + 0.3 * draws[:, SIZE, None]  # of the clip's energy
-        changed = torch.where(backwards & (way < 0.5), reversed_whole(x, lengths), x)
-        changed = torch.where(backwards & (way >= 0.5), reversed_sounds(x, lengths, self.feature.sample_rate), changed)
-        changed = torch.where(piece & (way < 0.4), beginning(x, fraction), changed)
-        changed = torch.where(piece & (way >= 0.4) & (way < 0.8), ending(x, fraction), changed)
-        return torch.where(piece & (way >= 0.8), torch.zeros_like(x), changed)
+        """Make some clips nonwords: play them backwards, leave a piece of the word, or nothing at all."""
+        nonword, way, size = draws[:, NONWORD:, None].unbind(1)  # (batch, 1) each
+        time, last = torch.arange(x.shape[1], device=x.device), lengths[:, None] - 1
+        sound = round(0.12 * self.feature.sample_rate)  # samples of about one sound of speech
+        from_the_end = last - time  # (batch, samples)
+        sound_by_sound = (last // sound - time // sound) * sound + time % sound
+        order = torch.where(way < 0.5, from_the_end, sound_by_sound).clamp(max=x.shape[1] - 1)
+        backwards = x.gather(1, torch.where(time <= last, order, time))
+        passed = x.square().cumsum(1)
+        passed = passed / passed[:, -1:].clamp(min=1e-9)  # fraction of the clip's energy up to each sample
+        fraction = 0.05 + 0.3 * size  # of the energy that is left
+        piece = x * torch.where(way < 0.4, passed < fraction, passed > 1 - fraction)  # the beginning or the end
+        piece = torch.where(way < 0.8, piece, 0.0)
+        other = torch.where(nonword < self.settings.backwards, backwards, piece)
+        return torch.where(nonword < self.settings.others, other, x)
 
     def masks(self, x, lengths, draws):
         """Hide stretches of time and of bands in features, as the feature shapes them; lengths in steps of time."""
@@ -149,57 +149,20 @@ class Augmenter:
         inside = (torch.arange(frames, device=x.device) < lengths[:, None])[..., None]  # (batch, frames, 1)
         mean = (y * inside).sum(1, keepdim=True) / inside.sum(1, keepdim=True)  # (batch, 1, bands)
         per_second = self.feature.steps(self.feature.sample_rate) - self.feature.steps(0)
-        pairs = draws[:, MASKS:].split(2, dim=1)
-        hidden = torch.zeros_like(y, dtype=torch.bool)
-        for pair in pairs[: settings.time_masks]:
-            hidden |= stretch(frames, settings.time_mask * per_second, lengths, pair)[:, :, None]
-        for pair in pairs[settings.time_masks : settings.time_masks + settings.band_masks]:
-            hidden |= stretch(bands, settings.band_mask * bands, bands, pair)[:, None, :]
-        hidden, mean = (z.unflatten(2, rest).movedim(1, axis) for z in (hidden & inside, mean))
-        return torch.where(hidden, mean, x)
+        pairs = draws[:, MASKS : MASKS + 2 * settings.masks].unflatten(1, (-1, 2))  # (batch, masks, 2)
+        time, band = pairs[:, : settings.time_masks], pairs[:, settings.time_masks :]
+        time = hidden(time, settings.time_mask * per_second, lengths[:, None], frames)[:, :, None]
+        band = hidden(band, settings.band_mask * bands, bands, bands)[:, None, :]
+        y = torch.where((time | band) & inside, mean, y)
+        return y.unflatten(2, rest).movedim(1, axis)
 
 
-def both_ways(draws, column):
-    """A column of the draws as numbers between -1 and 1: (batch, 1)."""
-    return 2 * draws[:, column, None] - 1
-
-
-def stretch(count, widest, size, pair):
-    """Which of `count` places are hidden: at most `widest` in a row, among the first `size`; bool, (batch, count)."""
-    width = (pair[:, 0] * widest).clamp(max=size).floor()
-    first = (pair[:, 1] * (size - width + 1)).floor()
-    place = torch.arange(count, device=pair.device)
-    return (place >= first[:, None]) & (place < (first + width)[:, None])
-
-
-def reversed_whole(x, lengths):
-    """Each clip played backwards: x is (batch, samples)."""
-    time, last = torch.arange(x.shape[1], device=x.device), lengths[:, None] - 1
-    return x.gather(1, torch.where(time <= last, last - time, time))
-
-
-def reversed_sounds(x, lengths, sample_rate, seconds=0.12):
-    """Each clip cut into stretches of 0.12 s, about a sound of speech each, whose order is turned round."""
-    time, last = torch.arange(x.shape[1], device=x.device), lengths[:, None] - 1
-    size = round(seconds * sample_rate)
-    order = (last // size - time // size) * size + time % size
-    return x.gather(1, torch.where(time <= last, order, time).clamp(max=x.shape[1] - 1))
-
-
-def beginning(x, fraction):
-    """What comes before this fraction of a clip's energy has passed; zeros after."""
-    return x * (energy_passed(x) < fraction)
-
-
-def ending(x, fraction):
-    """What comes after all but this fraction of a clip's energy has passed; zeros before."""
-    return x * (energy_passed(x) > 1 - fraction)
-
-
-def energy_passed(x):
-    """Fraction of each clip's energy that has passed at each sample: (batch, samples)."""
-    passed = x.square().cumsum(1)
-    return passed / passed[:, -1:].clamp(min=1e-9)
+def hidden(pairs, widest, size, count):
+    """Which of `count` places the masks hide: each at most `widest`, among the first `size`; bool, (batch, count)."""
+    width = (pairs[..., 0] * widest).clamp(max=size).floor()  # (batch, masks)
+    first = (pairs[..., 1] * (size - width + 1)).floor()
+    place = torch.arange(count, device=pairs.device)
+    return ((place >= first[..., None]) & (place < (first + width)[..., None])).any(1)
 
 
 def moved(x, factor, shift, samples):
@@ -216,18 +179,17 @@ def uniform(keys, count):
 
     From uint64 keys of shape (clips,) to float32 of shape (clips, count).
     """
-    with np.errstate(over="ignore"):
-        z = keys[:, None] + np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        z = z ^ (z >> np.uint64(31))
+    z = keys[:, None] + np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    z = z ^ (z >> np.uint64(31))
     return (z >> np.uint64(40)).astype(np.float32) / np.float32(1 << 24)
 
 
 def noise_bank(corpus, feature, device, fraction=1.0):
-    """The first `fraction` of each background noise of the corpus in one row, float32, longer than two of its clips.
+    """The first `fraction` of each background noise, or white and pink noise where the corpus has none.
 
-    A corpus without noises gets made noise, white and pink.
+    One row, float32, longer than two of its clips.
     """
     rate = feature.sample_rate
     if corpus.noises:
@@ -241,6 +203,5 @@ def noise_bank(corpus, feature, device, fraction=1.0):
         rows = [0.1 * row / row.std() for row in (white, pink)]
     row = np.concatenate(rows).astype(np.float32)
     longest = feature.samples or round(corpus.clips.seconds.max() * rate * 1.5) + rate
-    if len(row) < 2 * longest:
-        row = np.tile(row, math.ceil(2 * longest / len(row)))
+    row = np.tile(row, max(1, math.ceil(2 * longest / len(row))))
     return torch.from_numpy(row).to(device)
