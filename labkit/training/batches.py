@@ -30,7 +30,7 @@ def source(corpus, part, feature, device, memory=1_000_000_000, store=None, augm
 
 
 class Source:
-    """One part of a corpus, ready to be batched on a device.
+    """One part of a corpus, ready to be batched: `source[index]` is a batch, with `index` from `batches`.
 
     If the features of all clips fit into `memory` (bytes) they are computed once and stay on the device; else each
     batch is computed when it is needed, as it is where an augmentation changes the waveforms. `rows` are the clips' row
@@ -44,7 +44,7 @@ class Source:
         self.extract = feature.build()
         if isinstance(self.extract, nn.Module):
             self.extract.to(device)
-        self.samples = store.index.length.values[rows]  # (clips,)
+        self.samples = np.array(store.index.length.values[rows])  # (clips,)
         if feature.samples is not None:
             self.samples = self.samples.clip(max=feature.samples)
         if (short := self.samples < feature.shortest).any():
@@ -53,23 +53,23 @@ class Source:
                 f"{store.index.index[rows[short][0]]} has {self.samples[short][0]}. "
                 "Leave them out of the corpus, set seconds, or shorten window_ms."
             )
-        samples = self.samples if feature.samples is None else np.full(len(rows), feature.samples)
-        steps = feature.steps(samples)  # along the time axis, (clips,)
-        per_step = math.prod(size or 1 for axis, size in enumerate(feature.shape, 1) if axis != feature.time_axis)
-        fits = 4 * per_step * int(steps.sum()) <= memory
+        shape = feature.shape  # of a clip; None where each has its own number of steps
+        shapes = [[size or steps for size in shape] for steps in feature.steps(self.samples).tolist()]
+        fits = 4 * sum(math.prod(shape) for shape in shapes) <= memory
         self.resident = None
-        if fits and (augmenter is None or not augmenter.settings.waveforms):
-            self.resident = self._computed(steps.tolist())
+        if fits and not (augmenter and augmenter.settings.waveforms):
+            self.resident = self._computed(shapes)
 
-    def _computed(self, steps):
-        """Features of each clip, without padding, and their lengths: a list of tensors, and one of shape (clips,)."""
-        kept, lengths = [None] * len(self), torch.empty(len(self), dtype=torch.int64, device=self.device)
+    def _computed(self, shapes):
+        """Features of all clips without padding, one row of memory; each clip's view of it; their lengths."""
+        sizes, axis = [math.prod(shape) for shape in shapes], self.feature.time_axis - 1
+        row, lengths = torch.empty(sum(sizes), device=self.device), torch.empty_like(self.targets)
+        clips = [clip.view(shape) for clip, shape in zip(row.split(sizes), shapes, strict=True)]
         for index in self.batches(64):  # more at a time would leave the cache
             x, lengths[index] = self.compute(self.rows[index.numpy()])
             for clip, features in zip(index.tolist(), x, strict=True):
-                features = features.narrow(self.feature.time_axis - 1, 0, steps[clip])
-                kept[clip] = features.clone(memory_format=torch.contiguous_format)
-        return kept, lengths
+                clips[clip].copy_(features.narrow(axis, 0, shapes[clip][axis]))
+        return row, clips, lengths
 
     def __len__(self):
         return len(self.rows)
@@ -89,20 +89,30 @@ class Source:
             waveforms, lengths = self.augmenter.waveforms(waveforms, lengths, draws)
         return self.extract(waveforms, lengths)
 
+    def _kept(self, index):
+        """Features of some clips and their lengths, from memory; shorter clips are filled with silence."""
+        row, clips, lengths = self.resident
+        here, axis = index.to(self.device), self.feature.time_axis - 1
+        if self.feature.samples is not None:  # all clips have one shape
+            return row.view(len(self), *self.feature.shape).index_select(0, here), lengths[here]
+        some = [clips[clip] for clip in index.tolist()]
+        longest = max(clip.shape[axis] for clip in some)
+        shape = (len(some), *(size or longest for size in self.feature.shape))
+        x = torch.full(shape, getattr(self.extract, "silence", 0.0), device=self.device)
+        for place, clip in zip(x, some, strict=True):
+            place.narrow(axis, 0, clip.shape[axis]).copy_(clip)
+        return x, lengths[here]
+
     def __getitem__(self, index):
         """A batch: (x, lengths, targets). `index` is a CPU tensor of clip numbers."""
-        draws = None
+        targets, draws = self.targets[index.to(self.device)], None
         if self.augmenter is not None and self.moment is not None:
             draws = self.augmenter.draw(index.numpy(), *self.moment).to(self.device)
-        if self.resident is not None:
-            kept, lengths = self.resident
-            silence = getattr(self.extract, "silence", 0.0)
-            x = together([kept[clip] for clip in index.tolist()], self.feature.time_axis - 1, silence)
-            lengths = lengths[index.to(self.device)]
-        else:
+        if self.resident is None:
             varied = draws is not None and self.augmenter.settings.waveforms
             x, lengths = self.compute(self.rows[index.numpy()], draws if varied else None)
-        targets = self.targets[index.to(self.device)]
+        else:
+            x, lengths = self._kept(index)
         if draws is None:
             return x, lengths, targets
         if self.augmenter.settings.masks:
@@ -119,7 +129,7 @@ class Source:
         order = torch.arange(len(self)) if seed is None else torch.randperm(len(self), generator=generator)
         if self.feature.samples is not None:
             return order.split(size)
-        length = torch.from_numpy(np.ascontiguousarray(self.samples))
+        length = torch.from_numpy(self.samples)
         pools = order.split(len(self) if seed is None else POOL * size)
         batches = [batch for pool in pools for batch in pool[length[pool].argsort(stable=True)].split(size)]
         return batches if seed is None else [batches[i] for i in torch.randperm(len(batches), generator=generator)]
@@ -137,13 +147,3 @@ class Source:
         mean = total / count
         std = (square / count - mean.square()).clamp(min=1e-8).sqrt()
         return tuple(value.unsqueeze(axis - 1).float().to(self.device) for value in (mean, std))
-
-
-def together(clips, axis, silence):
-    """Features of some clips as one batch; shorter ones are filled with silence along their time `axis`."""
-    longest = max(clip.shape[axis] for clip in clips)
-    behind = (0, 0) * (clips[0].ndim - 1 - axis)  # `pad` counts the axes from the last one
-    for number, clip in enumerate(clips):
-        if missing := longest - clip.shape[axis]:
-            clips[number] = nn.functional.pad(clip, (*behind, 0, missing), value=silence)
-    return torch.stack(clips)
