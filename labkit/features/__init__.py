@@ -1,10 +1,7 @@
 """From waveforms to what a model sees: MFCC with deltas, log-mel spectrograms, raw samples.
 
-Every feature works on whole batches, on any device, and each clip's result depends on that clip alone: neither on its
-neighbours nor on the zeros that fill a batch.
-
-The defaults are torchaudio's (HTK mel scale, filters of equal height, periodic Hann window). librosa's differ: Slaney
-scale and filters of equal area; `mel_scale="slaney", mel_norm="slaney"` gives those.
+Every feature works on whole batches, on any device, and each clip's result depends on that clip alone. The defaults are
+torchaudio's (HTK mel scale, filters of equal height); `mel_scale="slaney", mel_norm="slaney"` gives librosa's.
 """
 
 from .extract import delta, mel_filters

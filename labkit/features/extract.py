@@ -10,11 +10,7 @@ from ..errors import LabError, LabWarning
 
 
 class SpectralExtractor(nn.Module):
-    """Computes a `Spectral` feature: `extractor(waveforms, lengths)` gives (x, lengths).
-
-    The zeros that centre the first and the last frame are the same zeros that fill a batch, so a clip alone and a clip
-    in a batch get the same frames.
-    """
+    """Computes a `Spectral` feature: `extractor(waveforms, lengths)` gives (x, lengths)."""
 
     def __init__(self, feature):
         super().__init__()
@@ -61,17 +57,16 @@ class SpectralExtractor(nn.Module):
         return math.log(self.feature.floor) if self.feature.log == "ln" else 10 * math.log10(self.feature.floor)
 
     def power(self, waveforms):
-        """|STFT|^2, shape (batch, frames, frequencies)."""
+        """|STFT|^2, shape (batch, frames, frequencies): as from torch.stft, in the order that the mel product wants."""
         feature = self.feature
-        # Frame t is centred on sample t * hop. torch.stft gives the same; cutting frames ourselves leaves them in the
-        # order that the mel product wants, and a window shorter than the transform needs no zeros around it.
+        # Frame t is centred on sample t * hop. The zeros around fill a batch, too: a clip alone gets the same.
         count = feature.steps(waveforms.shape[1])
         after = (count - 1) * feature.hop + feature.window - self.before - waveforms.shape[1]
         padded = nn.functional.pad(waveforms, (self.before, max(after, 0)))
         return self.spectrum(padded.unfold(1, feature.window, feature.hop)[:, :count])
 
     def spectrum(self, frames):
-        """Power spectrum of frames of samples: from (batch, frames, window) to (batch, frames, frequencies)."""
+        """Power spectrum: from (batch, frames, window) to (batch, frames, frequencies)."""
         real, imaginary = torch.view_as_real(torch.fft.rfft(frames * self.window, n=self.feature.fft)).unbind(-1)
         return torch.addcmul(real * real, imaginary, imaginary)
 

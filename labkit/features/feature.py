@@ -17,12 +17,10 @@ class Feature:
 
     sample_rate: Count = 16_000  # Hz; clips are resampled to it
     seconds: Positive | None = 1.0  # longer clips are cropped, shorter ones filled with zeros; None keeps every length
-    # Whether the filled zeros are outside the clip, so that models ignore them ("masked"), or count as signal, as in
-    # most published student systems.
-    padding: Literal["masked", "signal"] = "masked"
+    padding: Literal["masked", "signal"] = "masked"  # whether models ignore the filled zeros, or take them for sound
     normalise: bool = True  # subtract the mean and divide by the standard deviation, both of the training part
-    # Trim leading and trailing audio that is more than so many dB below the loudest place, keeping MARGIN. In training
-    # this comes before an augmentation adds noise. Not streamable.
+    # Trim what comes before and after the word, more than so many dB below the loudest place, keeping MARGIN. In
+    # training this comes before an augmentation adds noise. Not streamable.
     trim: Positive | None = None
 
     def __post_init__(self):
@@ -40,7 +38,7 @@ class Feature:
         return 1
 
     def steps(self, samples):
-        """Length along the time axis of the feature of so many samples."""
+        """Length of so many samples along the time axis of the feature."""
         return samples
 
     @property
@@ -76,12 +74,9 @@ class Feature:
 
 
 class Normalise(nn.Module):
-    """First layer of a model: subtract the mean of the training part, divide by its standard deviation (`spread`).
+    """First layer of a model: subtract the mean of the training part, divide by its standard deviation (`spread`)."""
 
-    Both are shaped to broadcast against the features of one clip.
-    """
-
-    def __init__(self, mean, spread):
+    def __init__(self, mean, spread):  # both broadcast against the features of one clip
         super().__init__()
         self.register_buffer("mean", mean)
         self.register_buffer("spread", spread)

@@ -17,12 +17,11 @@ class Raw(Feature):
     """The samples themselves: (batch, 1, samples); lengths in samples."""
 
     normalise: bool = False
-    # Divide each clip by this percentile of its samples, plus 0.001 of a 16-bit step, so that all clips are about
-    # equally loud (Becker et al., arXiv 1807.03418, take 95). With padding="signal" the zeros that fill the window
-    # count too, as they did there: a clip that fills less than a tenth of it is then divided by almost nothing.
+    # Divide each clip by this percentile of its samples, plus 0.001 of a 16-bit step, so that all are about as loud
+    # (Becker et al., arXiv 1807.03418, take 95). With padding="signal" the filled zeros count too, as they did there: a
+    # clip that fills less than a tenth of the window is then divided by almost nothing.
     percentile: Annotated[float, Field(gt=0, le=100)] | None = None
-    # Let each clip begin somewhere in the window instead of at its start: always at the same place, see `start_of`.
-    scatter: bool = False
+    scatter: bool = False  # let each clip begin somewhere in the window: always at the same place, see `start_of`
 
     look_ahead = 0.0
     time_axis = 2
@@ -34,7 +33,7 @@ class Raw(Feature):
 
     @property
     def streamable(self):
-        """Whether a sample can be given without knowing the rest of the clip."""
+        """Whether a step in time can be computed without knowing the rest of the clip."""
         return self.percentile is None and not self.scatter and self.trim is None
 
     @property
@@ -60,17 +59,16 @@ class Raw(Feature):
 def start_of(clips, lengths):
     """Where in its window each clip begins, in samples: as good as random, but decided by its sound alone.
 
-    So it is the same in each epoch and batch, and is stored nowhere. The sum of the 16-bit samples is multiplied by a
-    large odd number; the last 32 bits of that look random and are read as a fraction of the free room (multiplicative
-    hashing: Knuth, vol. 3, 6.4). All in whole numbers, so that every machine finds the same.
+    So it is the same in each epoch, in each batch and on every machine (multiplicative hashing: Knuth, vol. 3, 6.4).
     """
     total = (clips / STEP).round().long().sum(1)  # (batch,)
     room = clips.shape[1] - lengths + 1
+    # The last 32 bits of the product look random and are read as a fraction of the free room.
     return total * 2654435761 % 2**32 * room // 2**32
 
 
 def quantile(x, lengths, fraction):
-    """What this fraction of each clip's samples lies below: from (batch, samples) to (batch, 1), as numpy.quantile."""
+    """As numpy.quantile, of each clip's own samples: from (batch, samples) to (batch, 1)."""
     inside = torch.arange(x.shape[1], device=x.device) < lengths[:, None]
     x = x.masked_fill(~inside, torch.inf).sort(dim=1).values
     last = (lengths[:, None] - 1).clamp(min=0)  # (batch, 1)

@@ -16,37 +16,29 @@ class Spectral(Feature):
 
     window_ms: Positive = 40.0  # length of a frame (a Hann window), in milliseconds
     hop_ms: Positive = 20.0  # step from frame to frame
-    n_fft: Count | None = None  # samples of the Fourier transform; longer than the window, its grid is finer
+    n_fft: Count | None = None  # samples of the Fourier transform, at least the window's
     n_mels: Count = 40  # mel bands between f_min and f_max
     f_min: NotNegative = 0.0  # Hz
     f_max: Positive | None = None  # Hz; half the sample rate if None
     mel_scale: Literal["htk", "slaney"] = "htk"
     mel_norm: Literal["slaney"] | None = None  # filters of equal height, or of equal area
     log: Literal["db", "ln", "none"] = "db"  # 10 log10, natural logarithm, or the power as it is
-    # Power below which the logarithm is cut. As in librosa and torchaudio the transform is not divided by the window's
-    # gain, so a sine of full scale lies some 40 dB above 1.
-    floor: Positive = 1e-10
+    floor: Positive = 1e-10  # power below which the logarithm is cut; a sine of full scale is some 40 dB above 1
     top_db: Positive | None = None  # cut what is so far below the loudest value of the same clip; not streamable
-    # Hz that the mel filters are made for, if not the sample rate. Only an audit wants that: filters for 8 kHz on sound
-    # of 16 kHz look at twice the frequencies that they name.
-    mel_rate: Count | None = None
+    mel_rate: Count | None = None  # Hz that the mel filters are made for, if not the sample rate: an audit's mistake
     # Subtract from each band its mean over the clip (Atal, JASA 55, 1974): on a logarithmic scale this takes away the
-    # microphone, the room and the level, and much of what is one voice's. Not streamable.
+    # microphone, the room, the level, and much of the voice. Not streamable.
     clip_mean: bool = False
 
     mel = True  # whether frequencies are gathered in mel bands
 
     def __post_init__(self):
         super().__post_init__()
-        if self.hop < 1 or self.window < 2 or self.fft < self.window:
+        short = self.samples is not None and self.samples < self.window
+        if self.hop < 1 or self.window < 2 or self.fft < self.window or short:
             raise LabError(
-                f"A window of {self.window} samples, a hop of {self.hop} and n_fft={self.n_fft} do not fit together at "
-                f"{self.sample_rate} Hz. n_fft must be at least the window, the hop at least one sample."
-            )
-        if self.samples is not None and self.samples < self.window:
-            raise LabError(
-                f"Clips of {self.samples} samples are shorter than a window of {self.window} ({self.window_ms:g} ms). "
-                "Raise seconds, or shorten window_ms."
+                f"A window of {self.window} samples, a hop of {self.hop}, n_fft={self.n_fft} and seconds={self.seconds} "
+                f"do not fit together at {self.sample_rate} Hz. n_fft and seconds must hold a window, the hop a sample."
             )
         if not self.f_min < self.top <= self.filter_rate / 2:
             raise LabError(
@@ -71,22 +63,18 @@ class Spectral(Feature):
         return self.mel_rate or self.sample_rate
 
     @property
-    def top(self):
-        """Upper edge of the highest band in Hz."""
+    def top(self):  # upper edge of the highest band in Hz
         return self.filter_rate / 2 if self.f_max is None else self.f_max
 
     @property
-    def shortest(self):
-        """Fewest samples that a clip may have: filled up to `seconds` any will do, else it must fill a window."""
+    def shortest(self):  # filled up to `seconds` any clip will do, else it must fill a window
         return self.window if self.samples is None else 1
 
     def steps(self, samples):
-        """Number of frames of so many samples."""
         return 1 + samples // self.hop
 
     @property
-    def width(self):
-        """Numbers in a frame."""
+    def width(self):  # numbers in a frame
         return self.n_mels
 
     @property
@@ -96,7 +84,6 @@ class Spectral(Feature):
 
     @property
     def streamable(self):
-        """Whether a frame can be computed without knowing the rest of the clip."""
         return self.top_db is None and not self.clip_mean and self.trim is None
 
     @property
@@ -117,10 +104,9 @@ class LogMel(Spectral):
 
 @settings
 class Spectrogram(LogMel):
-    """Spectrogram as an image, a band per frequency of the transform: (batch, 1, frequencies, frames); no mel bands.
+    """Spectrogram as an image, without mel bands: (batch, 1, frequencies, frames); lengths in frames.
 
-    The settings of mel bands say nothing here. Becker et al. (arXiv 1807.03418) take a window of 455 samples and a step
-    of 35 at 8 kHz, in dB: 228 frequencies by 229 frames.
+    Settings of mel bands change nothing. Becker et al. (arXiv 1807.03418) take 455 samples by 35 at 8 kHz, in dB.
     """
 
     mel = False
@@ -139,14 +125,14 @@ class MelFrames(Spectral):
 
 @settings
 class MFCC(Spectral):
-    """Mel-frequency cepstral coefficients: (batch, frames, features); lengths in frames.
+    """Mel-frequency cepstral coefficients (Davis and Mermelstein, 1980): (batch, frames, features); lengths in frames.
 
-    The cosine transform of the log-mel spectrum (Davis and Mermelstein, 1980): slow changes over frequency first.
+    The cosine transform of the log-mel spectrum: slow changes over frequency first.
     """
 
     n_mfcc: Count = 13  # coefficients
     deltas: Annotated[int, Field(ge=0, le=2)] = 2  # 1 appends the slope over time, 2 the slope of the slope, too
-    delta_width: Count = 7  # frames that a slope is fitted over, odd; at the edges the outermost frame is repeated
+    delta_width: Count = 7  # frames that a slope is fitted over, odd
 
     time_axis = 1
 

@@ -34,10 +34,9 @@ class Augmentation:
     snr_low: float = 5.0  # speech against noise in dB, between these two
     snr_high: float = 25.0
     noise_share: Annotated[float, Field(gt=0, le=1)] = 1.0  # fraction of each background noise; the rest is for a test
-    # Fractions of the clips that are made nonwords, with the class "other", so that a network learns to say so: a piece
-    # of the word or noise alone is left; or it is played backwards, as a whole or sound by sound.
-    pieces: Fraction = 0.0
-    backwards: Fraction = 0.0
+    # Fractions of the clips that are made nonwords, with the class "other".
+    pieces: Fraction = 0.0  # a piece of the word is left, or noise alone
+    backwards: Fraction = 0.0  # played backwards, as a whole or sound by sound
     # Hidden stretches of time and of mel bands (SpecAugment, arXiv 1904.08779), set to the band's mean over the clip.
     time_masks: WholeNumber = 0
     time_mask: NotNegative = 0.2  # longest hidden stretch in seconds
@@ -175,10 +174,7 @@ def moved(x, factor, shift, samples):
 
 
 def uniform(keys, count):
-    """Random numbers between 0 and 1 that depend on a key only (SplitMix64; Steele et al., OOPSLA 2014).
-
-    From uint64 keys of shape (clips,) to float32 of shape (clips, count).
-    """
+    """Random numbers between 0 and 1, (clips, count), of uint64 keys (clips,): SplitMix64 (Steele et al., OOPSLA 2014)."""
     z = keys[:, None] + np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -187,10 +183,7 @@ def uniform(keys, count):
 
 
 def noise_bank(corpus, feature, device, fraction=1.0):
-    """The first `fraction` of each background noise, or white and pink noise where the corpus has none.
-
-    One row, float32, longer than two of its clips.
-    """
+    """The first `fraction` of each background noise, else white and pink noise: one row, longer than two clips."""
     rate = feature.sample_rate
     if corpus.noises:
         rows = [read_audio(corpus.root / path, rate)[0] for path in corpus.noises]

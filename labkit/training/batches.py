@@ -32,9 +32,8 @@ def source(corpus, part, feature, device, memory=1_000_000_000, store=None, augm
 class Source:
     """One part of a corpus, ready to be batched: `source[index]` is a batch, with `index` from `batches`.
 
-    If the features of all clips fit into `memory` (bytes) they are computed once and stay on the device; else each
-    batch is computed when it is needed, as it is where an augmentation changes the waveforms. `rows` are the clips' row
-    numbers in the store, `targets` their class numbers, on the device.
+    Features are computed once and stay on the device if they fit into `memory` (bytes) and no augmentation changes the
+    waveforms; else batch by batch. `rows` are row numbers in the store, `targets` numbers of classes.
     """
 
     def __init__(self, store, rows, targets, feature, device, memory=1_000_000_000, augmenter=None):
@@ -97,7 +96,7 @@ class Source:
             return row.view(len(self), *self.feature.shape).index_select(0, here), lengths[here]
         some = [clips[clip] for clip in index.tolist()]
         longest = max(clip.shape[axis] for clip in some)
-        shape = (len(some), *(size or longest for size in self.feature.shape))
+        shape = [len(some), *(size or longest for size in self.feature.shape)]
         x = torch.full(shape, getattr(self.extract, "silence", 0.0), device=self.device)
         for place, clip in zip(x, some, strict=True):
             place.narrow(axis, 0, clip.shape[axis]).copy_(clip)
@@ -122,14 +121,13 @@ class Source:
     def batches(self, size, seed=None):
         """Index tensors that cover all clips once; in an order given by `seed`, or as they are.
 
-        Where clips keep their lengths, those of like length share a batch, so that little of it is padding: clips are
-        shuffled, each `POOL` batches of them sorted by length, and the batches shuffled.
+        Where clips keep their lengths, those of like length share a batch, so that little of it is padding.
         """
         generator = None if seed is None else torch.Generator().manual_seed(seed)
         order = torch.arange(len(self)) if seed is None else torch.randperm(len(self), generator=generator)
         if self.feature.samples is not None:
             return order.split(size)
-        length = torch.from_numpy(self.samples)
+        length = torch.from_numpy(self.samples)  # each POOL batches are sorted by it, then the batches are shuffled
         pools = order.split(len(self) if seed is None else POOL * size)
         batches = [batch for pool in pools for batch in pool[length[pool].argsort(stable=True)].split(size)]
         return batches if seed is None else [batches[i] for i in torch.randperm(len(batches), generator=generator)]

@@ -31,24 +31,23 @@ class Watch:
 
 @dataclass(frozen=True)
 class Fitted:
-    """What `fit` returns: the history, a dict per epoch; the best epoch (from 1); whether it was stopped early."""
+    """What `fit` returns."""
 
-    history: list
-    best_epoch: int
-    stopped: bool
+    history: list  # a dict per epoch
+    best_epoch: int  # from 1; 0 if none was finished
+    stopped: bool  # by the callback, before the last epoch
 
 
 def fit(network, train, validation, recipe, classes, seed=0, checkpoint=None, watch=None):
     """Train a network; afterwards it holds the weights of the epoch that was best on validation.
 
-    `train` and `validation` are Sources on the network's device. `seed` fixes the order of the batches and dropout,
-    epoch by epoch. The state after each epoch is kept in `checkpoint` (a path); one that is there is resumed, on the
-    CPU to bit-identical results. A loss that is no finite number raises LabError.
+    `train` and `validation` are Sources on its device. `seed` fixes batches and dropout, epoch by epoch. The state of
+    each epoch is kept in `checkpoint` (a path); one that is there is resumed, on the CPU to bit-identical results.
     """
     watch = watch or Watch()
     optimiser = make_optimiser(network.parameters(), recipe)
     loss_of = make_loss(recipe, train.targets, classes)
-    history, best = [], None  # best: (metric, -loss, epoch, weights)
+    history, best, stopped = [], None, False  # best: (metric, -loss, epoch, weights)
     if checkpoint is not None and checkpoint.exists():
         history, best = load_checkpoint(checkpoint, network, optimiser)
     for epoch in range(len(history) + 1, recipe.epochs + 1):
@@ -65,32 +64,29 @@ def fit(network, train, validation, recipe, classes, seed=0, checkpoint=None, wa
                 losses.append(loss * len(index))
                 right += correct
                 watch.batch(epoch, number + 1, len(batches))
-                if watch.stop:
-                    return _finished(network, history, best, stopped=True)
+                if stopped := watch.stop:
+                    break
+        if stopped:
+            break
         losses = torch.stack(losses)  # read only now: a GPU need not wait for us after each batch
         _check_finite(losses, f"epoch {epoch}, batch {{}}", recipe, checkpoint)
         seconds = time.perf_counter() - started
         logits, loss = predict(network, validation, recipe, loss_of)
         _check_finite(torch.tensor([loss]), f"the validation after epoch {epoch}", recipe, checkpoint)
         metrics = _accuracies(logits, validation.targets, classes)
-        history.append(
-            {
-                "epoch": epoch,
-                "rate": rate,
-                "train_loss": losses.sum().item() / len(train),
-                "train_accuracy": right.item() / len(train),
-                "validation_loss": loss,
-                **{f"validation_{name}": value for name, value in metrics.items()},
-                "seconds": seconds,
-            }
-        )
+        row = {"epoch": epoch, "rate": rate}
+        row |= {"train_loss": losses.sum().item() / len(train), "train_accuracy": right.item() / len(train)}
+        row |= {"validation_loss": loss, **{f"validation_{name}": value for name, value in metrics.items()}}
+        history.append(row | {"seconds": seconds})
         score = (epoch if recipe.select == "last" else metrics[recipe.select], -loss)
         if best is None or score > best[:2]:
             best = (*score, epoch, {name: value.detach().clone() for name, value in network.state_dict().items()})
         if checkpoint is not None:
             save_checkpoint(checkpoint, network, optimiser, history, best)
         watch.epoch(history)
-    return _finished(network, history, best)
+    if best is not None:
+        network.load_state_dict(best[3])
+    return Fitted(history, best[2] if best else 0, stopped)
 
 
 def training_step(network, batch, optimiser, rate, loss_of, recipe):
@@ -146,12 +142,6 @@ def _accuracies(logits, targets, classes):
     counts = torch.bincount(targets, minlength=classes).double()
     recall = (hits / counts)[counts > 0]
     return {"accuracy": (hits.sum() / counts.sum()).item(), "balanced_accuracy": recall.mean().item()}
-
-
-def _finished(network, history, best, stopped=False):
-    if best is not None:
-        network.load_state_dict(best[3])
-    return Fitted(history, best[2] if best else 0, stopped)
 
 
 def _check_finite(losses, where, recipe, checkpoint):

@@ -15,20 +15,10 @@ DIVERGED = 3.0  # times the first loss: there is nothing more to see
 
 
 def rate_range(experiment, corpus, device="cpu", low=1e-5, high=1.0, batches=100):
-    """Train for a few batches with a learning rate that grows by a constant factor, from `low` to `high`.
+    """Train on a split corpus for a few batches with a learning rate that grows by a constant factor.
 
-    Parameters
-    ----------
-    experiment : Experiment
-        Its recipe's rate, schedule and epochs play no part.
-    corpus : Corpus
-        Split.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row per batch: `rate`, `loss` (of that batch) and `smooth` (its running mean). It ends early if the loss
-        leaves all bounds.
+    Returns a table with a row per batch: `rate`, `loss` (of that batch) and `smooth` (its running mean). It ends early
+    if the loss leaves all bounds. The recipe's own rate, schedule and epochs play no part.
     """
     if not 0 < low < high < math.inf or batches < 2:
         raise LabError(f"low={low}, high={high}, batches={batches}: 0 < low < high, at least 2 batches. Change these.")
@@ -56,16 +46,9 @@ def rate_range(experiment, corpus, device="cpu", low=1e-5, high=1.0, batches=100
 
 
 def steepest(table):
-    """The rate at which the loss falls fastest before it is lowest: a good peak for a schedule.
-
-    The losses of `rate_range` are averaged over neighbours on both sides: a running mean would lag behind.
-
-    Examples
-    --------
-    >>> steepest(pd.DataFrame({"rate": [1e-4, 1e-3, 1e-2, 1e-1, 1.0], "loss": [1.4, 1.4, 0.9, 0.5, 2.0]}))
-    0.01
-    """
+    """The rate at which the loss of `rate_range` falls fastest before it is lowest: a good peak for a schedule."""
     half = max(1, len(table) // 16)
+    # A mean over neighbours on both sides: a running mean would lag behind.
     level = table.loss.rolling(2 * half + 1, center=True, min_periods=1).mean() if half > 1 else table.loss
     level = level[: level.idxmin() + 1]  # what comes after the lowest loss is recovery from a crash
     slope = (level.shift(-half) - level.shift(half)).dropna()

@@ -5,17 +5,12 @@ from functools import partial
 from typing import Literal
 
 import torch
-from torch import nn
+from torch import nn, optim
 
 from ..settings import Count, NotNegative, Positive, one_of, settings
 from .augment import Augmentation
 
-OPTIMISERS = {
-    "adamw": torch.optim.AdamW,
-    "adam": torch.optim.Adam,
-    "sgd": torch.optim.SGD,
-    "rmsprop": torch.optim.RMSprop,
-}
+OPTIMISERS = {"adamw": optim.AdamW, "adam": optim.Adam, "sgd": optim.SGD, "rmsprop": optim.RMSprop}
 
 
 def make_optimiser(weights, recipe):
@@ -54,7 +49,7 @@ def plateau(done, history=(), patience=2):
     return factor
 
 
-SCHEDULES = {"one_cycle": one_cycle, "constant": constant, "cosine": cosine, "plateau": plateau}
+SCHEDULES = {schedule.__name__: schedule for schedule in (one_cycle, constant, cosine, plateau)}
 
 # A loss is the mean over clips, from logits of shape (batch, classes), targets (batch,) and weights (classes,) or None.
 
@@ -81,12 +76,8 @@ def binary_cross_entropy(logits, targets, weights=None):
     return nn.functional.binary_cross_entropy_with_logits(logits, wanted, weights)
 
 
-LOSSES = {
-    "cross_entropy": cross_entropy,
-    "softmax_cross_entropy": softmax_cross_entropy,
-    "sigmoid_cross_entropy": sigmoid_cross_entropy,
-    "binary_cross_entropy": binary_cross_entropy,
-}
+LOSSES = (cross_entropy, softmax_cross_entropy, sigmoid_cross_entropy, binary_cross_entropy)
+LOSSES = {loss.__name__: loss for loss in LOSSES}
 
 
 def make_loss(recipe, targets, classes):
@@ -111,17 +102,12 @@ class Recipe:
     weight_decay: NotNegative = 0.01
     momentum: NotNegative = 0.9  # of SGD
     schedule: one_of(SCHEDULES, "schedule") = "one_cycle"  # how the learning rate moves
-    # When it moves on. "epoch" is a mistake to study: a schedule made for all batches moves on once an epoch, and so it
-    # hardly begins.
-    schedule_step: Literal["batch", "epoch"] = "batch"
-    # "softmax_cross_entropy" is a mistake to study: softmax applied twice, so that the loss cannot come near zero. The
-    # two with a sigmoid are for networks that end in a sigmoid per class.
+    schedule_step: Literal["batch", "epoch"] = "batch"  # when; "epoch" is a mistake to study: it hardly begins
+    # "softmax_cross_entropy" is a mistake to study; the two with a sigmoid are for networks with a sigmoid per class.
     loss: one_of(LOSSES, "loss") = "cross_entropy"
     class_weights: bool = False  # weigh classes so that each counts the same, however many clips it has
     clip_norm: Positive | None = 5.0  # largest norm of the gradient; None leaves it as it is
-    # Validation metric that chooses the epoch whose weights are kept. "last" keeps those of the last epoch, whatever
-    # validation says: for a number of epochs that was fixed beforehand.
+    # Validation metric that chooses the epoch whose weights are kept; "last" keeps the last, whatever validation says.
     select: Literal["accuracy", "balanced_accuracy", "last"] = "accuracy"
     augmentation: Augmentation = Augmentation()  # how training clips are varied
-    # "bf16" computes forward passes in 16 bits: a gain on GPUs and on CPUs with bf16 units, a loss elsewhere. Measure.
-    precision: Literal["float32", "bf16"] = "float32"
+    precision: Literal["float32", "bf16"] = "float32"  # of forward passes; "bf16" is a gain on GPUs. Measure.

@@ -9,13 +9,12 @@ from ..files import atomic_file
 
 
 def save_checkpoint(path, network, optimiser, history, best):
-    """Write the state after an epoch; `best` is (metric, -loss, epoch, weights), see `fit`."""
+    """Write the state after an epoch; `best` is (metric, -loss, epoch, weights)."""
     tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
     tensors |= {f"best.{name}": value for name, value in best[3].items()}
     for number, state in optimiser.state_dict()["state"].items():
-        for key, value in state.items():
-            if value is not None:
-                tensors[f"optimiser.{number}.{key}"] = torch.as_tensor(value)
+        state = {key: torch.as_tensor(value) for key, value in state.items() if value is not None}
+        tensors |= {f"optimiser.{number}.{key}": value for key, value in state.items()}
     write_tensors(path, tensors, {"about": json.dumps({"history": history, "best": best[:3]})})
 
 
@@ -61,7 +60,5 @@ def read_tensors(path, mend):
             # A copy each: the tensors are a view of the file, and Windows replaces no file that is looked at.
             return {name: file.get_tensor(name).clone() for name in file.keys()}, file.metadata() or {}
     except (SafetensorError, OSError) as error:
-        raise LabError(
-            f"{path} is not a whole safetensors file ({error}); a pickle is never loaded, since it can run any code. "
-            f"{mend}"
-        ) from error
+        why = "a pickle is never loaded, since it can run any code"
+        raise LabError(f"{path} is not a whole safetensors file ({error}); {why}. {mend}") from error
