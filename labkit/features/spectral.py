@@ -37,7 +37,7 @@ class Spectral(Feature):
         short = self.samples is not None and self.samples < self.window
         if self.hop < 1 or self.window < 2 or self.fft < self.window or short:
             raise LabError(
-                f"A window of {self.window} samples, a hop of {self.hop}, n_fft={self.n_fft} and seconds={self.seconds} "
+                f"A window of {self.window} samples, a hop of {self.hop}, n_fft={self.n_fft}, seconds={self.seconds} "
                 f"do not fit together at {self.sample_rate} Hz. n_fft and seconds must hold a window, the hop a sample."
             )
         if not self.f_min < self.top <= self.filter_rate / 2:

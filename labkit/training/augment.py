@@ -174,7 +174,7 @@ def moved(x, factor, shift, samples):
 
 
 def uniform(keys, count):
-    """Random numbers between 0 and 1, (clips, count), of uint64 keys (clips,): SplitMix64 (Steele et al., OOPSLA 2014)."""
+    """Random numbers from 0 to 1, (clips, count), of uint64 keys (clips,): SplitMix64 (Steele et al., OOPSLA 2014)."""
     z = keys[:, None] + np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

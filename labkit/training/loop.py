@@ -74,10 +74,16 @@ def fit(network, train, validation, recipe, classes, seed=0, checkpoint=None, wa
         logits, loss = predict(network, validation, recipe, loss_of)
         _check_finite(torch.tensor([loss]), f"the validation after epoch {epoch}", recipe, checkpoint)
         metrics = _accuracies(logits, validation.targets, classes)
-        row = {"epoch": epoch, "rate": rate}
-        row |= {"train_loss": losses.sum().item() / len(train), "train_accuracy": right.item() / len(train)}
-        row |= {"validation_loss": loss, **{f"validation_{name}": value for name, value in metrics.items()}}
-        history.append(row | {"seconds": seconds})
+        row = {
+            "epoch": epoch,
+            "rate": rate,
+            "train_loss": losses.sum().item() / len(train),
+            "train_accuracy": right.item() / len(train),
+            "validation_loss": loss,
+            **{f"validation_{name}": value for name, value in metrics.items()},
+            "seconds": seconds,
+        }
+        history.append(row)
         score = (epoch if recipe.select == "last" else metrics[recipe.select], -loss)
         if best is None or score > best[:2]:
             best = (*score, epoch, {name: value.detach().clone() for name, value in network.state_dict().items()})
