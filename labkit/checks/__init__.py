@@ -53,8 +53,9 @@ def number(said, call, *given):
     return answer
 
 
-def compare(said, answer, right, mistakes, otherwise, off=1e-6):
-    """Refuse a number that is not `right`, with a sentence of `mistakes`, {wrong number: what it means}, or `otherwise`."""
+def compare(said, call, given, right, mistakes, otherwise, off=1e-6):
+    """Does the student's function return the number `right`? `mistakes` says of some wrong numbers what they mean."""
+    answer = number(said, call, *given)
     if abs(answer - right) > off:
         said += f" = {answer:.4g}" if isinstance(answer, float) else f" = {answer:,}"
         known = [sentence for wrong, sentence in mistakes.items() if abs(answer - wrong) <= off]

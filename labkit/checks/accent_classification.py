@@ -5,7 +5,7 @@ import math
 import pandas as pd
 
 from ..synthetic.pronunciation import ACCENTS, pronounce, rules
-from . import Wrong, attempt, check, compare, number
+from . import Wrong, attempt, check, compare
 
 SPEAKERS = "ana luz eva tom ana luz tom ana luz tom ana tom ana ana ana".split()  # of some clips
 
@@ -39,8 +39,7 @@ def check_floor(floor):
             0.0: "it would be 0 if one class got everything *after* the second softmax. What does it get?",
             right + 1: "nearly: minus the logarithm of e / (e + classes - 1). Mind the 1 from log(e).",
         }
-        said = f"floor({classes})"
-        compare(said, number(said, floor, classes), right, mistakes, f"it should be {right:.3f}.", off=1e-3)
+        compare(f"floor({classes})", floor, [classes], right, mistakes, f"it should be {right:.3f}.", off=1e-3)
 
 
 @check("One letter of a transcription, and a country changes.")

@@ -6,7 +6,7 @@ import torch
 
 from ..data.splits import GROUPS
 from ..models import Model, count_parameters
-from . import Wrong, attempt, check, compare, number, shape
+from . import Wrong, attempt, check, compare, shape
 
 WINDOW = 8000  # samples
 NETWORKS = ((100, 64, 128, 128, 128, 128), (100, 64, 128, 128, 128, 128, 128), (16, 32), (8,))  # channels
@@ -14,10 +14,7 @@ NETWORKS = ((100, 64, 128, 128, 128, 128), (100, 64, 128, 128, 128, 128, 128), (
 
 @check("You can now say what a layer costs before you build it.")
 def check_parameters(count):
-    """Does `count(widths)`, given the channels after each convolution, say how many parameters AudioNet has?
-
-    It is the one without batch norm, for 8,000 samples and ten digits.
-    """
+    """Does `count(widths)` give the parameters of AudioNet with these channels, 8,000 samples and ten digits?"""
     for widths in NETWORKS:
         network = Model("audionet", widths=widths).build((1, WINDOW), 10)
         right, flat = count_parameters(network), network.linears[0].weight
@@ -27,8 +24,7 @@ def check_parameters(count):
             right - biases: "the biases are missing, one for each channel and each output.",
             unpooled: "each pool halves the samples before the first linear layer.",
         }
-        said = f"count({widths})"
-        compare(said, number(said, count, widths), right, mistakes, f"there are {right:,}.")
+        compare(f"count({widths})", count, [widths], right, mistakes, f"there are {right:,}.")
 
 
 @check("A network that sees this cannot rely on where the word begins.")

@@ -18,12 +18,10 @@ FEATURES = (
 
 @check("The same numbers, however the stream is cut: that is all of streaming.")
 def check_running_mean(step, width=10):
-    """Does `step(block, state)` give the mean of the last `width` values after each value of a block, and the state?
-
-    At first the state is None. Before `width` values: the mean of what is there, or with zeros; both are right.
-    """
+    """Does `step(block, state)` give the mean of the last `width` values after each value of a block, and the state?"""
     values = np.random.default_rng(0).standard_normal(sum(CUTS[0])) + 3
     sums = np.convolve(values, np.ones(width))[: len(values)]  # of the last values, with zeros before the first
+    # both are right: with zeros for what was not there yet, and the mean of what was
     right = [sums / width, sums / np.minimum(np.arange(1, len(values) + 1), width)]
     for cut in CUTS:
         state, outputs = None, []
@@ -60,8 +58,8 @@ def check_look_ahead(look_ahead):
             window: "a frame stands in the middle of its window. Only half of it is to come.",
             window / 2: "a slope at a frame needs delta_width // 2 frames after it, each time.",
         }
-        answer = number("look_ahead(feature)", look_ahead, feature)
-        compare(f"the look-ahead with {settings}", answer, right, mistakes, f"it must wait {right:g} s.", off=1e-3)
+        said = f"look_ahead of an MFCC with {settings}"
+        compare(said, look_ahead, [feature], right, mistakes, f"it must wait {right:g} s.", off=1e-3)
 
 
 @check("Chosen on validation. Now measure it once on the test part.")

@@ -3,7 +3,7 @@
 import torch
 
 from ..models import Model
-from . import Wrong, attempt, check, compare, number, shape
+from . import Wrong, attempt, check, compare, shape
 
 SIZES = ((128, 81), (80, 81), (40, 101), (128, 41), (17, 17), (30, 200))  # bands and frames
 
@@ -15,17 +15,10 @@ def check_flat(flat):
         right = Model("mel_cnn").build((1, bands, frames), 4).linear1.in_features
         mistakes = {
             right / 16: "that is one channel. The second convolution makes 16.",
-            16 * (bands // 9) * (frames // 9): (
-                "you count the pools only. A 3x3 kernel without padding cannot stand on the edge: each convolution "
-                "takes 2 away, before its pool."
-            ),
+            16 * (bands // 9) * (frames // 9): "you count the pools only. Before each, a 3x3 kernel takes 2 away.",
         }
-        said = f"flat({bands}, {frames})"
-        answer = number(said, flat, bands, frames)
-        otherwise = f"M1 to M3 flatten {right:,} numbers there."
-        if answer % 1:
-            otherwise = "sizes are whole numbers. A pool drops what is left over."
-        compare(said, answer, right, mistakes, otherwise)
+        otherwise = f"M1 to M3 flatten {right:,} numbers. Sizes are whole numbers: a pool drops what is left over."
+        compare(f"flat({bands}, {frames})", flat, [bands, frames], right, mistakes, otherwise)
 
 
 @check("A network that sees this cannot rely on one moment of the word.")

@@ -36,10 +36,7 @@ def check_leak(cases, suspect, witnesses):
 
 @check("Thirteen frames, however long they are: a longer hop carries it further in time.")
 def check_reach(predict):
-    """Does `predict(hop_ms)` say after how many ms a new plain RNN has lost all but a thousandth of the gradient?
-
-    Each frame leaves 0.577 of it.
-    """
+    """Does `predict(hop_ms)` say after how many ms a thousandth of a gradient is left, at 0.577 a frame?"""
     for hop in (10, 20, 60):
         answer = number(f"predict({hop})", predict, hop)
         if not 12.5 * hop <= answer <= 13.0 * hop + 1e-6:  # 12.56 factors, so 13 whole frames

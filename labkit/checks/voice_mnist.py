@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from ..models import Model, count_parameters
-from . import Wrong, attempt, check, compare, number
+from . import Wrong, attempt, check, compare
 
 SERIES = (  # bands and frames, channels, pools, hidden
     (64, (32, 64), (2, 2), (512,)),
@@ -18,10 +18,7 @@ DIGITS = list("0123456789")
 
 @check("You can now say what a network costs before you build it.")
 def check_count(count):
-    """Does `count(side, channels, pools, hidden)` give the parameters of a network of the series with ten classes?
-
-    `side` is the number of bands and of frames; the others are tuples, as for the model voice_mnist.
-    """
+    """Does `count(side, channels, pools, hidden)` give the parameters of voice_mnist with ten classes?"""
     for side, channels, pools, hidden in SERIES:
         network = Model("voice_mnist", channels=channels, pools=pools, hidden=hidden).build((1, side, side), 10)
         right, flat, padded = count_parameters(network), side, side  # sides without and with padding
@@ -30,21 +27,16 @@ def check_count(count):
         width = (*hidden, 10)[0] * (channels or (1,))[-1]  # weights of the first linear layer for each pixel
         mistakes = {
             right - sum(channels) - sum(hidden) - 10: "the weights are right, the biases are missing: one per output.",
-            right + width * (padded**2 - flat**2): (
-                "a 3x3 convolution without padding makes each side 2 shorter before its pool."
-            ),
+            right + width * (padded**2 - flat**2): "a convolution makes each side 2 shorter before its pool.",
         }
         said = f"count({side}, {channels}, {pools}, {hidden})"
         otherwise = f"the network has {right:,}. Count each layer on paper for this one."
-        compare(said, number(said, count, side, channels, pools, hidden), right, mistakes, otherwise)
+        compare(said, count, [side, channels, pools, hidden], right, mistakes, otherwise)
 
 
 @check("Rows are what was said: now the sentence comes out the right way round.")
 def check_confused(confused):
-    """Does `confused(matrix)` return what was said, and what it was taken for, in the most frequent mistake?
-
-    `matrix` is a table of clips, true digits down and predicted ones across.
-    """
+    """Does `confused(matrix)`, true digits down, name the most frequent mistake as (said, taken for)?"""
     rng = np.random.default_rng(0)
     for said, heard in ("32", "95", "06"):
         matrix = pd.DataFrame(rng.integers(0, 20, (10, 10)) + 2500 * np.eye(10, dtype=int), DIGITS, DIGITS)
@@ -64,10 +56,7 @@ def check_confused(confused):
 
 @check("Precision asks of what was heard, recall of what was said.")
 def check_report(report):
-    """Does `report(matrix)` return a DataFrame with `precision` and `recall`, between 0 and 1, of each digit?
-
-    `matrix` is a table of clips, true digits down and predicted ones across.
-    """
+    """Does `report(matrix)`, true digits down, return a table with the `precision` and `recall` of each digit?"""
     values = np.random.default_rng(1).integers(0, 9, (10, 10)) + 90 * np.eye(10, dtype=int)
     values[:, 4] = 0  # nobody hears a four
     right = np.diag(values) / values.sum(1)

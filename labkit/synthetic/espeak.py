@@ -21,6 +21,11 @@ SYNCHRONOUS, DO_NOT_EXIT, TELL_PHONEMES, UTF8, PHONEMES = 2, 0x8000, 1, 1, 0x100
 PARAMETERS = {"rate": 1, "pitch": 3, "range": 4}  # their numbers there
 BEGINS = 7  # the type of event there that tells of a phoneme
 ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OPENBLAS", "OMP", "MKL")}
+MISSING = (
+    "Synthetic speech needs espeak-ng, and it cannot be used here: {}. Everything else works with real recordings. "
+    "Install it with `python -m pip install espeakng-loader` (there are wheels for Linux, macOS and Windows), or use "
+    "real recordings: `python -m labkit download speech_commands` (2.4 GB)."
+)
 
 
 @dataclass(frozen=True)
@@ -34,15 +39,6 @@ class Voice:
     range: int = 50  # how much the pitch moves, from 0 (monotone) to 99
 
 
-def missing(reason):
-    """The LabError for a machine on which espeak-ng cannot speak."""
-    return LabError(
-        f"Synthetic speech needs espeak-ng, and it cannot be used here: {reason}. Everything else works with real "
-        "recordings. Install it with `python -m pip install espeakng-loader` (there are wheels for Linux, macOS and "
-        "Windows), or use real recordings: `python -m labkit download speech_commands` (2.4 GB)."
-    )
-
-
 def load():
     """espeak-ng's library, and the folder that holds espeak-ng-data."""
     try:
@@ -52,7 +48,7 @@ def load():
         library.espeak_Info.restype = library.espeak_TextToPhonemes.restype = ctypes.c_char_p
         return library, Path(espeakng_loader.get_data_path()).parent
     except Exception as error:  # absent, without its data, made for another system: the loader raises what it likes
-        raise missing(error) from error
+        raise LabError(MISSING.format(error)) from error
 
 
 def version():
@@ -91,7 +87,7 @@ class Engine:
         os.chdir(folder)
         self.rate = self._library.espeak_Initialize(SYNCHRONOUS, 0, b".", DO_NOT_EXIT | TELL_PHONEMES)  # Hz
         if self.rate <= 0:
-            raise missing(f"espeak-ng refuses to start (status {self.rate})")
+            raise LabError(MISSING.format(f"espeak-ng refuses to start (status {self.rate})"))
         signature = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
         self._callback = signature(self._receive)  # kept, or it would be collected while C still calls it
         self._library.espeak_SetSynthCallback(self._callback)
@@ -167,12 +163,10 @@ def work(job):
 
 
 def say(text, voice="en-us", variant="", pitch=50, rate=175, range=50, phonemes=False, seed=1):
-    """Speak one text, for listening and drawing.
+    """Speak one text, in espeak-ng's letters if `phonemes`; the same seed gives the same samples.
 
     Returns float32 samples between -1 and 1, their sample rate in Hz, and a list of (sound, second at which it begins),
-    where "" is silence or the end. The same seed gives the same samples. `voice` is a language or accent, such as
-    "en-us", "en-gb-scotland", "es"; `variant`, `pitch`, `rate` and `range` are those of `Voice`. With `phonemes`, the
-    text is in espeak-ng's letters for sounds, such as ``h@l'oU``.
+    where "" is silence or the end. `voice` is a language or accent; it and the others are those of `Voice`.
 
     >>> say("seven", variant="f2")[1]
     22050

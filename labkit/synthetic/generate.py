@@ -59,7 +59,8 @@ def corpus(
             for place in {(draft / path).parent for path in paths}:
                 place.mkdir(parents=True, exist_ok=True)
             job = {"folder": str(draft.resolve()), "conditions": asdict(size.conditions)}
-            _speak(clips, job | {"seconds": seconds, "margins": margins, "phonemes": phonemes}, workers, progress)
+            job |= {"seconds": seconds, "margins": margins, "phonemes": phonemes}
+            _speak(clips, job, workers, progress)
             for path, content in {**files, "LICENSE": LICENSE, MARKER: marker}.items():
                 if isinstance(content, str):
                     (draft / path).write_text(content, encoding="utf-8", newline="\n")  # the same on every system

@@ -1,8 +1,7 @@
 """Spanish accents made by rule: which sounds a sentence has, and what an accent makes of them.
 
-espeak-ng turns sentences into sounds with every distinction that Spanish makes. The rules of `accent_rules.csv` then
-change sounds, one line for each rule, with its source. What they make are caricatures: accents in single sounds only,
-without melody, and each as one although none is.
+espeak-ng turns sentences into sounds with every distinction that Spanish makes. The rules of `accent_rules.csv` change
+single sounds of these, each with its source. What they make are caricatures, without melody.
 """
 
 import csv
