@@ -113,21 +113,21 @@ class Engine:
             clauses.append(self._library.espeak_TextToPhonemes(ctypes.byref(rest), UTF8, 0).decode())
         return " ".join(filter(None, clauses))
 
-    def say(self, text, voice, seed=1, phonemes=False, ending=""):
+    def say(self, text, voice, seed=1):
         """Speak with the pitch, rate and range of `voice`; returns int16 samples as bytes.
 
-        With `phonemes`, the text is in espeak-ng's letters for sounds, such as ``h@l'oU``. `seed` (1 to 2**31 - 1) is
-        that of breath and flutter. `ending`, such as "?", changes the melody.
+        Between [[ and ]], a text is in espeak-ng's letters for sounds, such as ``[[h@l'oU]]``. `seed` is that of breath
+        and flutter, from 1 to 2**31 - 1.
         """
         self._blocks = []
         self.times = []  # each phoneme, and the millisecond it begins at; "" is silence or the end
         for name, number in PARAMETERS.items():
             self._library.espeak_SetParameter(number, int(getattr(voice, name)), 0)
         self._library.espeak_ng_SetRandSeed(ctypes.c_long(seed))
-        encoded = (f"[[{text}]]{ending}" if phonemes else text + ending).encode() + b"\0"
-        flags = UTF8 | PHONEMES if phonemes else UTF8
+        encoded = text.encode() + b"\0"
+        size, flags = ctypes.c_size_t(len(encoded)), UTF8 | PHONEMES
         # text, its size, first position, kind of position, last position (0: the end), flags, and two we do not need
-        if self._library.espeak_Synth(encoded, ctypes.c_size_t(len(encoded)), 0, 1, 0, flags, None, None) != 0:
+        if self._library.espeak_Synth(encoded, size, 0, 1, 0, flags, None, None) != 0:
             raise LabError(f"espeak-ng could not say {text!r}. Try a shorter text.")
         return b"".join(self._blocks)
 
@@ -162,8 +162,8 @@ def work(job):
     return {"samples": samples.hex(), "rate": engine.rate, "times": engine.times}
 
 
-def say(text, voice="en-us", variant="", pitch=50, rate=175, range=50, phonemes=False, seed=1):
-    """Speak one text, in espeak-ng's letters if `phonemes`; the same seed gives the same samples.
+def say(text, voice="en-us", variant="", pitch=50, rate=175, range=50, seed=1):
+    """Speak one text, or sounds such as "[[h@l'oU]]"; the same seed gives the same samples.
 
     Returns float32 samples between -1 and 1, their sample rate in Hz, and a list of (sound, second at which it begins),
     where "" is silence or the end. `voice` is a language or accent; it and the others are those of `Voice`.
@@ -174,6 +174,6 @@ def say(text, voice="en-us", variant="", pitch=50, rate=175, range=50, phonemes=
     import numpy as np
 
     voice = Voice(voice, variant, pitch, rate, range)
-    told = fresh("espeak", {"voice": asdict(voice), "text": text, "seed": seed, "phonemes": phonemes})
+    told = fresh("espeak", {"voice": asdict(voice), "text": text, "seed": seed})
     samples = np.frombuffer(bytes.fromhex(told["samples"]), "<i2").astype(np.float32) / 32768
     return samples, told["rate"], [(sound, milliseconds / 1000) for sound, milliseconds in told["times"]]

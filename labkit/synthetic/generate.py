@@ -30,7 +30,6 @@ def corpus(
     *,
     seconds=1.0,  # longest clip, and the length of most
     margins=None,  # fewest and most seconds around the speech; clips are then as long as they need to be
-    phonemes=False,  # whether texts are in espeak-ng's letters for sounds
     also=None,  # what else decides the bytes, as JSON values by name
     workers=None,  # processes at a time, by default one per core
     progress=True,
@@ -58,9 +57,8 @@ def corpus(
         with atomic_folder(folder) as draft:
             for place in {(draft / path).parent for path in paths}:
                 place.mkdir(parents=True, exist_ok=True)
-            job = {"folder": str(draft.resolve()), "conditions": asdict(size.conditions)}
-            job |= {"seconds": seconds, "margins": margins, "phonemes": phonemes}
-            _speak(clips, job, workers, progress)
+            job = {"folder": str(draft.resolve()), "seconds": seconds, "margins": margins}
+            _speak(clips, job | {"conditions": asdict(size.conditions)}, workers, progress)
             for path, content in {**files, "LICENSE": LICENSE, MARKER: marker}.items():
                 if isinstance(content, str):
                     (draft / path).write_text(content, encoding="utf-8", newline="\n")  # the same on every system
@@ -112,9 +110,8 @@ def work(job):
         pitch = rng.normal(person.pitch, conditions.pitch_step)
         rate = person.rate * np.exp(rng.normal(0, conditions.rate_step))
         voice = replace(person, pitch=int(np.clip(pitch, 0, 99)), rate=int(np.clip(rate, 80, 400)))
-        ending = conditions.endings[rng.integers(len(conditions.endings))]
-        said = {"text": text, "ending": ending, "phonemes": job["phonemes"], "seed": int(rng.integers(1, 2**31 - 1))}
-        speech = _speech(engine, voice, said, 0.97 * longest)
+        text += conditions.endings[rng.integers(len(conditions.endings))]
+        speech = _speech(engine, text, voice, int(rng.integers(1, 2**31 - 1)), 0.97 * longest)
         if job["margins"]:
             before, after = (int(rng.uniform(*job["margins"]) * RATE) for _ in range(2))
             samples = min(before + len(speech) + after, longest)
@@ -129,21 +126,21 @@ def work(job):
     return {}
 
 
-def _speech(engine, voice, said, longest):
+def _speech(engine, text, voice, seed, longest):
     """Speech without silence around it, said faster where it would be longer than `longest`: float64 (samples,)."""
     import soxr
 
     for _ in range(6):
-        raw = np.frombuffer(engine.say(voice=voice, **said), "<i2").astype(np.float64) / 32768
+        raw = np.frombuffer(engine.say(text, voice, seed), "<i2").astype(np.float64) / 32768
         speech = soxr.resample(raw, engine.rate, RATE)
         loud = np.flatnonzero(np.abs(speech) > 0.003)
         if not len(loud):
-            raise LabError(f"The voice {voice} says nothing for {said['text']!r}. Leave it out.")
+            raise LabError(f"The voice {voice} says nothing for {text!r}. Leave it out.")
         speech = speech[loud[0] : loud[-1] + 1]
         if len(speech) <= longest:
             return speech
         voice = replace(voice, rate=min(400, 1 + int(voice.rate * 1.03 * len(speech) / longest)))
-    raise LabError(f"{said['text']!r} is too long for {longest / RATE:.2f} s. Choose a shorter text.")
+    raise LabError(f"{text!r} is too long for {longest / RATE:.2f} s. Choose a shorter text.")
 
 
 def write_wav(path, samples):

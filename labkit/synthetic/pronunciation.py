@@ -97,4 +97,4 @@ def pronounce(sounds, accent, rng=None, strength=1.0):
 
 def listen(sounds, variant="", seed=1):
     """Let one voice say sounds, in espeak-ng's letters, as `espeak.say` does a text."""
-    return espeak.say(sounds, LANGUAGE, variant, phonemes=True, seed=seed)
+    return espeak.say(f"[[{sounds}]]", LANGUAGE, variant, seed=seed)

@@ -61,9 +61,8 @@ SIZES = {
 def common_voice(folder, size="lab", **options):
     """Write a stand-in for Common Voice in Spanish: the same tables and names, but WAV; see `generate.corpus`."""
     size = size if isinstance(size, AccentSize) else choose(size, SIZES, "size of the synthetic corpus")
-    options |= {"seconds": 6.0, "margins": (0.05, 0.35), "phonemes": True}
-    options["also"] = {"rules": [asdict(rule) for rule in rules()], "sentences": [size.sentences, *sentences()]}
-    return corpus(folder, "common_voice", size, plan, **options)
+    also = {"rules": [asdict(rule) for rule in rules()], "sentences": [size.sentences, *sentences()]}
+    return corpus(folder, "common_voice", size, plan, seconds=6.0, margins=(0.05, 0.35), also=also, **options)
 
 
 def plan(size):
@@ -78,11 +77,7 @@ def plan(size):
 
 
 def speakers(size):
-    """The synthetic people of a corpus: {Speaker: accent}.
-
-    Each voice speaks in every accent, each time as a speaker with a pitch, a speed and a room of their own. So a voice
-    says nothing about an accent. No voice is in two parts.
-    """
+    """The synthetic people of a corpus, {Speaker: accent}: each voice in every accent, so that it tells nothing."""
     pool, people, seed = voices(), {}, size.conditions.seed
     if min(size.voices.values(), default=0) < 1 or sum(size.voices.values()) > len(pool):
         raise LabError(f"voices={size.voices}: each part needs one, and there are {len(pool)} in all. Change these.")
@@ -112,7 +107,7 @@ def script(size, people):
         for place in chosen:
             path = f"common_voice_es_{90_000_000 + len(lines)}.wav"
             said = pronounce(sounds[place], accent, stream(seed, "rules", path), size.strength)
-            clips[person].append((f"clips/{path}", said))
+            clips[person].append((f"clips/{path}", f"[[{said}]]"))
             about = (age, genders[person.voice.variant], ACCENTS[accent], "", "es", "")
             lines.append((person.part, (person.name, path, texts[place], "2", "0", *about)))
     return clips, lines
