@@ -20,6 +20,7 @@ from labkit.synthetic.spanish import SIZES, AccentSize, speakers
 from tools.kill import fingerprint
 
 pytest_plugins = ["tiny"]
+GENDERS = espeak.variants()
 TINY = AccentSize(voices={"train": 1, "dev": 1, "test": 1}, sentences=1, talkative=(("andino", 1, 2),))
 
 
@@ -126,7 +127,7 @@ def cues(person, conditions):
     """What a clip tells besides its sounds: the voice's settings, the room, the microphone, the noise, the level."""
     session = Session(conditions, stream(conditions.seed, "session", person.name), 16_000)
     voice = person.voice
-    own = [voice.pitch, voice.rate, voice.range, espeak.gender(voice.variant) == "female", len(session.impulse)]
+    own = [voice.pitch, voice.rate, voice.range, GENDERS[voice.variant] == "female", len(session.impulse)]
     heard = [session.tilt, session.low_cut, session.high_cut, session.snr, session.level, NOISES.index(session.noise)]
     return [*own, *heard, np.sum(session.impulse[1:] ** 2)]
 

@@ -7,16 +7,15 @@ import functools
 from contextlib import contextmanager
 from numbers import Real
 
+import torch
+
 
 class Wrong(Exception):
     """A mistake after which a check cannot go on; its text is the sentence."""
 
 
 def check(praise):
-    """Decorator: a function that yields mistakes, or raises `Wrong`, becomes one that prints them or the praise.
-
-    It returns whether all is well.
-    """
+    """Decorator: a function that yields mistakes prints them instead, or the praise; it returns whether all is well."""
 
     def decorate(mistakes):
         @functools.wraps(mistakes)
@@ -52,3 +51,17 @@ def number(said, call, *given):
     if isinstance(answer, bool) or not isinstance(answer, Real):
         raise Wrong(f"{said} should be a number, not {answer!r}.")
     return answer
+
+
+def compare(said, call, given, right, mistakes, otherwise, off=1e-6):
+    """Does the student's function return the number `right`? `mistakes` says of some wrong numbers what they mean."""
+    answer = number(said, call, *given)
+    if abs(answer - right) > off:
+        said += f" = {answer:.4g}" if isinstance(answer, float) else f" = {answer:,}"
+        known = [sentence for wrong, sentence in mistakes.items() if abs(answer - wrong) <= off]
+        raise Wrong(f"{said}: {known[0]}" if known else f"{said}, but {otherwise}")
+
+
+def shape(answer):
+    """Shape of a tensor as a tuple; of anything else, the name of its type."""
+    return tuple(answer.shape) if isinstance(answer, torch.Tensor) else type(answer).__name__

@@ -5,8 +5,8 @@ from itertools import combinations
 import torch
 
 from ..data.splits import GROUPS
-from ..models import Model
-from . import Wrong, attempt, check, number
+from ..models import Model, count_parameters
+from . import Wrong, attempt, check, compare, shape
 
 WINDOW = 8000  # samples
 NETWORKS = ((100, 64, 128, 128, 128, 128), (100, 64, 128, 128, 128, 128, 128), (16, 32), (8,))  # channels
@@ -14,42 +14,33 @@ NETWORKS = ((100, 64, 128, 128, 128, 128), (100, 64, 128, 128, 128, 128, 128), (
 
 @check("You can now say what a layer costs before you build it.")
 def check_parameters(count):
-    """Does `count(widths)` say how many parameters AudioNet without batch norm has, for 8,000 samples and ten digits?
-
-    `widths` are the channels after each convolution.
-    """
+    """Does `count(widths)` give the parameters of AudioNet with these channels, 8,000 samples and ten digits?"""
     for widths in NETWORKS:
         network = Model("audionet", widths=widths).build((1, WINDOW), 10)
-        right = sum(parameter.numel() for parameter in network.parameters())
-        answer = number(f"count({widths})", count, widths)
-        if answer == right:
-            continue
+        right, flat = count_parameters(network), network.linears[0].weight
         biases = sum(parameter.numel() for parameter in network.parameters() if parameter.dim() == 1)
-        flat = network.linears[0].weight
-        if answer == right - biases:
-            raise Wrong(f"count({widths}) = {answer:,}: the biases are missing, one for each channel and each output.")
-        if answer == right + WINDOW * widths[-1] * flat.shape[0] - flat.numel():
-            raise Wrong(f"count({widths}) = {answer:,}: each pool halves the samples before the first linear layer.")
-        raise Wrong(f"count({widths}) = {answer:,}, but there are {right:,}.")
+        unpooled = right + WINDOW * widths[-1] * flat.shape[0] - flat.numel()
+        mistakes = {
+            right - biases: "the biases are missing, one for each channel and each output.",
+            unpooled: "each pool halves the samples before the first linear layer.",
+        }
+        compare(f"count({widths})", count, [widths], right, mistakes, f"there are {right:,}.")
 
 
 @check("A network that sees this cannot rely on where the word begins.")
 def check_placing(place):
-    """Does `place(clip, generator)` put a clip at a random place of 8,000 zeros?
-
-    `clip` has shape (n,), n at most 8,000, `generator` is a torch.Generator; what comes back has shape (8000,).
-    """
+    """Does `place(clip, generator)` put a clip of shape (n,) at a random place of 8,000 zeros?"""
     generator, starts = torch.Generator().manual_seed(0), set()
     for length in (8000, 7999, *[3000] * 40):
         clip = torch.rand(length, generator=torch.Generator().manual_seed(length)) + 0.1
         kept = clip.clone()
         with attempt(f"place(clip, generator), for a clip of {length} samples,"):
             window = place(clip, generator)
-        if not isinstance(window, torch.Tensor) or window.shape != (WINDOW,):
+        if shape(window) != (WINDOW,):
             raise Wrong(f"give back a tensor of {WINDOW} samples, also for a clip of {length}.")
-        filled = window.nonzero()[:, 0]  # samples that are not 0; the clip has no zeros
         if not torch.equal(clip, kept):
             raise Wrong("you change the clip you were given. Make new zeros, and write into those.")
+        filled = window.nonzero()[:, 0]  # samples that are not 0; the clip has no zeros
         if len(filled) != length:
             raise Wrong(f"of {length} samples, {len(filled)} are in the window. The whole clip must fit in.")
         if not torch.equal(window[filled[0] : filled[0] + length], clip):
@@ -64,10 +55,7 @@ def check_placing(place):
 
 @check("Nobody is tested who was trained on, and everybody is tested once.")
 def check_fold(parts):
-    """Does `parts(fold)` say who trains, validates and is tested in AudioMNIST's published digit folds?
-
-    `fold` is 0 to 4; what comes back is a dict from "train", "validation" and "test" to speakers.
-    """
+    """Does `parts(fold)` give the speakers of "train", "validation" and "test" in AudioMNIST's five digit folds?"""
     groups = [set(group) for group in GROUPS["audiomnist_digit"]]
     tested = []
     for fold in range(5):

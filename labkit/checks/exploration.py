@@ -4,6 +4,7 @@ from numbers import Real
 
 import pandas as pd
 import torch
+from scipy.fft import idct
 
 from . import Wrong, attempt, check
 
@@ -12,15 +13,10 @@ PARTS = ("train", "validation", "test")
 
 @check("From 13 of 40 numbers the smooth shape comes back, and nothing else.")
 def check_smoothing(smooth):
-    """Does `smooth(log_mel, n)` rebuild a log-mel spectrum from its first n cosine coefficients?
-
-    `log_mel` is a tensor of shape (frames, bands), in dB; what comes back has the same shape.
-    """
+    """Does `smooth(log_mel, n)` rebuild a log-mel spectrum (frames, bands) from its first n cosine coefficients?"""
     frames, bands = 7, 40
-    log_mel = 20 * torch.randn(frames, bands, generator=torch.Generator().manual_seed(0)) - 40  # (frames, bands)
-    place = (torch.arange(bands) + 0.5) * torch.pi / bands
-    waves = torch.cos(torch.arange(bands)[:, None] * place)  # (coefficients, bands)
-    waves = waves / waves.norm(dim=1, keepdim=True)
+    log_mel = 20 * torch.randn(frames, bands, generator=torch.Generator().manual_seed(0)) - 40  # (frames, bands), dB
+    waves = torch.tensor(idct(torch.eye(bands).numpy(), norm="ortho"))  # (coefficients, bands)
     answers, off = {}, {}  # off: largest error in dB
     for n in (bands, 13, 1):
         with attempt(f"smooth(log_mel, {n})"):
@@ -28,31 +24,25 @@ def check_smoothing(smooth):
         if answer.shape == (frames, n) and n != bands:
             raise Wrong(f"with n={n} you return the {n} coefficients. Multiply by the cosines once more to go back.")
         if answer.shape != log_mel.shape:
-            raise Wrong(
-                f"log_mel has the shape {(frames, bands)}, what you return {tuple(answer.shape)}. Keep the shape."
-            )
+            raise Wrong(f"log_mel has the shape {(frames, bands)}, your answer {tuple(answer.shape)}. Keep the shape.")
         answers[n], off[n] = answer, (answer - log_mel @ waves[:n].T @ waves[:n]).abs().max()
     if torch.allclose(answers[1], answers[bands]):
-        yield "the answer is the same for 1 and for 40 coefficients. Use n: keep the first n, drop the rest."
-    elif (log_mel.mean(0, keepdim=True) - answers[1]).abs().max() < 0.01:
-        yield "you smooth over time. The cosines run over the bands: the last axis."
-    elif off[bands] > 0.01:
-        yield (
+        raise Wrong("the answer is the same for 1 and for 40 coefficients. Use n: keep the first n, drop the rest.")
+    if (log_mel.mean(0) - answers[1]).abs().max() < 0.01:
+        raise Wrong("you smooth over time. The cosines run over the bands: the last axis.")
+    if off[bands] > 0.01:
+        raise Wrong(
             f"with all {bands} coefficients you should get back what you put in, but one value is off by "
             f"{off[bands]:.2g} dB. Are the cosines scaled (norm='ortho'), and do you go back with their transpose?"
         )
-    else:
-        for n in (13, 1):
-            if off[n] > 0.01:
-                yield f"with n={n} one value is off by {off[n]:.2g} dB. Keep the *first* n coefficients."
+    for n in (13, 1):
+        if off[n] > 0.01:
+            yield f"with n={n} one value is off by {off[n]:.2g} dB. Keep the *first* n coefficients."
 
 
 @check("One can see both: the two tones and the two clicks.")
 def check_window(window_ms, hertz=40.0, seconds=0.06):
-    """Does a Hann window tell two tones apart, and two clicks as well?
-
-    Give its length in milliseconds. The tones are `hertz` and the clicks `seconds` apart.
-    """
+    """Does a Hann window of `window_ms` tell two tones `hertz` apart, and two clicks `seconds` apart as well?"""
     if isinstance(window_ms, bool) or not isinstance(window_ms, Real) or not 1 <= window_ms <= 1000:
         raise Wrong(f"a window is a number of milliseconds between 1 and 1000, not {window_ms!r}.")
     sample_rate = 16_000
@@ -72,30 +62,20 @@ def check_window(window_ms, hertz=40.0, seconds=0.06):
 
 @check("Every clip has a part, and no voice is in two of them.")
 def check_parts(clips, parts):
-    """Are these parts fit for an honest experiment: nobody in two of them, nobody forgotten, none too small?
-
-    `clips` is a table with the column `speaker`; `parts` says "train", "validation" or "test" for each clip, in the
-    order of `clips`.
-    """
+    """Are `parts`, one word for each row of the table `clips`, fit for an honest experiment?"""
     if isinstance(parts, str) or not hasattr(parts, "__len__"):
         raise Wrong("give the part of each clip: a list or a column of words, one per clip.")
     if len(parts) != len(clips):
         raise Wrong(f"there are {len(clips):,} clips, but {len(parts):,} parts. Give each clip one.")
     given = pd.Series(list(parts), index=clips.index)
-    unknown = given[~given.isin(PARTS)]
-    if len(unknown):
-        raise Wrong(
-            f"{len(unknown):,} clips are in no part; one of them has {unknown.iloc[0]!r}. The parts are {PARTS}."
-        )
+    if len(unknown := given[~given.isin(PARTS)]):
+        raise Wrong(f"{len(unknown):,} clips have no part; one of them has {unknown.iloc[0]!r}. The parts are {PARTS}.")
     parts_of = given.groupby(clips.speaker).nunique()  # of each speaker
-    shared, sizes = parts_of[parts_of > 1], {name: (given == name).mean() for name in PARTS}
-    if len(shared):
+    if len(shared := parts_of[parts_of > 1]):
         yield (
             f"{len(shared)} of {len(parts_of)} speakers are in more than one part, {shared.index[0]} for one. "
             "Choose a part for each speaker, not for each clip."
         )
-    for name, fraction in sizes.items():
-        if fraction < 0.05:
+    for name in PARTS:
+        if (fraction := (given == name).mean()) < 0.05:
             yield f"the part {name!r} has {fraction:.1%} of the clips: too few to learn or to measure from."
-    if not len(shared) and min(sizes.values()) >= 0.05 and sizes["train"] < 0.5:
-        yield "less than half of the clips are for training. Leave more to learn from."

@@ -5,15 +5,12 @@ from dataclasses import fields
 import torch
 
 from ..errors import choose
-from . import Wrong, attempt, check
+from . import Wrong, attempt, check, shape
 
 
 @check("Train it with one_epoch, as in section 5.")
 def check_recogniser(network, features, classes):
-    """Is this a network that takes (batch, frames, features) and gives (batch, classes)?
-
-    `network` is a torch.nn.Module that is called as `network(x)`.
-    """
+    """Is this torch.nn.Module a network that takes (batch, frames, features) and gives (batch, classes)?"""
     if isinstance(network, type):
         raise Wrong(f"{network.__name__} is a class. Call it to make a network: {network.__name__}().")
     if not isinstance(network, torch.nn.Module):
@@ -24,10 +21,9 @@ def check_recogniser(network, features, classes):
         logits = network(x)
         alone = network(x[-1:])  # the last: a network that takes the batch for time mixes it with those before
         longer = network(torch.cat([x, x], dim=1))
-    if not isinstance(logits, torch.Tensor) or logits.shape != (3, classes):
-        got = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
-        raise Wrong(f"the scores of 3 clips should have the shape {(3, classes)}, not {got}.")
-    if longer.shape != (3, classes):
+    if shape(logits) != (3, classes):
+        raise Wrong(f"the scores of 3 clips should have the shape {(3, classes)}, not {shape(logits)}.")
+    if shape(longer) != (3, classes):
         yield "a clip with more frames should give as many scores as a short one."
     if not torch.isfinite(logits).all():
         yield "some scores are not finite numbers."
@@ -44,10 +40,7 @@ def check_recogniser(network, features, classes):
 
 @check("One change: what differs in the result comes from it, or from chance.")
 def check_change(original, mine, part, setting):
-    """Does `mine` differ from `original` in one setting of one part, and in nothing else?
-
-    `original` and `mine` are Experiments; `part` and `setting` are names such as "feature" and "seconds".
-    """
+    """Do two Experiments differ in one setting of one part, such as "feature" and "seconds", and in nothing else?"""
     choose(part, {field.name: field for field in fields(original)}, "part of an experiment")
     before, after = getattr(original, part), getattr(mine, part)
     if getattr(before, setting) == getattr(after, setting):

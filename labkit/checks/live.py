@@ -5,33 +5,33 @@ import pandas as pd
 
 from ..features import MFCC
 from ..streaming import StreamingFeature
-from . import Wrong, attempt, check, number
+from . import Wrong, attempt, check, compare, number
 
 CUTS = ((60,), (1,) * 60, (7, 0, 23, 30), (3, 57))  # how 60 values may come in blocks
+FEATURES = (
+    {"window_ms": 40.0, "deltas": 0},
+    {"window_ms": 25.0, "deltas": 0},
+    {"window_ms": 40.0, "deltas": 1},
+    {"window_ms": 40.0, "deltas": 2, "hop_ms": 10.0, "delta_width": 5},
+)
 
 
 @check("The same numbers, however the stream is cut: that is all of streaming.")
 def check_running_mean(step, width=10):
-    """Does `step(block, state)` give the mean of the last `width` values after each new one, however they are cut?
-
-    `block` is an array of shape (values,), which may be empty; `state` is what came back before (None at first). What
-    comes back is an array of as many means, and the state. At the beginning the mean of what is there, or with zeros
-    for what is not there yet: both are right.
-    """
+    """Does `step(block, state)` give the mean of the last `width` values after each value of a block, and the state?"""
     values = np.random.default_rng(0).standard_normal(sum(CUTS[0])) + 3
-    sums = np.cumsum(np.concatenate([np.zeros(width), values]))
-    sums = sums[width:] - sums[:-width]
+    sums = np.convolve(values, np.ones(width))[: len(values)]  # of the last values, with zeros before the first
+    # both are right: with zeros for what was not there yet, and the mean of what was
     right = [sums / width, sums / np.minimum(np.arange(1, len(values) + 1), width)]
     for cut in CUTS:
-        state, outputs, place = None, [], 0
-        for size in cut:
-            with attempt(f"step on a block of {size} values"):
-                means, state = step(values[place : place + size].copy(), state)
+        state, outputs = None, []
+        for block in np.split(values, np.cumsum(cut)[:-1]):
+            with attempt(f"step on a block of {len(block)} values"):
+                means, state = step(block.copy(), state)
                 means = np.asarray(means, dtype=float)
-            if means.shape != (size,):
-                raise Wrong(f"for a block of {size} values give {size} means, not the shape {means.shape}.")
+            if means.shape != block.shape:
+                raise Wrong(f"for a block of {len(block)} values give {len(block)} means, not the shape {means.shape}.")
             outputs.append(means)
-            place += size
         outputs = np.concatenate(outputs)
         if any(np.allclose(outputs, each) for each in right):
             continue
@@ -47,38 +47,24 @@ def check_running_mean(step, width=10):
 
 @check("No faster computer makes this wait shorter.")
 def check_look_ahead(look_ahead):
-    """Does `look_ahead(feature)` say how many seconds of sound after its time a frame of an MFCC needs?
-
-    `feature` is an MFCC with the settings `window`, `hop` (samples), `sample_rate`, `deltas` and `delta_width`.
-    """
-    for settings in (
-        {"window_ms": 40.0, "deltas": 0},
-        {"window_ms": 25.0, "deltas": 0},
-        {"window_ms": 40.0, "deltas": 1},
-        {"window_ms": 40.0, "deltas": 2, "hop_ms": 10.0, "delta_width": 5},
-    ):
+    """Does `look_ahead(feature)` say how many seconds of sound after its time a frame of an MFCC needs?"""
+    for settings in FEATURES:
         feature = MFCC(n_mels=20, **settings)
         window, right = feature.window / feature.sample_rate, StreamingFeature(feature).look_ahead  # seconds
-        answer = number("look_ahead(feature)", look_ahead, feature)
-        if abs(answer - right) < 1e-3:
-            continue
-        shown = f"{answer:g} s for {', '.join(f'{name}={value}' for name, value in settings.items())}"
-        if abs(answer / 1000 - right) < 1e-3 or abs(answer / feature.sample_rate - right) < 1e-3:
-            raise Wrong(f"{shown}: give seconds, not milliseconds or samples.")
-        if abs(answer - window) < 1e-3:
-            raise Wrong(f"{shown}: a frame stands in the middle of its window. Only half of it is to come.")
-        if feature.deltas and abs(answer - window / 2) < 1e-3:
-            raise Wrong(f"{shown}: a slope at a frame needs delta_width // 2 frames after it, each time.")
-        raise Wrong(f"{shown}, but such a frame must wait {right:g} s.")
+        units = "give seconds, not milliseconds or samples."
+        mistakes = {
+            1000 * right: units,
+            right * feature.sample_rate: units,
+            window: "a frame stands in the middle of its window. Only half of it is to come.",
+            window / 2: "a slope at a frame needs delta_width // 2 frames after it, each time.",
+        }
+        said = f"look_ahead of an MFCC with {settings}"
+        compare(said, look_ahead, [feature], right, mistakes, f"it must wait {right:g} s.", off=1e-3)
 
 
 @check("Chosen on validation. Now measure it once on the test part.")
 def check_threshold(choose, most=4.0):
-    """Does `choose(table)` give the threshold that finds most words with at most so many false alarms an hour?
-
-    `table` is a DataFrame with `threshold`, `hits` and `false_alarms_per_hour`, measured on validation data; `most`
-    false alarms an hour are allowed. What comes back is one of the thresholds.
-    """
+    """Does `choose(table)` give the threshold with the most `hits` among those with few `false_alarms_per_hour`?"""
     rng = np.random.default_rng(0)
     for _ in range(5):
         threshold = np.linspace(0.3, 0.95, 14)

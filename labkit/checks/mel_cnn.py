@@ -3,38 +3,27 @@
 import torch
 
 from ..models import Model
-from . import Wrong, attempt, check, number
+from . import Wrong, attempt, check, compare, shape
 
 SIZES = ((128, 81), (80, 81), (40, 101), (128, 41), (17, 17), (30, 200))  # bands and frames
 
 
 @check("You can now say which pictures fit which linear layer, before PyTorch does.")
 def check_flat(flat):
-    """Does `flat(bands, frames)` say how many numbers M1 to M3 flatten for a picture of that size?"""
+    """Does `flat(bands, frames)` say how many numbers M1 to M3 flatten for an input of that size?"""
     for bands, frames in SIZES:
         right = Model("mel_cnn").build((1, bands, frames), 4).linear1.in_features
-        asked = f"flat({bands}, {frames})"
-        answer = number(asked, flat, bands, frames)
-        if answer == right:
-            continue
-        if answer == right / 16:
-            raise Wrong(f"{asked} = {answer}: that is one channel. The second convolution makes 16.")
-        if answer == 16 * (bands // 9) * (frames // 9):
-            raise Wrong(
-                f"{asked} = {answer}: you count the pools only. A 3x3 kernel without padding cannot stand on the "
-                "edge: each convolution takes 2 away, before its pool."
-            )
-        if answer % 1:
-            raise Wrong(f"{asked} = {answer}: sizes are whole numbers. A pool drops what is left over.")
-        raise Wrong(f"{asked} = {answer}, but M1 to M3 flatten {right:,} numbers there.")
+        mistakes = {
+            right / 16: "that is one channel. The second convolution makes 16.",
+            16 * (bands // 9) * (frames // 9): "you count the pools only. Before each, a 3x3 kernel takes 2 away.",
+        }
+        otherwise = f"M1 to M3 flatten {right:,} numbers. Sizes are whole numbers: a pool drops what is left over."
+        compare(f"flat({bands}, {frames})", flat, [bands, frames], right, mistakes, otherwise)
 
 
 @check("A network that sees this cannot rely on one moment of the word.")
 def check_hiding(hide):
-    """Does `hide(picture, generator)` hide one random stretch of time, as SpecAugment does?
-
-    `picture` has shape (bands, frames), `generator` is a torch.Generator; what comes back has the shape of `picture`.
-    """
+    """Does `hide(picture, generator)` hide a random stretch of time of a picture (bands, frames), as in SpecAugment?"""
     bands, frames, widest = 40, 101, 40
     generator, starts, widths = torch.Generator().manual_seed(0), set(), {0}
     for seed in range(40):
@@ -42,17 +31,15 @@ def check_hiding(hide):
         kept = picture.clone()
         with attempt("hide(picture, generator)"):
             hidden = hide(picture, generator)
-        if not isinstance(hidden, torch.Tensor) or hidden.shape != kept.shape:
-            raise Wrong(f"give back a tensor of the shape {tuple(kept.shape)}, like the picture.")
+        if shape(hidden) != (bands, frames):
+            raise Wrong(f"give back a tensor of the shape {(bands, frames)}, like the picture.")
         if not torch.equal(picture, kept):
-            raise Wrong(
-                "you change the picture you were given. Work on picture.clone(): the next epoch needs it whole."
-            )
+            raise Wrong("you change the picture you were given, but the next epoch needs it. Work on picture.clone().")
         changed = hidden != kept  # (bands, frames)
         columns = changed.any(0)  # (frames,)
         if not columns.any():
             continue
-        first, last = columns.nonzero()[0].item(), columns.nonzero()[-1].item()
+        first, last = columns.nonzero()[[0, -1], 0].tolist()
         if columns.all() and not changed.any(1).all():
             raise Wrong("you hide bands over the whole time. Time is the second axis: picture[:, start:end].")
         if not changed[:, columns].all():
@@ -60,9 +47,7 @@ def check_hiding(hide):
         if not columns[first : last + 1].all():
             raise Wrong("hide one stretch: frames that follow each other.")
         if (hidden[changed] - kept.mean()).abs().max() > 20:
-            raise Wrong(
-                "what you write there is far from the other values: 0 is no silence here. Write the picture's mean."
-            )
+            raise Wrong("what you write is far from the other values: 0 is no silence here. Write the picture's mean.")
         starts.add(first)
         widths.add(last - first + 1)
     if not starts:

@@ -3,14 +3,11 @@
 import torch
 
 from ..experiments.sweep import committed
-from . import Wrong, attempt, check, number
+from . import Wrong, attempt, check, number, shape
 
 
 def leak_cases():
-    """Records of one network (a GRU on synthetic speech), its clips sorted into parts in two ways: cases A and B.
-
-    One of them leaks. Returns a list of Runs for each; the names of the grids tell which, so look away.
-    """
+    """Runs of a GRU on synthetic speech, its clips sorted into parts in two ways; the grids' names tell which leaks."""
     grids = {"A": "synthetic_leaky", "B": "synthetic"}
     runs = {case: committed(grid, "synthetic_speech_commands") for case, grid in grids.items()}
     return {case: [run for run in found if run.experiment.model.name == "gru"] for case, found in runs.items()}
@@ -18,11 +15,7 @@ def leak_cases():
 
 @check("The network was tested on voices it was trained on: part of its result is memory of these voices.")
 def check_leak(cases, suspect, witnesses):
-    """Did the student find which of two results leaks, and whose voices?
-
-    `cases` holds a list of Runs by name, and `suspect` is the name of the one that leaks. `witnesses` are some speakers
-    who prove it: trained on, and tested.
-    """
+    """Did the student find which of `cases` leaks, and some speakers who prove it: trained on, and tested?"""
     if suspect not in cases:
         raise Wrong(f"say which of {list(cases)} you suspect, not {suspect!r}.")
     if isinstance(witnesses, str) or not hasattr(witnesses, "__iter__"):
@@ -43,10 +36,7 @@ def check_leak(cases, suspect, witnesses):
 
 @check("Thirteen frames, however long they are: a longer hop carries it further in time.")
 def check_reach(predict):
-    """Does `predict(hop_ms)` say how far back a new plain RNN hears, if each frame leaves 0.577 of a gradient?
-
-    Both are in ms: the hop, and the distance at which less than a thousandth of the gradient is left.
-    """
+    """Does `predict(hop_ms)` say after how many ms a thousandth of a gradient is left, at 0.577 a frame?"""
     for hop in (10, 20, 60):
         answer = number(f"predict({hop})", predict, hop)
         if not 12.5 * hop <= answer <= 13.0 * hop + 1e-6:  # 12.56 factors, so 13 whole frames
@@ -59,33 +49,30 @@ def check_reach(predict):
 
 @check("Both directions have read the whole clip, and nothing but the clip.")
 def check_readout(readout):
-    """Does `readout(outputs, lengths)` give both directions of a bidirectional layer the whole clip, and no padding?
+    """Does `readout(outputs, lengths)` give both halves of a bidirectional layer the whole clip, and no padding?
 
-    `outputs` has shape (batch, frames, 2 * hidden), forward half first, and `lengths` (batch,); what comes back has
-    shape (batch, anything).
+    `outputs` has shape (batch, frames, 2 * hidden), forward half first; what comes back has shape (batch, anything).
     """
     hidden, frames, lengths = 5, 9, torch.tensor([9, 4])
-    inside = (torch.arange(frames) < lengths[:, None])[..., None]  # (batch, frames, 1)
+    inside = torch.arange(frames) < lengths[:, None]  # (batch, frames)
     generator = torch.Generator().manual_seed(0)
     # Halves that only count what they have heard: running sums from the left, and from the clip's end.
     heard = [torch.rand(2, frames, hidden, generator=generator).requires_grad_() for _ in range(2)]
-    forward = heard[0].cumsum(1)
-    backward = (heard[1] * inside).flip(1).cumsum(1).flip(1)
-    outputs = torch.cat([forward, backward], dim=-1)
+    backward = (heard[1] * inside[..., None]).flip(1).cumsum(1).flip(1)
+    outputs = torch.cat([heard[0].cumsum(1), backward], dim=-1)
     with attempt(f"readout on outputs of shape {tuple(outputs.shape)}"):
         vector = readout(outputs, lengths)
     if not isinstance(vector, torch.Tensor) or vector.ndim != 2 or len(vector) != 2:
-        got = tuple(vector.shape) if isinstance(vector, torch.Tensor) else type(vector).__name__
-        raise Wrong(f"for two clips it should return a tensor of shape (2, something), not {got}.")
+        raise Wrong(f"for two clips it should return a tensor of shape (2, something), not {shape(vector)}.")
     if not vector.requires_grad:
         raise Wrong("what you return does not depend on the outputs.")
-    gradients = torch.autograd.grad(vector.sum(), heard, allow_unused=True)
-    for name, far, gradient in zip(("forward", "backward"), ("last", "first"), gradients, strict=True):
-        reached = torch.zeros(2, frames) if gradient is None else gradient.abs().sum(2)  # (batch, frames)
+    gradients = torch.autograd.grad(vector.sum(), heard, materialize_grads=True)
+    halves = (("forward", f":{hidden}", "last"), ("backward", f"{hidden}:", "first"))
+    for (name, part, far), gradient in zip(halves, gradients, strict=True):
+        reached = gradient.abs().sum(2) > 0  # (batch, frames)
         if not reached.any():
-            part = f":{hidden}" if name == "forward" else f"{hidden}:"
             yield f"the {name} half, outputs[..., {part}], has no part in your answer."
-        elif (reached * ~inside[..., 0]).any():
+        elif reached[~inside].any():
             yield f"in the {name} half, frames beyond the clip's end change your answer. Use lengths."
-        elif not (reached > 0)[inside[..., 0]].all():
+        elif not reached[inside].all():
             yield f"where you read it, the {name} half has not heard the {far} frame yet. At which frame does it end?"

@@ -6,7 +6,7 @@ import torch
 
 from ..errors import LabError
 from ..models.cell_layer import DIMENSIONS
-from . import Wrong, check
+from . import Wrong, check, shape
 
 BATCH, HIDDEN = SHAPE = (5, 7)  # two sizes that are not alike
 
@@ -24,17 +24,31 @@ def check_cell(cell):
             if not torch.equal(value, before[name]):
                 raise Wrong(f"{name} is changed in place. Make a new tensor: `c = f * state.c`, not `state.c.mul_(f)`.")
         for name, value in now.items():
-            got = tuple(value.shape) if isinstance(value, torch.Tensor) else type(value).__name__
-            if got != SHAPE:
-                raise Wrong(f"{name} has the shape {got}; it should have {SHAPE} (batch, hidden).")
-        for name, value in now.items():
+            if shape(value) != SHAPE:
+                raise Wrong(f"{name} has the shape {shape(value)}; it should have {SHAPE} (batch, hidden).")
             if not torch.isfinite(value).all():
                 raise Wrong(
                     f"{name} is not a finite number everywhere, with {words} pre-activations. A gate of shape {SHAPE} "
                     "stays between 0 and 1 if it comes from sigmoid; log, sqrt and / need care."
                 )
-    _no_mixing(cell)
-    if idle := _idle(cell):
+    given, others = _example(cell), _example(cell, seed=1)
+    changed = {name: torch.cat([others[name][:1], value[1:]]) for name, value in given.items() if "params" not in name}
+    now, again, mixed = (_step(cell, each) for each in (given, given, given | changed))
+    for name, value in now.items():
+        if not torch.equal(value, again[name]):
+            raise Wrong(f"{name} is another number each time. Use no random numbers, and remember nothing but h and c.")
+        if not torch.allclose(value[1:], mixed[name][1:], atol=1e-6):
+            raise Wrong(
+                f"{name} of one clip changes when another clip of the batch does. Each row of {SHAPE} (batch, hidden) "
+                "belongs to one clip: take no mean, sum, max or softmax over dimension 0."
+            )
+    inputs = {name: value.requires_grad_() for name, value in given.items() if "state" not in name}
+    now = _step(cell, given)
+    total = now["h"].square().sum() + now["c"].square().sum()
+    if not total.requires_grad:
+        raise Wrong("h and c do not depend on any pre-activation, so nothing can be learnt. Use pre.f, pre.g ...")
+    gradients = torch.autograd.grad(total, list(inputs.values()), materialize_grads=True)
+    if idle := [name for name, gradient in zip(inputs, gradients, strict=True) if not gradient.any()]:
         yield f"{', '.join(idle)} has no influence on h or c. Use it, or leave it out."
 
 
@@ -63,32 +77,3 @@ def _step(cell, given):
             f"the line `{own[-1] if own else cell.step.__name__}` fails: {type(error).__name__}: {error}. "
             f"Here pre-activations and state have the shape {SHAPE} (batch, hidden)."
         ) from error
-
-
-def _no_mixing(cell):
-    """Nothing may differ when a step is taken again, and no clip when only another clip of the batch does."""
-    given, others = _example(cell), _example(cell, seed=1)
-    changed = {name: torch.cat([others[name][:1], value[1:]]) for name, value in given.items() if "params" not in name}
-    now, again, mixed = (_step(cell, each) for each in (given, given, given | changed))
-    for name, value in now.items():
-        if not torch.equal(value, again[name]):
-            raise Wrong(
-                f"{name} is another number each time. Draw no random numbers, and remember nothing but h and c."
-            )
-        if not torch.allclose(value[1:], mixed[name][1:], atol=1e-6):
-            raise Wrong(
-                f"{name} of one clip changes when another clip of the batch does. Each row of {SHAPE} (batch, hidden) "
-                "belongs to one clip: take no mean, sum, max or softmax over dimension 0."
-            )
-
-
-def _idle(cell):
-    """Names of pre-activations and parameters that have no influence."""
-    given = _example(cell)
-    inputs = {name: value.requires_grad_() for name, value in given.items() if "state" not in name}
-    now = _step(cell, given)
-    total = now["h"].square().sum() + now["c"].square().sum()
-    if not total.requires_grad:
-        raise Wrong("h and c do not depend on any pre-activation, so nothing can be learnt. Use pre.f, pre.g ...")
-    gradients = torch.autograd.grad(total, list(inputs.values()), allow_unused=True)
-    return [name for name, gradient in zip(inputs, gradients, strict=True) if gradient is None or not gradient.any()]

@@ -1,8 +1,4 @@
-"""What makes a clean voice sound recorded: a room, a microphone, noise, a level, a moment to begin.
-
-Everything is drawn from stated distributions by a generator that the caller names, so a clip never depends on which
-clips were made before it.
-"""
+"""What makes a clean voice sound recorded: a room, a microphone, noise, a level, a moment to begin."""
 
 import hashlib
 from dataclasses import dataclass
@@ -14,14 +10,10 @@ NOISES = ("white", "pink", "brown", "hum", "babble")
 
 @dataclass(frozen=True)
 class Conditions:
-    """Distributions of how clips are spoken and recorded.
-
-    Pairs are (lowest, highest) of a uniform distribution where nothing else is said. What is drawn per session is the
-    same in all clips of a speaker, as with a real person in a room.
-    """
+    """Distributions of how clips are spoken and recorded; pairs are (lowest, highest) of a uniform one, if not said."""
 
     seed: int = 0
-    # per session, of the voice
+    # per session (the same in all clips of a speaker), of the voice
     pitch: tuple = (25, 75)  # espeak-ng's, 0 to 99
     rate: tuple = (135, 210)  # words a minute
     range: tuple = (25, 90)  # how much the pitch moves, 0 to 99
@@ -45,7 +37,7 @@ class Conditions:
 
 
 def stream(*key):
-    """A random generator that depends on `key` (strings and numbers) and on nothing else."""
+    """A random generator that depends on `key` (strings and numbers), and not on what was drawn before."""
     value = hashlib.sha256("/".join(map(str, key)).encode()).digest()
     return np.random.Generator(np.random.Philox(np.random.SeedSequence(int.from_bytes(value[:16], "little"))))
 
@@ -71,9 +63,8 @@ class Session:
         tail *= decibels(rng.uniform(*conditions.echo)) / np.sqrt(np.sum(tail**2))
         self.impulse = np.concatenate([[1.0], tail])  # (samples,)
         self.tilt = rng.uniform(*conditions.tilt)
-        self.low_cut, self.high_cut = (
-            np.exp(rng.uniform(*np.log(cut))) for cut in (conditions.low_cut, conditions.high_cut)
-        )
+        self.low_cut = np.exp(rng.uniform(*np.log(conditions.low_cut)))
+        self.high_cut = np.exp(rng.uniform(*np.log(conditions.high_cut)))
         self.noise = NOISES[rng.integers(len(NOISES))]
         self.snr = rng.normal(*conditions.snr[:2])
         self.level = rng.normal(*conditions.level[:2])
@@ -89,10 +80,7 @@ class Session:
         return self._responses[size]
 
     def record(self, voice, samples, start, conditions, rng):
-        """One clip: the voice in its room, through its microphone, in noise, at a level; int16 (samples,).
-
-        `voice` is clean speech, shape (at most `samples` - `start`,), and begins at sample `start`.
-        """
+        """One clip, int16 (samples,): clean speech that begins at `start`, as heard in this session."""
         clip = np.zeros(samples)
         clip[start : start + len(voice)] = voice
         size = 1 << (samples + len(self.impulse) - 1).bit_length()

@@ -1,12 +1,16 @@
-"""Synthetic spoken digits, in the layout of AudioMNIST: sixty speakers with metadata.
+"""# Synthetic stand-in for AudioMNIST
 
-Each speaker has a voice variant of espeak-ng of their own, no two of them near copies, with a pitch, a speed, an
-English accent and a room. So no voice is in two folds, whichever folds are made. Speakers who are women in AudioMNIST
-have variants that espeak-ng calls female: its published folds fit, those of the gender task too.
+{clips:,} clips of the digits zero to nine by {speakers} synthetic speakers, made with espeak-ng; see SYNTHETIC.txt.
+It has the layout of AudioMNIST (Becker et al., arXiv 1807.03418), so that the same code reads both, and none of its
+sounds.
+
+- data/SPEAKER/DIGIT_SPEAKER_R.wav: 16 kHz, 16 bit, one channel, at most one second.
+- data/audioMNIST_meta.txt: of each speaker, the gender of the voice, the accent that espeak-ng speaks, and an age,
+  which is invented. Each speaker has a voice variant of their own, named there as their origin.
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ..errors import LabError, choose
 from . import espeak
@@ -37,45 +41,14 @@ class DigitSize:
 
     repetitions: int = 4  # of each digit by each speaker
     speakers: tuple = SPEAKERS  # names from 01 to 60
-    conditions: Conditions = field(default_factory=lambda: BOOTH)
+    conditions: Conditions = BOOTH
 
 
-SIZES = {"lab": DigitSize(), "full": DigitSize(repetitions=50)}
-
-
-def people(size):
-    """The synthetic speakers of a corpus: {Speaker: what the metadata says of them}. Their ages are invented."""
-    if unknown := sorted(set(size.speakers) - set(SPEAKERS)):
-        raise LabError(f"There is no speaker {unknown[0]!r} in AudioMNIST. Take names from 01 to 60.")
-    if size.repetitions < 1 or not size.speakers:
-        raise LabError(f"{size.repetitions} repetitions by {len(size.speakers)} speakers are nothing. Ask for some.")
-    pools = {"female": [], "male": [], "": []}
-    for variant in voices():
-        pools[espeak.gender(variant)].append(variant)
-    pools = {"female": iter(pools["female"]), "male": iter(pools["male"] + pools[""])}  # most variants say nothing
-    rows = {}
-    for name in SPEAKERS:  # all of them, so that a smaller corpus has the same voices
-        gender = "female" if name in WOMEN else "male"
-        rng = stream(size.conditions.seed, "digits", name)
-        person = speaker(rng, name, gender, next(pools[gender]), size.conditions)
-        rows[person] = {
-            "accent": person.voice.language,
-            "age": str(rng.integers(20, 42)),
-            "gender": gender,
-            "native speaker": "no",
-            "origin": f"espeak-ng, {person.voice.variant}",
-            "recordingdate": "",
-            "recordingroom": f"room of {name}",
-        }
-    return {person: row for person, row in rows.items() if person.name in size.speakers}
+SIZES = {"lab": DigitSize(), "full": DigitSize(repetitions=50)}  # 2,400 clips, about 50 MB; and 30,000
 
 
 def audiomnist(folder, size="lab", **options):
-    """Write a stand-in for AudioMNIST: the same folders, names and metadata, at 16 kHz; returns the folder.
-
-    `size` is "lab" (2,400 clips, about 50 MB), "full" (30,000) or a DigitSize; `options` are `workers` and `progress`
-    of `generate.corpus`.
-    """
+    """Write a stand-in for AudioMNIST: the same folders, names and metadata, at 16 kHz; see `generate.corpus`."""
     size = size if isinstance(size, DigitSize) else choose(size, SIZES, "size of the synthetic corpus")
     return corpus(folder, "audiomnist", size, plan, margins=(0.02, 0.12), **options)
 
@@ -90,18 +63,31 @@ def plan(size):
             for repetition in range(size.repetitions)
         ]
     table = json.dumps({person.name: row for person, row in rows.items()}, indent=4, sort_keys=True)
-    readme = README.format(clips=sum(map(len, clips.values())), speakers=len(rows))
+    readme = __doc__.format(clips=sum(map(len, clips.values())), speakers=len(rows))
     return clips, {f"data/{META}": table + "\n", "README.md": readme}
 
 
-README = """\
-# Synthetic stand-in for AudioMNIST
-
-{clips:,} clips of the digits zero to nine by {speakers} synthetic speakers, made with espeak-ng; see SYNTHETIC.txt.
-It has the layout of AudioMNIST (Becker et al., arXiv 1807.03418), so that the same code reads both, and none of its
-sounds.
-
-- data/SPEAKER/DIGIT_SPEAKER_R.wav: 16 kHz, 16 bit, one channel, at most one second.
-- data/audioMNIST_meta.txt: of each speaker, the gender of the voice, the accent that espeak-ng speaks, and an age,
-  which is invented. Each speaker has a voice variant of their own, named there as their origin.
-"""
+def people(size):
+    """The synthetic speakers of a corpus: {Speaker: what the metadata says of them}. Their ages are invented."""
+    if unknown := sorted(set(size.speakers) - set(SPEAKERS)):
+        raise LabError(f"There is no speaker {unknown[0]!r} in AudioMNIST. Take names from 01 to 60.")
+    if size.repetitions < 1 or not size.speakers:
+        raise LabError(f"{size.repetitions} repetitions by {len(size.speakers)} speakers are nothing. Ask for some.")
+    genders = espeak.variants()
+    pools = {kind: [name for name in voices() if genders[name] == kind] for kind in ("female", "male", "")}
+    pools["male"] += pools[""]  # most variants say nothing
+    rows = {}
+    for name in SPEAKERS:  # all of them, so that a smaller corpus has the same voices
+        gender = "female" if name in WOMEN else "male"
+        rng = stream(size.conditions.seed, "digits", name)
+        person = speaker(rng, name, gender, pools[gender].pop(0), size.conditions)
+        rows[person] = {
+            "accent": person.voice.language,
+            "age": str(rng.integers(20, 42)),
+            "gender": gender,
+            "native speaker": "no",
+            "origin": f"espeak-ng, {person.voice.variant}",
+            "recordingdate": "",
+            "recordingroom": f"room of {name}",
+        }
+    return {person: row for person, row in rows.items() if person.name in size.speakers}

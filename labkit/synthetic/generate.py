@@ -1,18 +1,25 @@
-"""How any synthetic corpus is made: each speaker by a fresh process, the folder whole or not at all."""
+"""How any synthetic corpus is made: each speaker by a fresh process, the folder whole or not at all.
+
+`corpus` runs in the student's process, `work` in that of one speaker, where this module must be quick to import.
+"""
 
 import json
 import os
 import shutil
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict
+import wave
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
+
 from ..errors import LabError
-from ..files import alone, atomic_folder, need_disk
+from ..files import alone, atomic_folder, cannot_write, need_disk
 from . import MARKER, espeak
-from .render import RATE, write_wav
+from .acoustics import Conditions, Session, stream
 
 GENERATOR = 1  # raise it when the same settings give other bytes
+RATE = 16_000  # Hz of every synthetic corpus
 
 
 def corpus(
@@ -23,7 +30,6 @@ def corpus(
     *,
     seconds=1.0,  # longest clip, and the length of most
     margins=None,  # fewest and most seconds around the speech; clips are then as long as they need to be
-    phonemes=False,  # whether texts are in espeak-ng's letters for sounds
     also=None,  # what else decides the bytes, as JSON values by name
     workers=None,  # processes at a time, by default one per core
     progress=True,
@@ -51,9 +57,8 @@ def corpus(
         with atomic_folder(folder) as draft:
             for place in {(draft / path).parent for path in paths}:
                 place.mkdir(parents=True, exist_ok=True)
-            job = {"folder": str(draft.resolve()), "conditions": asdict(size.conditions)}
-            job |= {"seconds": seconds, "margins": margins, "phonemes": phonemes}
-            _speak(clips, job, workers, progress)
+            job = {"folder": str(draft.resolve()), "seconds": seconds, "margins": margins}
+            _speak(clips, job | {"conditions": asdict(size.conditions)}, workers, progress)
             for path, content in {**files, "LICENSE": LICENSE, MARKER: marker}.items():
                 if isinstance(content, str):
                     (draft / path).write_text(content, encoding="utf-8", newline="\n")  # the same on every system
@@ -77,20 +82,75 @@ def _speak(clips, job, workers, progress):
     """Let every speaker say their clips, each speaker in a process of their own."""
     from tqdm.auto import tqdm
 
+    def speak(person):
+        own_job = {**job, "name": person.name, "voice": asdict(person.voice), "clips": clips[person]}
+        espeak.fresh("generate", own_job)
+        return len(clips[person])
+
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    pool = ThreadPoolExecutor(workers or cores)  # its threads only wait for the processes
     hidden = not progress or os.environ.get("LABKIT_BARS") == "off"
+    with (
+        tqdm(total=sum(map(len, clips.values())), unit="clip", desc="synthetic speech", disable=hidden) as bar,
+        # Its threads only wait for processes. After an error or a stop, `map` cancels those that have not begun, and
+        # the pool waits for the others: nobody may write when the draft is removed.
+        ThreadPoolExecutor(workers or cores) as pool,
+    ):
+        for count in pool.map(speak, clips):
+            bar.update(count)
+
+
+def work(job):
+    """Say the clips of one speaker and record each in the speaker's room; `_speak` writes the job."""
+    conditions, person = Conditions(**job["conditions"]), espeak.Voice(**job["voice"])
+    longest = round(job["seconds"] * RATE)
+    engine = espeak.Engine(person)
+    session = Session(conditions, stream(conditions.seed, "session", job["name"]), RATE)
+    for path, text in job["clips"]:
+        rng = stream(conditions.seed, "clip", path)
+        pitch = rng.normal(person.pitch, conditions.pitch_step)
+        rate = person.rate * np.exp(rng.normal(0, conditions.rate_step))
+        voice = replace(person, pitch=int(np.clip(pitch, 0, 99)), rate=int(np.clip(rate, 80, 400)))
+        text += conditions.endings[rng.integers(len(conditions.endings))]
+        speech = _speech(engine, text, voice, int(rng.integers(1, 2**31 - 1)), 0.97 * longest)
+        if job["margins"]:
+            before, after = (int(rng.uniform(*job["margins"]) * RATE) for _ in range(2))
+            samples = min(before + len(speech) + after, longest)
+            samples += -samples % 160  # an FFT of a prime length takes long
+            start = min(before, samples - len(speech))
+        else:
+            samples = longest
+            if rng.random() < conditions.short:
+                samples = round(max(rng.uniform(0.6, 1.0) * longest, min(len(speech) + 0.03 * longest, longest)))
+            start = int((samples - len(speech)) * rng.beta(*conditions.onset))
+        write_wav(Path(job["folder"]) / path, session.record(speech, samples, start, conditions, rng))
+    return {}
+
+
+def _speech(engine, text, voice, seed, longest):
+    """Speech without silence around it, said faster where it would be longer than `longest`: float64 (samples,)."""
+    import soxr
+
+    for _ in range(6):
+        raw = np.frombuffer(engine.say(text, voice, seed), "<i2").astype(np.float64) / 32768
+        speech = soxr.resample(raw, engine.rate, RATE)
+        loud = np.flatnonzero(np.abs(speech) > 0.003)
+        if not len(loud):
+            raise LabError(f"The voice {voice} says nothing for {text!r}. Leave it out.")
+        speech = speech[loud[0] : loud[-1] + 1]
+        if len(speech) <= longest:
+            return speech
+        voice = replace(voice, rate=min(400, 1 + int(voice.rate * 1.03 * len(speech) / longest)))
+    raise LabError(f"{text!r} is too long for {longest / RATE:.2f} s. Choose a shorter text.")
+
+
+def write_wav(path, samples):
+    """Write int16 samples (samples,) as a WAV file of one channel."""
     try:
-        speaking = {}
-        for person, own in clips.items():
-            own_job = {**job, "name": person.name, "voice": asdict(person.voice), "clips": own}
-            speaking[pool.submit(espeak.fresh, "render", own_job)] = len(own)
-        with tqdm(total=sum(speaking.values()), unit="clip", desc="synthetic speech", disable=hidden) as bar:
-            for done in as_completed(speaking):
-                done.result()
-                bar.update(speaking[done])
-    finally:  # after an error or a stop, whoever speaks finishes: nobody may write when the draft is removed
-        pool.shutdown(cancel_futures=True)
+        with wave.open(str(path), "wb") as file:
+            file.setparams((1, 2, RATE, len(samples), "NONE", ""))
+            file.writeframes(samples.astype("<i2").tobytes())
+    except OSError as error:
+        raise cannot_write(path, error) from error
 
 
 MARKER_TEXT = """\

@@ -1,13 +1,12 @@
 """Spanish accents made by rule: which sounds a sentence has, and what an accent makes of them.
 
-espeak-ng turns sentences into sounds with every distinction that Spanish makes. The rules of `accent_rules.csv` then
-change sounds, one line for each rule, with its source. What they make are caricatures: accents in single sounds only,
-without melody, and each as one although none is.
+espeak-ng turns sentences into sounds with every distinction that Spanish makes. The rules of `accent_rules.csv` change
+single sounds of these, each with its source. What they make are caricatures, without melody.
 """
 
 import csv
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -28,18 +27,17 @@ ACCENTS = {  # what Common Voice calls them
     ),
     "rioplatense": "Rioplatense: Argentina, Uruguay, este de Bolivia, Paraguay",
 }
-# Where a sound stands, as regular expressions before and after it. A stressed vowel has ' or , before it.
-_MARK, _CONSONANT = "[',]*", "[ptkbdgfmnlrBDGQRxXhCSZTJN]"
+# Where a sound stands, as a regular expression with the sound at %s. A stressed vowel has ' or , before it.
+_MARK = "[',]*"
 WHERE = {
-    "": ("", ""),
-    "before a consonant": ("", f"(?= ?{_MARK}{_CONSONANT})"),
-    "before a word with a vowel": ("", f"(?= +{_MARK}[aeiou])"),
-    "before a pause": ("", "(?= *$)"),
-    "at the end of a word": ("", "(?= |$)"),
-    "at the end of a syllable": ("", f"(?= |$|{_MARK}[ptkbdgfmnlBDGQxXhCSTJNs])"),
-    "between vowels": ("(?<=[aeiou])", f"(?={_MARK}[aeo])"),
-    "before e or i": ("", f"(?={_MARK}[eij])"),
-    "without stress, before s": ("(?<![',])", "(?=s)"),
+    "": "%s",
+    "before a consonant": f"%s(?= ?{_MARK}[ptkbdgfmnlrBDGQRxXhCSZTJN])",
+    "before a word with a vowel": f"%s(?= +{_MARK}[aeiou])",
+    "before a pause": "%s(?= *$)",
+    "at the end of a word": "%s(?= |$)",
+    "at the end of a syllable": f"%s(?= |$|{_MARK}[ptkbdgfmnlBDGQxXhCSTJNs])",
+    "between vowels": f"(?<=[aeiou])%s(?={_MARK}[aeo])",
+    "without stress, before s": "(?<![',])%s(?=s)",
 }
 
 
@@ -57,8 +55,7 @@ class Rule:
 
     @property
     def pattern(self):
-        before, after = choose(self.where, WHERE, "place of a sound")
-        return re.compile(before + re.escape(self.sound) + after)
+        return re.compile(choose(self.where, WHERE, "place of a sound") % re.escape(self.sound))
 
 
 @cache
@@ -71,21 +68,18 @@ def rules():
 @cache
 def sentences():
     """All sentences."""
-    text = Path(__file__).with_name("sentences_es.txt").read_text(encoding="utf-8")
-    return tuple(line for line in text.splitlines() if line)
+    return tuple(Path(__file__).with_name("sentences_es.txt").read_text(encoding="utf-8").splitlines())
 
 
 def spoken(texts):
     """What espeak-ng would say of Spanish texts, in its letters for sounds: a tuple of str."""
-    told = espeak.fresh("espeak", {"voice": asdict(espeak.Voice(LANGUAGE)), "texts": list(texts)})
-    return tuple(told["phonemes"])
+    return tuple(espeak.fresh("espeak", {"voice": {"language": LANGUAGE}, "texts": list(texts)})["phonemes"])
 
 
 def pronounce(sounds, accent, rng=None, strength=1.0):
     """Change sounds, in espeak-ng's letters, as an accent (a key of `ACCENTS`) does.
 
-    `rng` decides where a rule that does not hold always applies; without one it always does. `strength` is a factor on
-    the chance of each rule.
+    `rng` decides where a rule applies; without one, everywhere. `strength` is a factor on the chance of each rule.
 
     >>> pronounce("la l^'uBja en las k'al^es", "rioplatense")
     "la S'uBja en lah k'aSes"
@@ -102,10 +96,5 @@ def pronounce(sounds, accent, rng=None, strength=1.0):
 
 
 def listen(sounds, variant="", seed=1):
-    """Let one voice say sounds, in espeak-ng's letters, and hear when each of them begins; for listening and drawing.
-
-    Returns float32 samples between -1 and 1, their sample rate in Hz, and a list of (sound, second at which it begins),
-    where "" is silence or the end.
-    """
-    samples, rate, times = espeak.speak(sounds, espeak.Voice(LANGUAGE, variant), seed, phonemes=True)
-    return samples, rate, [(sound, milliseconds / 1000) for sound, milliseconds in times]
+    """Let one voice say sounds, in espeak-ng's letters, as `espeak.say` does a text."""
+    return espeak.say(f"[[{sounds}]]", LANGUAGE, variant, seed=seed)

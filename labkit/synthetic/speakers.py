@@ -1,8 +1,8 @@
 """Who speaks: voice variants of espeak-ng, each with a pitch, a speed and an accent."""
 
 from dataclasses import dataclass
-from hashlib import sha256
 
+from ..files import digest
 from . import espeak
 
 # Whoever is not named here speaks in the training part. Variants whose files differ in a few lines only (Gene and
@@ -32,20 +32,11 @@ class Speaker:
 
 def speaker(rng, name, part, variant, conditions, languages=espeak.ENGLISH):
     """A person with this voice variant, and an accent, a pitch and a speed that `rng` draws."""
-    voice = espeak.Voice(
-        language=languages[rng.integers(len(languages))],
-        variant=variant,
-        pitch=int(rng.integers(*conditions.pitch)),
-        rate=int(rng.integers(*conditions.rate)),
-        range=int(rng.integers(*conditions.range)),
-    )
-    return Speaker(name, part, voice)
+    language = languages[rng.integers(len(languages))]
+    drawn = {name: int(rng.integers(*getattr(conditions, name))) for name in ("pitch", "rate", "range")}
+    return Speaker(name, part, espeak.Voice(language, variant, **drawn))
 
 
 def voices(without=(*LEFT_OUT, *TWINS, *WHISPERS)):
     """Variants of espeak-ng, by default no two of them near copies, in an order that says nothing."""
-    return sorted(set(espeak.variants()) - set(without), key=digest)
-
-
-def digest(text):
-    return sha256(text.encode()).hexdigest()
+    return sorted(set(espeak.variants()) - set(without), key=lambda name: digest(name.encode()))
