@@ -23,7 +23,7 @@ def accuracies(table, ax=None, *, chance=None, majority=None, guess=None):
 
 
 def effects(table, ax=None, *, guess=()):
-    """Changes of the accuracy (`mean`), grey where the interval (`low` to `high`) includes zero; `guess`: some names."""
+    """Changes of the accuracy (`mean`, `low`, `high`), grey where the interval includes zero; `guess` holds names."""
     ax = axes(ax, (8, 1.2 + 0.4 * len(table)))
     ax.axvline(0, color="0.3", linewidth=1)
     clear = (table.low > 0) | (table.high < 0)

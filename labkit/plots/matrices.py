@@ -6,7 +6,7 @@ import seaborn
 
 
 def confusion(table, figure=None):
-    """Confusion matrix (`Run.confusion()`) as a figure: each row in percent of its clips, written where there is room."""
+    """A confusion matrix, such as `Run.confusion()`, with each row in percent of its clips. Gives a figure."""
     classes = len(table)
     written = classes <= 12
     side = max(3.2, (0.62 if written else 0.235) * classes)

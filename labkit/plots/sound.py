@@ -79,7 +79,7 @@ def mel_image(values, feature, ax, **look):
 
 
 def mfcc(x, feature, ax=None, *, block=0):
-    """MFCC, shape (frames, features): a row per coefficient (block 0), its slope over time (1), or that one's slope (2)."""
+    """MFCC, shape (frames, features), a row per coefficient: themselves (block 0), their slope (1), its slope (2)."""
     ax = axes(ax, (8, 3))
     first = int(block == 0 and feature.n_mfcc > 1)  # coefficient 0, the level of the frame, is far larger than the rest
     rows = np.arange(first, feature.n_mfcc)
