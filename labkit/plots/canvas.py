@@ -19,10 +19,9 @@ def array(values):
 
 
 def image(values, ax, x, y, *, low=None, high=None, cmap="viridis", smooth=False, label=None, extend="neither"):
-    """Draw a matrix whose columns are centred at `x` and whose rows at `y` (evenly spaced).
+    """Draw a matrix whose columns are centred at `x` and whose rows at `y` (evenly spaced), with a colour bar if named.
 
-    `low` and `high` are the values of the darkest and the lightest colour; `smooth` averages where several values share
-    a pixel, else each value is a rectangle of one colour. With a `label`, a colour bar stands beside the axes.
+    `low` and `high` have the darkest and the lightest colour; `smooth` averages values that share a pixel.
     """
     half = [(axis[1] - axis[0]) / 2 if len(axis) > 1 else 0.5 for axis in (x, y)]
     extent = (x[0] - half[0], x[-1] + half[0], y[0] - half[1], y[-1] + half[1])

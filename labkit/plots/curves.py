@@ -81,12 +81,11 @@ def rate_range(table, ax=None, *, marks=None):
 
 
 def gradients(curves, ax=None, *, share=1e-3, floor=1e-12):
-    """Gradient norm against distance in time, relative to the largest; below `share` a frame counts as unheard.
-
-    `curves` maps a name to (norms by distance in frames, hop in ms), as from `gradients.gradient_norms`.
-    """
+    """Gradient norm (`gradients.gradient_norms`, by name) against distance in time; below `share` nothing is heard."""
     ax = axes(ax, (7, 3.4))
-    for number, (name, (norms, hop_ms)) in enumerate(curves.items()):
+    for number, (name, (norms, hop_ms)) in enumerate(
+        curves.items()
+    ):  # norms by distance in frames, with NaN at the end
         norms = norms[~norms.isnan()]
         relative = (norms / norms.max()).clamp(min=floor / 10)
         style = ("-", "--", "-.", ":")[number % 4]

@@ -33,10 +33,7 @@ class Step:
 
 @torch.no_grad()
 def layers(network, x, lengths):
-    """What each layer of a network puts out for a batch: a list of Step in the order of work, the input first.
-
-    Lists of layers are opened, blocks of several layers count as one, dropout (it changes no shape) is left out.
-    """
+    """What each layer or block, but for dropout, puts out for a batch: a list of Step in order, the input first."""
     steps, handles = [Step("input", "picture" if x.ndim == 4 else "input", 0, x)], []
 
     def watch(module, prefix=""):

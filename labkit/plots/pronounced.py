@@ -30,11 +30,7 @@ def said_in(spoken, feature, reference):
 
 
 def differing(times, reference):
-    """The sounds, with their times, that differ from the reference's, as (begin, end, sound); "-": one was dropped.
-
-    >>> differing([("s", 0.0), ("a", 0.1), ("", 0.3)], [("T", 0.0), ("a", 0.1), ("", 0.3)])
-    [(0.0, 0.1, 's')]
-    """
+    """The sounds, with their times, that differ from the reference's, as (begin, end, sound); "-": one was dropped."""
     own, other = ([sound.strip("',") for sound, _ in some] for some in (times, reference))
     out = []
     for first, last in _changes(own, other):

@@ -61,15 +61,11 @@ def stamp(figure):
 
 
 def render(figure):
-    """A figure as PNG bytes, the same for the same figure; all that is drawn is inside, the stamp too.
-
-    It keeps 256 colours, which the eye does not miss and which make a spectrogram a third as large: a notebook with all
-    its figures shall stay under a megabyte.
-    """
+    """A figure as PNG bytes, the same for the same figure; all that is drawn is inside, the stamp too."""
     large, small = io.BytesIO(), io.BytesIO()
     with _DRAWING:
         figure.savefig(large, format="png", dpi=figure.dpi, bbox_inches=_extent(figure))
-    pixels = Image.open(large).convert("RGB")
+    pixels = Image.open(large).convert("RGB")  # 256 colours: the eye misses none, and notebooks stay under a megabyte
     pixels = pixels.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     pixels.save(small, "png", optimize=True)
     return small.getvalue()

@@ -1,7 +1,4 @@
-"""Drawings of one sound: waveform, spectrogram, mel spectrogram, MFCC. Time in seconds, frequency in hertz.
-
-Samples have the shape (samples,) and lie between -1 and 1; their `rate` is in Hz.
-"""
+"""Drawings of one sound: samples of shape (samples,) between -1 and 1, at `rate` Hz, or a feature of them."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -30,11 +27,6 @@ def levels(samples, rate, window_ms=25.0, hop_ms=5.0):
     """Level of each frequency in each frame: a short-time Fourier transform with a Hann window.
 
     Returns levels in dB, shape (frequencies, frames), 0 for a sine of full scale; frequencies in Hz; times in seconds.
-
-    >>> tone = np.sin(2 * np.pi * 1000 * np.arange(16_000) / 16_000)
-    >>> level, frequency, time = levels(tone, 16_000, window_ms=40)
-    >>> float(frequency[level[:, 100].argmax()]), abs(round(float(level[:, 100].max()), 1))
-    (1000.0, 0.0)
     """
     samples = torch.as_tensor(array(samples), dtype=torch.float64)
     window, hop = round(window_ms * rate / 1000), max(1, round(hop_ms * rate / 1000))
@@ -108,12 +100,7 @@ def times(feature, frames):
 
 
 def mel_ticks(feature):
-    """Where a mel axis is marked: positions in bands, 0 being the centre of the lowest, and the frequencies there.
-
-    >>> from labkit.features import LogMel
-    >>> mel_ticks(LogMel(n_mels=40))[1]
-    ['100', '500', '1,000', '2,000', '4,000']
-    """
+    """Where a mel axis is marked: positions in bands, 0 being the centre of the lowest, and the frequencies there."""
     import librosa
 
     top = feature.f_max or feature.sample_rate / 2

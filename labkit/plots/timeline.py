@@ -69,10 +69,7 @@ def envelope(samples, rate, ax):
 
 
 def operating(tables, ax=None, *, chosen=None):
-    """Hits against false alarms, a point per threshold; a ring marks the one nearest to `chosen`.
-
-    `tables` maps the name of a recording to a table as from `benchmark.curve`.
-    """
+    """Hits against false alarms of tables as from `benchmark.curve`, by name; a ring is nearest to `chosen`."""
     ax = axes(ax, (7.5, 3.8))
     for number, (name, table) in enumerate(tables.items()):
         table = table.sort_values("threshold")

@@ -64,6 +64,8 @@ class Decider:
 
     def push(self, times, probabilities):
         """Detections in some more rows of probabilities; `times` are the seconds at which they were known."""
+        if not len(times):
+            return []
         found, smooth = [], self.smooth(probabilities)
         words = np.where(np.array(self.labels) == OTHER, -1, smooth)  # "other" is never the likeliest
         for time, row, word in zip(times.tolist(), smooth, words.argmax(1).tolist(), strict=True):

@@ -77,7 +77,7 @@ def spoken(samples, rate):
 
 
 def mixture(clips, noises, plan, rate):
-    """One long recording: its samples at `rate` Hz, float32, and a table of its clips with `start` and `end` in seconds.
+    """One long recording: samples at `rate` Hz, float32, and a table of its clips, with `start` and `end` in seconds.
 
     `clips` are as from `pool`, `noises` as from `background`; of each clip the table also has what `pool` says of it.
     """
@@ -124,6 +124,6 @@ def _noise(noises, total, rate, generator):
 
 
 def _faded(samples, fade, power=1):
-    """Sound that rises over the first `fade` samples and falls over the last: no click where it begins and ends."""
+    """Sound that rises over its first `fade` samples and falls over its last, so that nothing clicks."""
     rise = np.minimum(1, np.arange(1, len(samples) + 1) / fade) ** power
     return samples * rise * rise[::-1]
