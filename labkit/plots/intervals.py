@@ -1,7 +1,6 @@
 """Who is better, and how sure that is: dots with their intervals, a row for each network, change or voice.
 
-Tables hold shares between 0 and 1, as from `metrics.speaker_interval`, and are drawn in percent; names stand in the
-index, the first on top.
+Tables hold shares between 0 and 1 and are drawn in percent; names stand in the index, the first on top.
 """
 
 import numpy as np

@@ -13,19 +13,11 @@ def confusion(table, figure=None):
     figure = figure or plt.figure(figsize=(side + 1.9, side + 0.9))
     totals = table.sum(axis=1)
     percent = 100 * table.div(totals.where(totals > 0, 1), axis=0)
-    ax = seaborn.heatmap(
-        percent,
-        ax=figure.subplots(),
-        cmap="cividis",
-        vmin=0,
-        vmax=100,
-        square=True,
-        annot=percent.round().astype(int) if written else False,
-        fmt="d",
-        annot_kws={"size": 10},
-        linewidths=0.5 if written else 0,
-        cbar_kws={"label": "percent of the true class's clips", "shrink": 0.8},
-    )
+    look = {"annot": percent.round().astype(int), "fmt": "d", "annot_kws": {"size": 10}, "linewidths": 0.5}
+    look = look if written else {}
+    bar = {"label": "percent of the true class's clips", "shrink": 0.8}
+    ax = figure.subplots()
+    seaborn.heatmap(percent, ax=ax, cmap="cividis", vmin=0, vmax=100, square=True, cbar_kws=bar, **look)
     ax.set(xlabel="predicted", ylabel="true")
     places = np.arange(classes) + 0.5
     upright = classes > 5 or max(len(str(name)) for name in table.columns) > 8

@@ -26,8 +26,8 @@ def streams(run):
 class Detector:
     """Finds words in a stream of sound; the package's docstring shows it at work.
 
-    A network that can stream keeps its state from block to block; any other is run again ten times a second on the last
-    second: similar answers for much more work. Words are reported as `decision` says, by default that of the record.
+    A network that can stream keeps its state from block to block, any other is run again ten times a second on the last
+    second. Words are reported as `decision` says, by default that of the run's record.
     """
 
     def __init__(self, run, decision=None):
@@ -66,8 +66,7 @@ class Detector:
         samples, rate, found = one_channel(samples), self.rate if rate is None else rate, []
         if not 1_000 <= rate <= 400_000 or rate % 1:
             raise LabError(
-                f"A stream of {rate!r} Hz cannot be: from 1,000 to 400,000 is possible. This block is left out; say "
-                "the rate of the microphone, as in push(block, rate=48_000)."
+                f"A stream of {rate!r} Hz cannot be: 1,000 to 400,000 is possible. Say the microphone's rate."
             )
         rate, before = int(rate), self._incoming
         waiting = self._resampler.delay() if self._resampler else 0  # samples that the resampler holds back
@@ -78,10 +77,9 @@ class Detector:
             why = why if stopped else f"the rate jumped from {before:,} to {rate:,} Hz"
             self._note(f"{why}. Listening starts anew there.")
             self._restart(max(self.seconds, at or 0.0))
-        if self._incoming is None:
-            self._incoming = rate
-            if rate != self.rate:
-                self._resampler = soxr.ResampleStream(rate, self.rate, 1, dtype="float32", quality="HQ")
+        if self._incoming is None and rate != self.rate:
+            self._resampler = soxr.ResampleStream(rate, self.rate, 1, dtype="float32", quality="HQ")
+        self._incoming = rate
         for start in range(0, len(samples), rate):  # a second at a time: ten seconds at once need no more memory
             found += self._hear(self._inspected(samples[start : start + rate]))
         return found

@@ -15,10 +15,8 @@ class StreamingFeature:
 
     def __init__(self, feature):
         if not isinstance(feature, Spectral) or not feature.streamable:
-            raise LabError(
-                f"{feature} cannot be computed block by block: it has no frames, or top_db, clip_mean or trim need the "
-                "whole clip. Use mel_frames or mfcc without these."
-            )
+            why = "it has no frames, or top_db, clip_mean or trim need the whole clip"
+            raise LabError(f"{feature} cannot be computed block by block: {why}. Use mel_frames or mfcc without these.")
         self.feature, self.extract = feature, feature.build()
         self.width = feature.n_mfcc if self.extract.cepstrum else feature.n_mels
         self.orders = getattr(feature, "deltas", 0)
