@@ -25,9 +25,9 @@ def effects(table, ax=None, *, guess=()):
     """Changes of the accuracy (`mean`, `low`, `high`), grey where the interval includes zero; `guess` holds names."""
     ax = axes(ax, (8, 1.2 + 0.4 * len(table)))
     ax.axvline(0, color="0.3", linewidth=1)
-    clear = (table.low > 0) | (table.high < 0)
-    _dots(ax, table.where(clear), color="C0", label="differs from zero")
-    _dots(ax, table.mask(clear), "D", color="0.5", label="no difference shown")
+    clear = ((table.low > 0) | (table.high < 0)).to_numpy()
+    _dots(ax, table, clear, color="C0", label="differs from zero")
+    _dots(ax, table, ~clear, "D", color="0.5", label="no difference shown")
     guessed = ["  (your guess)" if name in set(guess) else "" for name in table.index]
     _written(ax, table, [f"{100 * mean:+.1f}{more}" for mean, more in zip(table["mean"], guessed, strict=True)])
     ax.set(xlabel="change in accuracy (points)")
@@ -39,11 +39,12 @@ def _rows(table):
     return np.arange(len(table))[::-1]
 
 
-def _dots(ax, table, marker="o", color=None, label=None):
-    """A dot in each row (none where it is NaN), and a line from `low` to `high`."""
+def _dots(ax, table, chosen=slice(None), marker="o", color=None, label=None):
+    """A dot in each of the chosen rows, and a line from `low` to `high`."""
+    rows, percent = _rows(table)[chosen], 100 * table[chosen]
     if {"low", "high"} <= set(table.columns):
-        ax.hlines(_rows(table), 100 * table.low, 100 * table.high, color=color, linewidth=2)
-    ax.plot(100 * table["mean"], _rows(table), marker, color=color, markersize=8, label=label)
+        ax.hlines(rows, percent.low, percent.high, color=color, linewidth=2)
+    ax.plot(percent["mean"], rows, marker, color=color, markersize=8, label=label)
 
 
 def _written(ax, table, words):
