@@ -1,4 +1,4 @@
-"""Strings of clips whose words are known, and what counts as a hit."""
+"""Mixtures of clips whose words are known, and what counts as a hit."""
 
 import json
 
@@ -14,10 +14,10 @@ from labkit.files import home, read_json
 from labkit.metrics.scores import speaker_interval
 from labkit.streaming import Decision, Detection
 from labkit.streaming import benchmark as live
-from labkit.streaming.mixtures import LATE, LEVEL, Scene, background, pool, spoken, string
+from labkit.streaming.mixtures import LATE, LEVEL, MixturePlan, background, mixture, pool, spoken
 
 pytest_plugins = ["tiny"]
-SHORT = Scene(seconds=12.0, shortest_gap=0.2, longest_gap=0.6)
+SHORT = MixturePlan(seconds=12.0, shortest_gap=0.2, longest_gap=0.6)
 
 
 @pytest.fixture
@@ -36,12 +36,12 @@ def noises(corpus):
     return background(corpus, "test", RATE)
 
 
-def test_a_string_is_made_of_one_parts_speakers_with_strangers_among_the_words(network, corpus, clips):
+def test_a_mixture_is_made_of_one_parts_speakers_with_unknown_words_among_the_known(network, corpus, clips):
     assert set(clips.speaker) == set(TEST) and set(clips.label[clips.known]) == {"fall", "hold"}
     assert set(clips.label[~clips.known]) == {"rise"}
     assert set(pool(network, corpus, "validation").speaker) == set(VALIDATION)
     others = corpus.with_clips(corpus.clips.assign(split="train"))  # another archive, split otherwise
-    assert set(pool(network, corpus, "test", others).speaker) == set(TEST), "strangers, too, by people of this part"
+    assert set(pool(network, corpus, "test", others).speaker) == set(TEST), "unknown words, too, by people of this part"
 
 
 def test_voices_that_were_trained_on_are_refused(network, corpus):
@@ -50,19 +50,19 @@ def test_voices_that_were_trained_on_are_refused(network, corpus):
         pool(network, corpus, "test")
 
 
-def test_the_same_scene_is_the_same_string_and_another_seed_another(clips, noises):
-    samples, truth = string(clips, noises, SHORT, RATE)
-    again, same = string(clips, noises, SHORT, RATE)
+def test_the_same_plan_is_the_same_mixture_and_another_seed_another(clips, noises):
+    samples, truth = mixture(clips, noises, SHORT, RATE)
+    again, same = mixture(clips, noises, SHORT, RATE)
     assert np.array_equal(samples, again) and truth.equals(same)
-    other, truth_of_other = string(clips, noises, Scene(**{**vars(SHORT), "seed": 1}), RATE)
+    other, truth_of_other = mixture(clips, noises, MixturePlan(**{**vars(SHORT), "seed": 1}), RATE)
     assert not np.array_equal(samples, other) and not truth_of_other.equals(truth)
-    quieter, said = string(clips, noises, Scene(**{**vars(SHORT), "snr": 5.0}), RATE)
+    quieter, said = mixture(clips, noises, MixturePlan(**{**vars(SHORT), "snr": 5.0}), RATE)
     assert said.equals(truth), "levels of noise are compared on the same words"
 
 
 def test_words_lie_where_the_truth_says_at_the_level_that_was_asked_for(clips, noises):
-    scene = Scene(seconds=12.0, snr=20.0, shortest_gap=0.3, longest_gap=0.5)
-    samples, truth = string(clips, noises, scene, RATE)
+    plan = MixturePlan(seconds=12.0, snr=20.0, shortest_gap=0.3, longest_gap=0.5)
+    samples, truth = mixture(clips, noises, plan, RATE)
     assert len(samples) == 12 * RATE and samples.dtype == np.float32 and np.abs(samples).max() <= 1
     assert len(truth) > 8 and (truth.end.values[:-1] < truth.start.values[1:]).all()
     assert truth.end.max() + LATE <= 12
@@ -75,10 +75,10 @@ def test_words_lie_where_the_truth_says_at_the_level_that_was_asked_for(clips, n
     assert abs(20 * np.log10(LEVEL / noise) - 20) < 1.5
 
 
-def test_strangers_come_as_often_as_asked(clips, noises):
-    scene = {"seconds": 60.0, "shortest_gap": 0.0, "longest_gap": 0.1}
-    assert string(clips, noises, Scene(**scene, strangers=0.0), RATE)[1].known.all()
-    share = 1 - string(clips, noises, Scene(**scene, strangers=0.5), RATE)[1].known.mean()
+def test_unknown_words_come_as_often_as_asked(clips, noises):
+    gaps = {"seconds": 60.0, "shortest_gap": 0.0, "longest_gap": 0.1}
+    assert mixture(clips, noises, MixturePlan(**gaps, unknown=0.0), RATE)[1].known.all()
+    share = 1 - mixture(clips, noises, MixturePlan(**gaps, unknown=0.5), RATE)[1].known.mean()
     assert 0.35 < share < 0.65
 
 
@@ -102,9 +102,9 @@ def test_where_a_clip_is_spoken_is_found():
     assert abs(start - 4800) <= 320 and abs(end - 8000) <= 320
 
 
-def test_impossible_scenes_are_refused():
+def test_impossible_plans_are_refused():
     with pytest.raises(LabError, match="shortest_gap=2.0"):
-        Scene(shortest_gap=2.0, longest_gap=1.0)
+        MixturePlan(shortest_gap=2.0, longest_gap=1.0)
 
 
 # --- what counts ---------------------------------------------------------------------------------------------------
@@ -151,7 +151,7 @@ def heard(labels, rows, truth=TRUTH, seconds=60.0):
         table[(times >= start) & (times < start + 0.5)] = [
             sure if label == word else (1 - sure) if label == "other" else 0 for label in labels
         ]
-    return live.Heard(Scene(seconds=seconds), truth, times, table)
+    return live.Heard(MixturePlan(seconds=seconds), truth, times, table)
 
 
 def test_figures_and_curve_count_words_found_and_alarms_per_hour():
@@ -184,8 +184,8 @@ def test_the_interval_is_over_speakers():
 
 def test_a_record_says_on_whom_and_what_the_threshold_was_chosen(network, corpus):
     lines = []
-    record = live.record(network, corpus, live.scenes(snrs=(20.0,), strings=1, seconds=8.0), say=lines.append)
-    again = live.record(network, corpus, live.scenes(snrs=(20.0,), strings=1, seconds=8.0))
+    record = live.record(network, corpus, live.plans(snrs=(20.0,), mixtures=1, seconds=8.0), say=lines.append)
+    again = live.record(network, corpus, live.plans(snrs=(20.0,), mixtures=1, seconds=8.0))
     assert record["validation"] == again["validation"] and record["test"] == again["test"]
     assert json.loads(json.dumps(record)) == record
     assert record["decision"] == record["chosen"] and record["corpus"]["fingerprint"] == corpus.fingerprint
@@ -199,7 +199,7 @@ def test_a_record_says_on_whom_and_what_the_threshold_was_chosen(network, corpus
 
 def test_a_network_with_a_decision_keeps_it(network, corpus):
     network.record["decision"] = {"threshold": 0.42}
-    record = live.record(network, corpus, live.scenes(snrs=(20.0,), strings=1, seconds=8.0))
+    record = live.record(network, corpus, live.plans(snrs=(20.0,), mixtures=1, seconds=8.0))
     assert record["decision"]["threshold"] == 0.42 and "threshold" in record["chosen"]
 
 
@@ -230,7 +230,7 @@ def test_each_committed_record_belongs_to_the_shipped_network(path):
     assert record["decision"] == asdict(Decision.of(network))
     assert record["corpus"]["synthetic"] == ("synthetic" in path.stem)
     if not record["corpus"]["synthetic"]:
-        assert record["chosen"] == record["decision"], "the shipped threshold is what these validation strings choose"
+        assert record["chosen"] == record["decision"], "the shipped threshold is what these validation mixtures choose"
     assert {level["snr"] for level in record["test"]["levels"]} == {20.0, 5.0}
     assert all(level["minutes"] >= 10 and level["strangers"] > 0 for level in record["test"]["levels"])
 

@@ -165,6 +165,16 @@ def test_the_marks_of_a_mel_axis_lie_on_the_band_of_their_tone(scale, hertz):
     assert abs(positions[names.index(f"{hertz:,}")] - loudest) <= 0.75
 
 
+def test_a_sine_of_full_scale_has_zero_decibels():
+    level, frequency, time = plots.levels(sine(1000), RATE, window_ms=40)
+    assert level.shape == (len(frequency), len(time)) and time[100] == pytest.approx(0.5)
+    assert frequency[level[:, 100].argmax()] == 1000 and abs(level[:, 100].max()) < 0.05
+
+
+def test_a_mel_axis_is_marked_where_there_is_room():
+    assert plots.mel_ticks(LogMel(n_mels=40))[1] == ["100", "500", "1,000", "2,000", "4,000"]
+
+
 def test_a_waveform_keeps_its_time():
     ax = plots.waveform(sine(100), RATE, start=0.25, seconds=0.1)
     assert ax.get_xlim() == pytest.approx((0.25, 0.35), abs=1e-3) and ax.get_xlabel() == "time (s)"

@@ -1,11 +1,13 @@
 """Pictures of recognition over time: what is drawn is what was computed."""
 
 import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 
 from labkit import plots
+from labkit.plots.timeline import envelope
 from labkit.streaming import Decider, Decision, Detection
 
 matplotlib.use("Agg")
@@ -59,7 +61,8 @@ def test_a_timeline_of_nothing_is_drawn():
 def test_an_envelope_keeps_the_peaks_of_a_long_recording():
     samples = np.zeros(60 * RATE)
     samples[30 * RATE] = -0.8
-    ax = plots.envelope(samples, RATE)
+    ax = plt.subplots()[1]
+    envelope(samples, RATE, ax)
     box = ax.collections[0].get_datalim(ax.transData)
     assert box.y0 == pytest.approx(-0.8) and box.x1 == pytest.approx(60, abs=0.1)
 

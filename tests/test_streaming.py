@@ -215,6 +215,10 @@ def test_smoothing_waits_until_it_is_sure():
     assert reports(["yes"] * 3, Decision(0.8, 0.3, 0)) == [("yes", 0.2)], "and says nothing in haste at the beginning"
 
 
+def test_nothing_is_decided_of_no_rows():
+    assert decide(("no", "yes"), np.zeros(0), np.zeros((0, 2)), Decision()) == []
+
+
 def test_decisions_do_not_depend_on_the_blocks():
     table = np.random.default_rng(0).dirichlet((0.3, 0.3, 0.3), 200)
     times, decision = np.arange(200) * 0.02, Decision(0.6, 0.1, 0.2)

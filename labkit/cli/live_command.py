@@ -22,13 +22,13 @@ def main(args):
     from ..device import settle
     from ..experiments.pretrained import load
     from ..files import write_json
-    from ..streaming.benchmark import record, scenes
+    from ..streaming.benchmark import plans, record
 
     settle("cpu")
     asked = [args.data, args.others, args.others_validation, args.noises]
     opened = {data: find("speech_commands", data) for data in dict.fromkeys(asked) if data}
     corpus, *others = [opened.get(data) for data in asked]
-    result = record(load(args.name), corpus, scenes(args.snr, args.strings, args.seconds), *others)
+    result = record(load(args.name), corpus, plans(args.snr, args.strings, args.seconds), *others)
     if args.record:
         write_json(args.record, result)
         print(f"Written to {args.record}.")

@@ -44,7 +44,7 @@ def main(args):
     from ..device import settle
     from ..experiments import run as runs
     from ..experiments.experiment import Experiment
-    from ..plots import TrainingBar
+    from ..training.progress import TrainingBar
 
     experiment = Experiment.from_dict(read_json(args.experiment, "Write one with Experiment.to_dict()."))
     device = settle(args.device)

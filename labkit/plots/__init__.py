@@ -1,4 +1,4 @@
-"""Pictures: one look for all, the stamp on synthetic speech, and the drawings that more than one notebook needs.
+"""Drawings that more than one notebook needs, their common look, and the stamp on synthetic speech.
 
 A drawing of one thing takes `ax` and returns it (without one it makes its own figure); a drawing of several panels
 returns its figure. Times are in seconds, frequencies in hertz, levels in decibels.
@@ -14,4 +14,4 @@ from .networks import activations, diagram, importance
 from .pronounced import differing, said_in
 from .show import STAMP, as_html, banner, formatted, render, set_style, show, stamp
 from .sound import deltas, levels, log_mel, mel_ticks, mfcc, spectrogram, waveform
-from .timeline import envelope, operating, timeline
+from .timeline import operating, timeline

@@ -1,10 +1,11 @@
-"""What drawings share: axes to draw on, a matrix as an image, the legend above the axes, a line at a share."""
+"""What drawings share: axes to draw on, a matrix as an image, marks, notes, the legend above the axes."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 
 MARKERS = "osD^v"  # lines differ by them too, for readers who cannot tell their colours
 WHITE = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"}  # behind a number on a line
+RING = {"markersize": 11, "markerfacecolor": "none", "markeredgecolor": "black"}
 
 
 def axes(ax, size):
@@ -17,16 +18,28 @@ def array(values):
     return values.detach().cpu().numpy() if hasattr(values, "detach") else np.asarray(values)
 
 
-def image(values, ax, x, y, *, low=None, high=None, cmap="viridis", smooth=False):
-    """Draw a matrix whose columns are centred at `x` and whose rows at `y` (evenly spaced).
+def image(values, ax, x, y, *, low=None, high=None, cmap="viridis", smooth=False, label=None, extend="neither"):
+    """Draw a matrix whose columns are centred at `x` and whose rows at `y` (evenly spaced), with a colour bar if named.
 
-    `low` and `high` are the values of the darkest and the lightest colour; `smooth` averages where several values share
-    a pixel, else each value is a rectangle of one colour.
+    `low` and `high` have the darkest and the lightest colour; `smooth` averages values that share a pixel.
     """
     half = [(axis[1] - axis[0]) / 2 if len(axis) > 1 else 0.5 for axis in (x, y)]
     extent = (x[0] - half[0], x[-1] + half[0], y[0] - half[1], y[-1] + half[1])
     look = {"cmap": cmap, "interpolation": "auto" if smooth else "nearest"}
-    return ax.imshow(values, origin="lower", aspect="auto", extent=extent, vmin=low, vmax=high, **look)
+    drawn = ax.imshow(values, origin="lower", aspect="auto", extent=extent, vmin=low, vmax=high, **look)
+    if label is not None:
+        ax.figure.colorbar(drawn, ax=ax, label=label, pad=0.01, extend=extend)
+    return drawn
+
+
+def mark(number, name, size=4):
+    """How the line or the dots with this number look: each has its colour and its marker."""
+    return {"color": f"C{number}", "marker": MARKERS[number % 5], "markersize": size, "label": name}
+
+
+def note(ax, text, place, offset, ha="center", **look):
+    """Write a text beside a place; `offset` is in points."""
+    ax.annotate(text, place, offset, textcoords="offset points", ha=ha, **look)
 
 
 def legend_above(ax, columns=4, **look):

@@ -1,4 +1,4 @@
-"""Pictures of a corpus: how many clips of what, by whom, how long. `clips` is its table."""
+"""Drawings of a corpus: how many clips of what, by whom, how long. `clips` is its table."""
 
 import numpy as np
 import seaborn
@@ -7,22 +7,18 @@ from ..data.corpus import PARTS
 from .canvas import axes, legend_above
 
 AGES = ("teens", "twenties", "thirties", "forties", "fifties", "sixties", "seventies", "eighties", "nineties")
+COLOURS = {part: f"C{number}" for number, part in enumerate(PARTS)}
 
 
 def counts(clips, by="label", ax=None, *, guess=None):
     """Number of clips of each word (or of any column), part by part; a line where the student guessed."""
     table = clips.groupby([by, "split"], observed=True).size().unstack(fill_value=0)
-    table = table.reindex(columns=[part for part in PARTS if part in table])
+    table = table[[part for part in PARTS if part in table]]
     ax = axes(ax, (max(4, 1.6 + 0.24 * len(table)), 3.6))
-    places, below = np.arange(len(table)), np.zeros(len(table))
-    for part in table:
-        ax.bar(places, table[part], 0.8, below, label=part, color=f"C{PARTS.index(part)}")
-        below += table[part].values
-    if guess is not None:
-        ax.axhline(guess, color="black", linestyle="--", label=f"your guess: {guess:,}")
-    ax.set_xticks(places, table.index.astype(str), rotation=90 if len(table) > 8 else 0)
-    ax.set(xlabel="" if by == "label" else by, ylabel="clips")
-    ax.set(xlim=(-0.6, len(table) - 0.4), ylim=(0, 1.02 * max(below.max(), guess or 0)))
+    table.plot.bar(ax=ax, stacked=True, width=0.8, color=COLOURS, rot=90 if len(table) > 8 else 0, legend=False)
+    _guessed(ax.axhline, guess)
+    most = max(table.sum(axis=1).max(), guess or 0)
+    ax.set(xlabel="" if by == "label" else by, ylabel="clips", xlim=(-0.6, len(table) - 0.4), ylim=(0, 1.02 * most))
     return _legend(ax)
 
 
@@ -30,9 +26,10 @@ def durations(clips, ax=None):
     """How long the clips are, a line per part; logarithmic, so that rare lengths are seen too."""
     ax = axes(ax, (4.5, 3))
     longest = max(float(clips.seconds.max()), 0.1)
+    edges = np.linspace(0, longest * 1.0001, 26)
     for part, style in zip(PARTS, ("-", "--", ":"), strict=True):
-        seconds, edges = clips.seconds[clips.split == part], np.linspace(0, longest * 1.0001, 26)
-        ax.hist(seconds, edges, histtype="step", linestyle=style, linewidth=1.8, label=part)
+        look = {"histtype": "step", "linestyle": style, "linewidth": 1.8, "label": part}
+        ax.hist(clips.seconds[clips.split == part], edges, **look)
     ax.set(xlabel="duration (s)", ylabel="clips", yscale="log", xlim=(0, longest * 1.03))
     return _legend(ax)
 
@@ -40,16 +37,19 @@ def durations(clips, ax=None):
 def clips_per_speaker(clips, ax=None, *, guess=None):
     """How many speakers gave how many clips, part by part; a line where the student guessed."""
     ax = axes(ax, (4.5, 3))
-    given = clips.groupby(["speaker", "split"], observed=True).size().rename("clips").reset_index()
-    most = given.clips.max()
+    given = clips.groupby(["split", "speaker"], observed=True).size()
+    most, parts = given.max(), [part for part in PARTS if part in given]
     step = max(1, int(np.ceil(most / 30)))
-    parts = [part for part in PARTS if (given.split == part).any()]
-    values, colours = [given.clips[given.split == part] for part in parts], [f"C{PARTS.index(part)}" for part in parts]
-    ax.hist(values, np.arange(0.5, most + step + 0.5, step), stacked=True, label=parts, color=colours)
-    if guess is not None:
-        ax.axvline(guess, color="black", linestyle="--", label=f"your guess: {guess:,}")
+    look = {"stacked": True, "label": parts, "color": [COLOURS[part] for part in parts]}
+    ax.hist([given[part] for part in parts], np.arange(0.5, most + step + 0.5, step), **look)
+    _guessed(ax.axvline, guess)
     ax.set(xlabel="clips of one speaker", ylabel="speakers", xlim=(0, max(1.03 * (most + step), 1.05 * (guess or 0))))
     return _legend(ax)
+
+
+def _guessed(line, guess):
+    if guess is not None:
+        line(guess, color="black", linestyle="--", label=f"your guess: {guess:,}")
 
 
 def _legend(ax):

@@ -10,35 +10,27 @@ from .sound import log_mel
 
 
 def said_in(spoken, feature, reference):
-    """One sentence in several accents, as a figure: a mel spectrogram each, the sounds marked that differ.
+    """One sentence in several accents: a mel spectrogram each, with the sounds that differ from `reference`. A figure.
 
-    `spoken` maps an accent to (samples, rate, times), as `pronunciation.listen` returns them; the sounds are compared
-    with those of the accent `reference`. `feature` is a LogMel whose `seconds` hold the longest sound.
+    `spoken` maps an accent to what `pronunciation.listen` returns; `feature` is a LogMel that holds the longest.
     """
     figure, panels = plt.subplots(len(spoken), 1, figsize=(9.5, 1.75 * len(spoken)), sharex=True, sharey=True)
     extract = feature.build()
     for ax, (accent, (samples, rate, times)) in zip(panels, spoken.items(), strict=True):
         sound = torch.from_numpy(resample(samples, rate, feature.sample_rate))
         x = extract(sound[None], torch.tensor([len(sound)]))[0][0, 0]  # (bands, frames)
-        log_mel(x, feature, ax, colorbar=False, low=float(x.max()) - 60)
+        log_mel(x, feature, ax, colorbar=False, low=float(x.max()) - 60).set_title(accent, loc="left")
         for start, end, said in differing(times, spoken[reference][2]):
             ax.axvspan(start, end, color="none", ec="white", linewidth=1.3)
             ax.text((start + end) / 2, 0.97, said, transform=ax.get_xaxis_transform(), ha="center", va="top", color="w")
-        ax.set_title(accent, loc="left")
-        ax.set(xlabel="", ylabel="")
-    panels[-1].set_xlabel("time (s)")
+        ax.label_outer()
+        ax.set_ylabel("")
     figure.supylabel("mel band, centre in Hz", fontsize=11)
     return figure
 
 
 def differing(times, reference):
-    """The sounds that another way of saying it has not; both are lists of (sound, second at which it begins).
-
-    Returns a list of (begin, end, sound), with "-" where sounds were dropped.
-
-    >>> differing([("s", 0.0), ("a", 0.1), ("", 0.3)], [("T", 0.0), ("a", 0.1), ("", 0.3)])
-    [(0.0, 0.1, 's')]
-    """
+    """The sounds, with their times, that differ from the reference's, as (begin, end, sound); "-": one was dropped."""
     own, other = ([sound.strip("',") for sound, _ in some] for some in (times, reference))
     out = []
     for first, last in _changes(own, other):
@@ -55,10 +47,8 @@ def _changes(own, other):
     def fewest(i, k):  # of own[:i] and other[:k]
         if not i or not k:
             return [(n, n + 1) for n in range(i)] or [(0, 0)] * k
-        replaced = [(i - 1, i)] if own[i - 1] != other[k - 1] else []
-        dropped = [(min(i, len(own) - 1),) * 2]
-        return min(
-            fewest(i - 1, k - 1) + replaced, fewest(i - 1, k) + [(i - 1, i)], fewest(i, k - 1) + dropped, key=len
-        )
+        change, at = [(i - 1, i)], min(i, len(own) - 1)
+        same_or_replaced = fewest(i - 1, k - 1) + (change if own[i - 1] != other[k - 1] else [])
+        return min(same_or_replaced, fewest(i - 1, k) + change, fewest(i, k - 1) + [(at, at)], key=len)
 
     return fewest(len(own), len(other))

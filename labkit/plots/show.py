@@ -1,4 +1,4 @@
-"""How pictures and tables look, and how they get onto the page: style, stamp, caption, file."""
+"""How figures and tables look, and how they get onto the page: style, stamp, caption, file."""
 
 import io
 import threading
@@ -15,52 +15,38 @@ from PIL import Image
 from ..files import atomic_file, digest
 
 STAMP = "synthetic speech"
-INK = "#b34700"  # of the stamp: dark enough to read on white
-SHARES = {  # columns between 0 and 1 that are read as percent
-    *("accuracy", "balanced_accuracy", "macro_f1", "chance", "majority", "mean", "low", "high", "share", "recall"),
-    *("before", "after"),
-    *("test", "validation", "test_low", "test_high", "test_spread", "validation_spread", "commonest"),
-    *("precision", "confidence", "train_accuracy", "validation_accuracy", "validation_balanced_accuracy"),
-}
+SHARES = set(  # columns between 0 and 1 that are read as percent
+    "accuracy balanced_accuracy macro_f1 chance majority mean low high share recall before after test validation "
+    "test_low test_high test_spread validation_spread commonest precision confidence train_accuracy "
+    "validation_accuracy validation_balanced_accuracy".split()
+)
 PLAIN = {"seed", "year", "epoch", "fold", "repetition"}  # whole numbers that count nothing: 2018, not 2,018
-STRIP = 0.02  # inches between a figure and its stamp
 _DRAWING = threading.RLock()  # matplotlib draws for one thread at a time; panels train in another
 
 
 def set_style():
     """One look for all figures: legible sizes, colours that colour-blind readers can tell apart."""
-    seaborn.set_theme(style="ticks", palette="colorblind", font_scale=1.0)
-    plt.rcParams.update(
-        {
-            "figure.dpi": 100,
-            "figure.constrained_layout.use": True,
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "axes.titlesize": 12,
-            "axes.labelsize": 11,
-            "xtick.labelsize": 10,
-            "ytick.labelsize": 10,
-            "legend.fontsize": 10,
-            "legend.frameon": False,
-            "image.cmap": "viridis",
-            "savefig.bbox": "tight",  # the stamp stands below the figure: no way of saving may cut it off
-        }
-    )
-
-
-class _Banner(str):
-    """A text for terminals, a box for notebooks."""
-
-    __repr__ = str.__str__
-
-    def _repr_html_(self):
-        style = "border-left: 6px solid #d55e00; padding: 6px 12px; background: #d55e0018"
-        return f'<div style="{style}"><b>Synthetic speech.</b> {self}</div>'
+    look = {
+        "figure.dpi": 100,
+        "figure.constrained_layout.use": True,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.labelsize": 11,
+        "xtick.labelsize": 10,
+        "ytick.labelsize": 10,
+        "legend.fontsize": 10,
+        "legend.frameon": False,
+        "image.cmap": "viridis",
+        "savefig.bbox": "tight",  # the stamp stands below the figure: no way of saving may cut it off
+    }
+    seaborn.set_theme(style="ticks", palette="colorblind", rc=look)
 
 
 def banner(text):
     """Say in the notebook (or the terminal) that the voices are synthetic."""
-    page.display(_Banner(text))
+    style = "border-left: 6px solid #d55e00; padding: 6px 12px; background: #d55e0018"
+    html = f'<div style="{style}"><b>Synthetic speech.</b> {text}</div>'
+    page.display({"text/html": html, "text/plain": text}, raw=True)
 
 
 def stamp(figure):
@@ -70,23 +56,18 @@ def stamp(figure):
     with _DRAWING:
         box = _extent(figure)
         width, height = figure.get_size_inches()
-        right, below = box.x1 / width, (box.y0 - STRIP) / height
-        figure.text(right, below, STAMP, ha="right", va="top", fontsize=9, color=INK, gid=STAMP)
+        right, below = box.x1 / width, (box.y0 - 0.02) / height  # 0.02 inches between the figure and its stamp
+        figure.text(right, below, STAMP, ha="right", va="top", fontsize=9, color="#b34700", gid=STAMP)
 
 
 def render(figure):
-    """A figure as PNG bytes, the same for the same figure; all that is drawn is inside, the stamp too.
-
-    It keeps 256 colours, which the eye does not miss and which make a spectrogram a third as large: a notebook with all
-    its pictures shall stay under a megabyte.
-    """
+    """A figure as PNG bytes, the same for the same figure; all that is drawn is inside, the stamp too."""
     large, small = io.BytesIO(), io.BytesIO()
     with _DRAWING:
-        box = _extent(figure)
-        figure.savefig(large, format="png", dpi=figure.dpi, bbox_inches=box, metadata={"Software": None})
-    picture = Image.open(large).convert("RGB")
-    picture = picture.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-    picture.save(small, "png", optimize=True)
+        figure.savefig(large, format="png", dpi=figure.dpi, bbox_inches=_extent(figure))
+    pixels = Image.open(large).convert("RGB")  # 256 colours: the eye misses none, and notebooks stay under a megabyte
+    pixels = pixels.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    pixels.save(small, "png", optimize=True)
     return small.getvalue()
 
 
@@ -128,21 +109,16 @@ def formatted(table):
     out = table.astype(object)
     for position, name in enumerate(table.columns):
         column = table.iloc[:, position]
-        write = "{:.1%}".format if name in SHARES and column.dtype != bool else _writer(column)
-        write = str if name in PLAIN else write
+        write = _writer(name, column)
         out.isetitem(position, ["–" if value is None or value != value else write(value) for value in column])
     return out
 
 
-def _writer(column):
-    """How to write what stands in a column: its numbers all with as many decimals as the largest needs.
-
-    >>> import pandas
-    >>> columns = [1.0, 0.9461], [20.0, 4.0], [12345.6, 1.5], [1e-4, 0.02]
-    >>> [_writer(pandas.Series(column))(column[0]) for column in columns]
-    ['1.00', '20', '12,346', '0.0001']
-    """
-    if column.dtype.kind not in "iuf":
+def _writer(name, column):
+    """What turns a value of a column into text; its numbers all get as many decimals as the largest needs."""
+    if name in SHARES and column.dtype != bool:
+        return "{:.1%}".format
+    if name in PLAIN or column.dtype.kind not in "iuf":
         return str
     sizes = column.abs().dropna()
     if (sizes % 1 == 0).all():

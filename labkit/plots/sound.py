@@ -1,10 +1,8 @@
-"""Pictures of one sound: waveform, spectrogram, mel spectrogram, MFCC. Time in seconds, frequency in hertz.
-
-Samples have the shape (samples,) and lie between -1 and 1; their `rate` is in Hz.
-"""
+"""Drawings of one sound: samples of shape (samples,) between -1 and 1, at `rate` Hz, or a feature of them."""
 
 import matplotlib.pyplot as plt
 import numpy as np
+import torch
 
 from .canvas import array, axes, image
 
@@ -29,79 +27,59 @@ def levels(samples, rate, window_ms=25.0, hop_ms=5.0):
     """Level of each frequency in each frame: a short-time Fourier transform with a Hann window.
 
     Returns levels in dB, shape (frequencies, frames), 0 for a sine of full scale; frequencies in Hz; times in seconds.
-
-    >>> tone = np.sin(2 * np.pi * 1000 * np.arange(16_000) / 16_000)
-    >>> level, frequency, time = levels(tone, 16_000, window_ms=40)
-    >>> float(frequency[level[:, 100].argmax()]), abs(round(float(level[:, 100].max()), 1))
-    (1000.0, 0.0)
     """
-    samples = array(samples).astype(np.float64)
+    samples = torch.as_tensor(array(samples), dtype=torch.float64)
     window, hop = round(window_ms * rate / 1000), max(1, round(hop_ms * rate / 1000))
     fft = 2 ** int(np.ceil(np.log2(max(window, 1024))))  # zeros around the window: a finer grid, the same resolution
-    hann = np.hanning(window + 1)[:-1]
-    padded = np.pad(samples, (window // 2, window))
-    starts = np.arange(0, len(samples) + 1, hop)
-    frames = np.lib.stride_tricks.sliding_window_view(padded, window)[starts] * hann  # (frames, window)
-    size = np.abs(np.fft.rfft(frames, fft)).T * 2 / hann.sum()  # (frequencies, frames)
-    return 20 * np.log10(np.maximum(size, 1e-10)), np.fft.rfftfreq(fft, 1 / rate), starts / rate
+    hann = torch.hann_window(window, dtype=torch.float64)
+    spectrum = torch.stft(samples, fft, hop, window, hann, pad_mode="constant", return_complex=True)
+    size = 2 * spectrum.abs() / hann.sum()  # (frequencies, frames)
+    level = 20 * size.clamp(min=1e-10).log10().numpy()
+    return level, np.fft.rfftfreq(fft, 1 / rate), np.arange(level.shape[1]) * hop / rate
 
 
-def spectrogram(samples, rate, ax=None, *, window_ms=25.0, hop_ms=5.0, top=None, colorbar=True, loudest=None):
-    """Which frequencies are loud when, up to `top` Hz.
-
-    `loudest` is the level of the lightest colour in dB; by default that of this sound. Give one to compare sounds.
-    """
+def spectrogram(samples, rate, ax=None, *, window_ms=25.0, hop_ms=5.0, top=None, colorbar=True):
+    """Which frequencies are loud when, up to `top` Hz; the lightest colour is the loudest level of this sound."""
     ax = axes(ax, (8, 3))
     level, frequency, time = levels(samples, rate, window_ms, hop_ms)
-    top = top or rate / 2
-    loudest = level.max() if loudest is None else loudest
+    top, loudest, label = top or rate / 2, level.max(), "level (dB)" if colorbar else None
     keep = frequency <= top
-    drawn = image(level[keep], ax, time, frequency[keep], low=loudest + FLOOR_DB, high=loudest, smooth=True)
+    image(level[keep], ax, time, frequency[keep], low=loudest + FLOOR_DB, high=loudest, smooth=True, label=label)
     ax.set(xlabel="time (s)", ylabel="frequency (Hz)", xlim=(0, len(samples) / rate), ylim=(0, top))
-    if colorbar:
-        ax.figure.colorbar(drawn, ax=ax, label="level (dB)", pad=0.01)
     return ax
 
 
 def log_mel(x, feature, ax=None, *, colorbar=True, low=None, high=None):
-    """Mel spectrogram: a row per band, marked with its frequency in Hz.
+    """Mel spectrogram, shape (bands, frames), as `feature` gives it: a row per band, marked with its frequency in Hz.
 
-    `x` has the shape (bands, frames); axes of length 1 before them are dropped. `feature` is the setting that it was
-    computed with, `low` and `high` are the levels of the darkest and the lightest colour.
+    `low` and `high` are the levels of the darkest and the lightest colour.
     """
-    ax = axes(ax, (8, 3))
-    values = _matrix(x)
+    values = array(x).reshape(x.shape[-2:])
     high = values.max() if high is None else high
     low = max(values.min(), high + FLOOR_DB) if low is None and feature.log == "db" else low
     units = {"db": "level (dB)", "ln": "level (ln of power)", "none": "power"}
-    return mel_image(values, feature, ax, label=units[feature.log] if colorbar else None, low=low, high=high)
+    label = units[feature.log] if colorbar else None
+    return mel_image(values, feature, axes(ax, (8, 3)), low=low, high=high, label=label)
 
 
-def mel_image(values, feature, ax, label=None, **look):
-    """Any values of shape (bands, frames) on the axes of a mel spectrogram; `label` is what the colours say."""
-    drawn = _over_frames(values, feature, ax, np.arange(len(values)), **look)
+def mel_image(values, feature, ax, **look):
+    """Any values of shape (bands, frames) on the axes of a mel spectrogram."""
+    _over_frames(values, feature, ax, np.arange(len(values)), **look)
     ax.set(ylabel="mel band, centre in Hz")
     ax.set_yticks(*mel_ticks(feature))
-    if label is not None:
-        ax.figure.colorbar(drawn, ax=ax, label=label, pad=0.01)
     return ax
 
 
-def mfcc(x, feature, ax=None, *, block=0, colorbar=True):
-    """MFCC (block 0), their slope over time (1), or the slope of the slope (2): a row per coefficient.
-
-    `x` has the shape (frames, features). Coefficient 0 (the level of the whole frame) is many times larger than the
-    others and is left out of block 0.
-    """
+def mfcc(x, feature, ax=None, *, block=0):
+    """MFCC, shape (frames, features), a row per coefficient: themselves (block 0), their slope (1), its slope (2)."""
     ax = axes(ax, (8, 3))
-    rows = np.arange(int(block == 0 and feature.n_mfcc > 1), feature.n_mfcc)
-    values = _matrix(x).T[block * feature.n_mfcc + rows]  # (coefficients, frames)
+    first = int(block == 0 and feature.n_mfcc > 1)  # coefficient 0, the level of the frame, is far larger than the rest
+    rows = np.arange(first, feature.n_mfcc)
+    values = array(x).reshape(x.shape[-2:]).T[block * feature.n_mfcc + rows]  # (coefficients, frames)
     bound = max(np.percentile(np.abs(values), 94), 1e-6)  # the lowest coefficients are far larger than the rest
-    drawn = _over_frames(values, feature, ax, rows, low=-bound, high=bound, cmap="PuOr_r")
+    label = ("dB", "dB per frame", "dB per frame²")[block] if feature.log == "db" else ""
+    _over_frames(values, feature, ax, rows, low=-bound, high=bound, cmap="PuOr_r", label=label, extend="both")
     ax.set(ylabel="coefficient", yticks=rows[:: max(1, len(rows) // 6)])
-    if colorbar:
-        unit = ("dB", "dB per frame", "dB per frame²")[block]
-        ax.figure.colorbar(drawn, ax=ax, label=unit if feature.log == "db" else "", pad=0.01, extend="both")
     return ax
 
 
@@ -111,10 +89,8 @@ def deltas(x, feature):
     blocks = 1 + feature.deltas
     figure, panels = plt.subplots(blocks, 1, figsize=(8, 0.6 + 1.7 * blocks), sharex=True, squeeze=False)
     for block, ax in enumerate(panels[:, 0]):
-        mfcc(x, feature, ax, block=block)
-        ax.set_title(names[block], loc="left")
-        if block + 1 < blocks:
-            ax.set_xlabel("")
+        mfcc(x, feature, ax, block=block).set_title(names[block], loc="left")
+        ax.label_outer()
     return figure
 
 
@@ -124,20 +100,14 @@ def times(feature, frames):
 
 
 def mel_ticks(feature):
-    """Where a mel axis is marked: positions in bands, 0 being the centre of the lowest, and the frequencies there.
-
-    >>> from labkit.features import LogMel
-    >>> positions, names = mel_ticks(LogMel(n_mels=40))
-    >>> names
-    ['100', '500', '1,000', '2,000', '4,000']
-    """
+    """Where a mel axis is marked: positions in bands, 0 being the centre of the lowest, and the frequencies there."""
     import librosa
 
     top = feature.f_max or feature.sample_rate / 2
-    mels = librosa.hz_to_mel([feature.f_min, top, *HEARD], htk=feature.mel_scale == "htk")
+    lowest, highest, *mels = librosa.hz_to_mel([feature.f_min, top, *HEARD], htk=feature.mel_scale == "htk")
     positions, names = [], []
-    for hertz, mel in zip(HEARD, mels[2:], strict=True):
-        position = float((mel - mels[0]) / (mels[1] - mels[0]) * (feature.n_mels + 1) - 1)
+    for hertz, mel in zip(HEARD, mels, strict=True):
+        position = float((mel - lowest) / (highest - lowest) * (feature.n_mels + 1) - 1)
         crowded = positions and position - positions[-1] <= feature.n_mels / 16
         if -0.5 <= position <= feature.n_mels - 0.5 and not crowded:
             positions.append(position)
@@ -145,14 +115,8 @@ def mel_ticks(feature):
     return positions, names
 
 
-def _matrix(x):
-    """The last two axes of an array or tensor."""
-    values = array(x)
-    return values.reshape(values.shape[-2:])
-
-
 def _over_frames(values, feature, ax, rows, **look):
     """An image with a column per frame; the axis ends where the clip ends."""
     time = times(feature, values.shape[1])
     ax.set(xlabel="time (s)", xlim=(0, max(time[-1], feature.hop / feature.sample_rate)))
-    return image(values, ax, time, rows, **look)
+    image(values, ax, time, rows, **look)

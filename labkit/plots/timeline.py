@@ -1,4 +1,4 @@
-"""Pictures of recognition over time: a recording with what was heard in it, and hits against false alarms."""
+"""Recognition over time: a recording with what was heard in it, and hits against false alarms."""
 
 import math
 
@@ -7,7 +7,7 @@ import numpy as np
 
 from ..data.corpus import OTHER
 from ..streaming import Decider
-from .canvas import MARKERS, array, axes
+from .canvas import RING, array, axes, mark, note
 
 MOST = 4000  # points of a waveform that an eye can tell apart
 NOTICED = 0.2  # a word whose probability stays below this everywhere is drawn grey, without a name
@@ -16,18 +16,10 @@ NOTICED = 0.2  # a word whose probability stays below this everywhere is drawn g
 def timeline(
     samples, rate, labels, times, probabilities, found, *, decision=None, spoken=(), seconds=None, figure=None
 ):
-    """A recording, how sure the network was of each word, and what it reported, as a figure.
+    """The first `seconds` of a recording: how sure the network was of each word, and what it reported. Gives a figure.
 
-    Parameters
-    ----------
-    samples, rate, labels, times, probabilities, found
-        What `streaming.detect` takes and returns; `labels` are the run's. The class "other" is not drawn.
-    decision : Decision, optional
-        Its threshold is drawn, and the curves are averaged as it averages them.
-    spoken : sequence of (str, float, float)
-        Word, start and end in seconds of what was said, where that is known.
-    seconds : float, optional
-        Draw so much of the beginning.
+    The first six are what `streaming.detect` takes and returns; `labels` are the run's. `decision` averages the curves
+    and gives the threshold drawn. `spoken` has (word, start, end) of what was said, in seconds, where that is known.
     """
     figure = figure or plt.figure(figsize=(9.5, 4.2))
     seconds = min(seconds or math.inf, len(samples) / rate)
@@ -37,7 +29,7 @@ def timeline(
     high = above.get_ylim()[1]
     for word, start, end in (each for each in spoken if each[2] <= seconds):
         above.hlines(high, start, end, color="0.3", linewidth=3)
-        above.annotate(word, ((start + end) / 2, high), (0, 4), textcoords="offset points", ha="center", fontsize=9)
+        note(above, word, ((start + end) / 2, high), (0, 4), fontsize=9)
     if len(spoken):
         above.set_title("said", loc="left", fontsize=10, pad=16)
     probabilities = array(probabilities)
@@ -56,8 +48,7 @@ def timeline(
         below.axvspan(word.start, word.end, color="C1", alpha=0.15, linewidth=0)
         below.plot(word.reported, 103, "v", color="black", markersize=5, clip_on=False)
         crowded = number % 2 and word.reported - found[number - 1].reported < seconds / 15
-        look = {"textcoords": "offset points", "ha": "center", "fontsize": 10}
-        below.annotate(word.word, (word.reported, 103), (0, 17 if crowded else 5), **look)
+        note(below, word.word, (word.reported, 103), (0, 17 if crowded else 5), fontsize=10)
     below.set(xlabel="time (s)", ylabel="probability (%)", ylim=(0, 103), xlim=(0, max(seconds, 1e-3)))
     if found:
         below.set_title("reported", loc="left", fontsize=10, pad=29)
@@ -66,40 +57,31 @@ def timeline(
     return figure
 
 
-def envelope(samples, rate, ax=None):
+def envelope(samples, rate, ax):
     """A long recording as its lowest and highest sample in each of many short stretches."""
-    ax = axes(ax, (9, 1.6))
     samples = array(samples)
     stretch = max(1, len(samples) // MOST)
     rows = samples[: len(samples) // stretch * stretch].reshape(-1, stretch)  # (stretches, samples of each)
-    top = max(1e-3, float(abs(samples).max(initial=0))) if len(samples) else 1.0
+    top = max(1e-3, float(abs(samples).max())) if len(samples) else 1.0
     if len(rows):
-        time = np.arange(len(rows)) * stretch / rate
-        ax.fill_between(time, rows.min(1), rows.max(1), color="C0", linewidth=0.3)
+        ax.fill_between(np.arange(len(rows)) * stretch / rate, rows.min(1), rows.max(1), color="C0", linewidth=0.3)
     ax.set(ylabel="amplitude\n(full scale 1)", ylim=(-1.05 * top, 1.05 * top))
-    return ax
 
 
 def operating(tables, ax=None, *, chosen=None):
-    """What a threshold costs and what it saves: hits against false alarms, a point for each threshold.
-
-    `tables` maps the name of a recording to a table as from `benchmark.curve`; a ring marks the point nearest to the
-    `chosen` threshold.
-    """
+    """Hits against false alarms of tables as from `benchmark.curve`, by name; a ring is nearest to `chosen`."""
     ax = axes(ax, (7.5, 3.8))
     for number, (name, table) in enumerate(tables.items()):
         table = table.sort_values("threshold")
-        look = {"marker": MARKERS[number % 5], "color": f"C{number}", "markersize": 4, "label": name}
-        ax.plot(table.false_alarms_per_hour, 100 * table.hits, **look)
+        ax.plot(table.false_alarms_per_hour, 100 * table.hits, **mark(number, name))
         if chosen is not None:
             at = table.iloc[(table.threshold - chosen).abs().argmin()]
-            ring = {"markersize": 12, "markerfacecolor": "none", "markeredgecolor": "black"}
             label = None if number else f"threshold {chosen:g}"
-            ax.plot(at.false_alarms_per_hour, 100 * at.hits, "o", label=label, **ring)
+            ax.plot(at.false_alarms_per_hour, 100 * at.hits, "o", label=label, **RING)
     most = max(table.false_alarms_per_hour.max() for table in tables.values())
     ax.set_xscale("symlog", linthresh=1)  # an hour without a false alarm has its place, too
-    ax.set(xlabel="false alarms an hour", ylabel="words that were reported (%)")
-    ax.set(xlim=(-0.2, max(2.0, 1.5 * most)), ylim=(0, 102))
-    ax.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    ax.set(xlabel="false alarms an hour", xlim=(-0.2, max(2.0, 1.5 * most)))
+    ax.set(ylabel="words that were reported (%)", ylim=(0, 102))
+    ax.xaxis.set_major_formatter("{x:,.0f}")
     ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     return ax

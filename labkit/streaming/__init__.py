@@ -2,11 +2,8 @@
 
     blocks of samples -> StreamingFeature -> the model's step -> probabilities -> Decider -> Detections
 
-Each step keeps what it needs of the past (some samples, the buffers of the convolutions, the state of a recurrent
-layer). What comes out is what the same feature and the same model give for the recording as a whole, whatever the size
-of the blocks. `Detector` puts the steps together; `detect` runs it over a recording.
-
-Used like this, with `microphone` as whatever gives blocks of samples:
+Each step keeps what it needs of the past, so that the same comes out as for the recording as a whole, whatever the size
+of the blocks. `Detector` puts the steps together, and `detect` runs it over a recording. With a `microphone`:
 
     detector = Detector(pretrained.load("ten-words"))
     for block in microphone:

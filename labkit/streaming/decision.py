@@ -46,12 +46,10 @@ class Decider:
 
     def __init__(self, labels, decision, period, span=1.0):
         self.labels, self.decision, self.period, self.span = tuple(labels), decision, period, span
-        self.words = np.array([label != OTHER for label in self.labels])  # classes that may be reported
         self.reset()
 
     def reset(self):
-        """Forget what was heard."""
-        # While the average fills, what is not there yet counts as zero: nothing is reported in haste.
+        """Forget what was heard: until the average is full, what is not there counts as zero, against haste."""
         rows = max(1, round(self.decision.smoothing / self.period))
         self.recent = np.zeros((rows - 1, len(self.labels)))
         self.silent_until = -math.inf
@@ -68,23 +66,20 @@ class Decider:
         """Detections in some more rows of probabilities; `times` are the seconds at which they were known."""
         if not len(times):
             return []
-        smooth, found = self.smooth(probabilities), []
-        best = np.where(self.words, smooth, -1).argmax(1)  # (rows,)
-        for row, (time, word) in enumerate(zip(times.tolist(), best.tolist(), strict=True)):
-            if self.waits_for is not None and smooth[row, self.waits_for] < self.decision.threshold:
+        found, smooth = [], self.smooth(probabilities)
+        words = np.where(np.array(self.labels) == OTHER, -1, smooth)  # "other" is never the likeliest
+        for time, row, word in zip(times.tolist(), smooth, words.argmax(1).tolist(), strict=True):
+            if self.waits_for is not None and row[self.waits_for] < self.decision.threshold:
                 self.waits_for = None
-            confidence = float(smooth[row, word])
-            if confidence < self.decision.threshold or word == self.waits_for or time < self.silent_until:
-                continue
-            found.append(Detection(self.labels[word], max(0.0, time - self.span), time, time, confidence))
-            self.silent_until, self.waits_for = time + self.decision.hold, word
+            certain = row[word] >= self.decision.threshold
+            if certain and word != self.waits_for and time >= self.silent_until:
+                start = max(0.0, time - self.span)
+                found.append(Detection(self.labels[word], start, time, time, float(row[word])))
+                self.silent_until, self.waits_for = time + self.decision.hold, word
         return found
 
 
 def decide(labels, times, probabilities, decision, span=1.0):
-    """Detections in a whole recording, from probabilities that were computed before.
-
-    `times` are in seconds, evenly spaced, shape (rows,); `probabilities` have the shape (rows, classes).
-    """
+    """Detections in a whole recording, from evenly spaced times in seconds and probabilities, (rows, classes)."""
     period = float(times[1] - times[0]) if len(times) > 1 else 1.0
     return Decider(labels, decision, period, span).push(times, probabilities)

@@ -13,23 +13,21 @@ from .stream_features import StreamingFeature
 FULL = 0.999  # of full scale: a sample there was probably cut
 CLIPPED = 0.005  # fraction of such samples in a second that is worth saying
 GAP = 0.1  # seconds of a stream that may be missing without a word
-AGAIN = 0.1  # seconds between two looks of a network that cannot stream
+NOTHING = np.zeros(0), None  # what a listener knows while the sound is too short: no times, no probabilities
 
 
 def streams(run):
     """Whether a network can go on from block to block; if not, it is run again on a sliding window."""
     feature = run.experiment.feature
-    if not isinstance(feature, Spectral) or feature.time_axis == 3 or not feature.streamable:
-        return False
-    return getattr(run.network.network, "streamable", False)
+    has_frames = isinstance(feature, Spectral) and feature.time_axis != 3 and feature.streamable
+    return has_frames and getattr(run.network.network, "streamable", False)
 
 
 class Detector:
     """Finds words in a stream of sound; the package's docstring shows it at work.
 
-    A network that can stream (`streams(run)`) keeps its state from block to block; any other is run again ten times a
-    second on the last second: similar answers for much more work. Words are reported as `decision` says, by default the
-    one in the run's record.
+    A network that can stream keeps its state from block to block, any other is run again ten times a second on the last
+    second. Words are reported as `decision` says, by default that of the run's record.
     """
 
     def __init__(self, run, decision=None):
@@ -44,62 +42,56 @@ class Detector:
         """Start anew at zero seconds, problems and history included."""
         self.problems = []  # what was wrong with the stream, one sentence each, with its time
         self.times = np.zeros(0)  # when each row below was known, in seconds of the stream
-        self.probabilities = np.zeros((0, len(self.labels)), np.float32)  # (rows, classes)
-        self._cut, self._clipped = 0.0, False  # samples that were cut off of late; whether that was said
+        self.probabilities = np.zeros((0, len(self.labels)), np.float32)
+        self._cut, self._clipped = 0.0, False  # samples cut off of late; whether that was said
         self._restart(0.0)
 
-    def _restart(self, at):
-        """Forget the sound: what comes next begins at second `at` of the stream."""
+    def _restart(self, at):  # forget the sound: what comes next begins at second `at` of the stream
         self._start, self._samples = at, 0  # samples heard since, at the network's rate
         self._incoming = self._resampler = None  # rate that comes in, and what turns it into the network's
         self.listener.reset()
         self.decider.reset()
 
     @property
-    def seconds(self):
-        """Length of the stream so far."""
+    def seconds(self):  # length of the stream so far
         return self._start + self._samples / self.rate
 
     def push(self, samples, rate=None, at=None):
         """Hear the next block; returns a list of Detection: the words that became known with it.
 
-        `samples` have the shape (samples,): floats between -1 and 1, or int16, in numpy or torch. Their `rate` in Hz is
-        by default the network's. `at` is the second of the stream at which the block begins, if the sender knows it.
-        Where sound is missing, or the rate changes, `problems` says so and the network starts anew. A block that cannot
-        be heard raises LabError and is left out.
+        `samples`, shape (samples,), are floats between -1 and 1, or int16; their `rate` in Hz is by default the
+        network's. `at` is the second of the stream at which the block begins, if the sender knows it. Where sound is
+        missing, or the rate changes, `problems` says so and the network starts anew.
         """
         samples, rate, found = one_channel(samples), self.rate if rate is None else rate, []
         if not 1_000 <= rate <= 400_000 or rate % 1:
             raise LabError(
-                f"A stream of {rate!r} Hz cannot be: from 1,000 to 400,000 is possible. This block is left out; say "
-                "the rate of the microphone, as in push(block, rate=48_000)."
+                f"A stream of {rate!r} Hz cannot be: 1,000 to 400,000 is possible. Say the microphone's rate."
             )
-        rate = int(rate)
+        rate, before = int(rate), self._incoming
         waiting = self._resampler.delay() if self._resampler else 0  # samples that the resampler holds back
         missing = 0 if at is None else at - self.seconds - waiting / self.rate
-        if missing > GAP or self._incoming not in (None, rate):
-            jump = f"the rate jumped from {self._incoming or rate:,} to {rate:,} Hz"
-            found = self.flush()
-            why = f"the stream stopped for {missing:.1f} s" if missing > GAP else jump
+        stopped = missing > GAP
+        if stopped or before not in (None, rate):
+            found, why = self.flush(), f"the stream stopped for {missing:.1f} s"
+            why = why if stopped else f"the rate jumped from {before:,} to {rate:,} Hz"
             self._note(f"{why}. Listening starts anew there.")
             self._restart(max(self.seconds, at or 0.0))
-        if self._incoming is None:
-            self._incoming = rate
-            if rate != self.rate:
-                self._resampler = soxr.ResampleStream(rate, self.rate, 1, dtype="float32", quality="HQ")
+        if self._incoming is None and rate != self.rate:
+            self._resampler = soxr.ResampleStream(rate, self.rate, 1, dtype="float32", quality="HQ")
+        self._incoming = rate
         for start in range(0, len(samples), rate):  # a second at a time: ten seconds at once need no more memory
             found += self._hear(self._inspected(samples[start : start + rate]))
         return found
 
     def flush(self):
         """The stream ends here: returns words that were still open. What comes after starts anew behind it."""
-        found = self._hear(np.zeros(0, np.float32), last=True)
-        found += self._decide(*self.listener.flush())
+        found = self._hear(np.zeros(0, np.float32), last=True) + self._decide(*self.listener.flush())
         self._restart(self.seconds)
         return found
 
     def _inspected(self, samples):
-        """The samples, with zero for what is no number; says so, and once where the sound is clipped."""
+        """The samples, with zero for what is no number; notes that, and once that the sound is clipped."""
         if (bad := ~np.isfinite(samples)).any():
             self._note(f"{bad.sum():,} samples are not finite numbers. They count as silence.")
             samples = np.where(bad, np.float32(0), samples)
@@ -118,7 +110,7 @@ class Detector:
         if self._resampler:
             samples = self._resampler.resample_chunk(samples, last=last)
         self._samples += len(samples)
-        return self._decide(*self.listener.push(torch.from_numpy(samples))) if len(samples) else []
+        return self._decide(*self.listener.push(torch.from_numpy(samples)))
 
     def _decide(self, times, probabilities):
         if not len(times):
@@ -144,7 +136,7 @@ class Stateful:
         self.state, self.rows = None, 0
 
     def push(self, samples):
-        """(times, probabilities) that the next samples, shape (samples,), make known; seconds since the last reset."""
+        """What the next samples make known: times, seconds since the last reset, and probabilities (rows, classes)."""
         return self._rows(self.feature.push(samples))
 
     def flush(self):
@@ -153,7 +145,7 @@ class Stateful:
     @torch.inference_mode()
     def _rows(self, x):
         if not x.shape[1]:
-            return np.zeros(0), None
+            return NOTHING
         scores, self.state = self.network.step(x.to(self.device), self.state)  # (1, outputs, classes)
         probabilities = scores[0].softmax(1).cpu().numpy()
         times = np.arange(self.rows, self.rows + len(probabilities)) * self.period + self.feature.look_ahead
@@ -164,7 +156,7 @@ class Stateful:
 class Sliding:
     """Runs any network again and again on the last second: what it heard before is computed anew each time."""
 
-    def __init__(self, run, period=AGAIN):
+    def __init__(self, run, period=0.1):  # seconds between two looks
         feature = run.experiment.feature
         self.network, self.device, self.extract = run.network.eval(), run.device, feature.build()
         if isinstance(self.extract, torch.nn.Module):
@@ -182,7 +174,7 @@ class Sliding:
     def push(self, samples):
         self.sound = torch.cat([self.sound, samples])
         if len(self.sound) < self.window:
-            return np.zeros(0), None
+            return NOTHING
         windows = self.sound.unfold(0, self.window, self.hop).to(self.device)  # (looks, window)
         self.sound = self.sound[len(windows) * self.hop :]
         times = (self.rows + 1 + np.arange(len(windows))) * self.hop / self.rate
@@ -191,16 +183,14 @@ class Sliding:
         return times, scores.softmax(1).cpu().numpy()
 
     def flush(self):
-        return np.zeros(0), None
+        return NOTHING
 
 
 def one_channel(samples):
     """A block as float32 between -1 and 1, shape (samples,)."""
     samples = samples.detach().cpu().numpy() if isinstance(samples, torch.Tensor) else np.asarray(samples)
     if samples.ndim != 1:
-        raise LabError(
-            f"A block of sound is (samples,), not {samples.shape}. For one channel of several write block[:, 0]."
-        )
+        raise LabError(f"A block of sound is (samples,), not {samples.shape}. Of several channels take block[:, 0].")
     if samples.dtype == np.int16:
         return samples.astype(np.float32) / SCALE
     if samples.dtype.kind not in "f" and len(samples):
@@ -211,8 +201,7 @@ def one_channel(samples):
 def detect(run, samples, rate, decision=None):
     """Find the words of a whole recording: samples of shape (samples,) at `rate` Hz.
 
-    Returns a list of Detection; when each row of probabilities was known, in seconds, shape (rows,); and the rows,
-    shape (rows, classes).
+    Returns a list of Detection, the times in seconds, (rows,), and the probabilities known then, (rows, classes).
     """
     detector = Detector(run, decision)
     found = detector.push(samples, rate) + detector.flush()

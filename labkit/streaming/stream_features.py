@@ -7,19 +7,16 @@ from ..features import Spectral, delta
 
 
 class StreamingFeature:
-    """Frames of an MFCC or mel feature, as far as the sound that came allows.
+    """Frames of an MFCC or mel feature, each as soon as its sound is there; settings of length do not apply.
 
-    A frame is centred on its time, so it needs sound that comes after: half a window of it, and for deltas the frames
-    that a slope is fitted over: `look_ahead` seconds in all. It comes out as soon as that sound is there. The feature's
-    settings that fit a clip to a length do not apply.
+    A frame is centred on its time, so it needs `look_ahead` seconds of sound that comes after: half a window, and for
+    deltas the frames that a slope is fitted over.
     """
 
     def __init__(self, feature):
         if not isinstance(feature, Spectral) or not feature.streamable:
-            raise LabError(
-                f"{feature} cannot be computed block by block: it has no frames, or top_db, clip_mean or trim need the "
-                "whole clip. Use mel_frames or mfcc without these."
-            )
+            why = "it has no frames, or top_db, clip_mean or trim need the whole clip"
+            raise LabError(f"{feature} cannot be computed block by block: {why}. Use mel_frames or mfcc without these.")
         self.feature, self.extract = feature, feature.build()
         self.width = feature.n_mfcc if self.extract.cepstrum else feature.n_mels
         self.orders = getattr(feature, "deltas", 0)
@@ -30,11 +27,9 @@ class StreamingFeature:
         self.reset()
 
     def reset(self):
-        """Start anew, as if nothing had been heard."""
         self.heard, self.made = 0, 0  # samples that came; frames that were computed
         self.samples = torch.zeros(1, self.extract.before)  # those that frames to come need; zeros centre the first
-        self.frames = torch.zeros(1, 0, self.width)  # those that slopes to come need
-        self.given = 0  # how many of them came out already
+        self.frames, self.given = torch.zeros(1, 0, self.width), 0  # those that slopes need; how many came out already
 
     @torch.no_grad()
     def push(self, samples):
@@ -57,7 +52,7 @@ class StreamingFeature:
     def _frames(self, number):
         """So many frames from the samples at hand, without slopes: (1, frames, bands or coefficients)."""
         if not number:
-            return torch.zeros(1, 0, self.width)
+            return self.frames[:, :0]
         self.made += number
         frames = self.samples.unfold(1, self.feature.window, self.feature.hop)[:, :number]  # (1, frames, window)
         self.samples = self.samples[:, number * self.feature.hop :]
@@ -67,8 +62,7 @@ class StreamingFeature:
     def _with_slopes(self, frames, wait):
         """Frames with their deltas, but for the last `wait`, whose slopes are not known yet."""
         self.frames = torch.cat([self.frames, frames], 1)
-        count = self.frames.shape[1]
-        blocks = [self.frames]
+        blocks, count = [self.frames], self.frames.shape[1]
         for _ in range(self.orders):
             blocks.append(delta(blocks[-1], torch.tensor([count]), self.feature.delta_width) if count else self.frames)
         ready = max(self.given, count - wait)
