@@ -64,10 +64,10 @@ def test_the_environment_overrides_the_notebook(made, tmp_path, monkeypatch):
     monkeypatch.setenv("LABKIT_SCALE", "full")
     monkeypatch.setenv("LABKIT_RESULTS", str(tmp_path / "there"))
     monkeypatch.setenv("LABKIT_FIGURES", str(tmp_path / "pictures"))
-    monkeypatch.setenv("LABKIT_THREADS", "1")
-    torch.set_num_threads(2)
+    monkeypatch.setenv("LABKIT_THREADS", "2")
+    torch.set_num_threads(1)
     lab = start("x", data=tmp_path / "not here", device="cpu")
-    assert lab.data.name == "tiny" and lab.scale == "full" and torch.get_num_threads() == 1
+    assert lab.data.name == "tiny" and lab.scale == "full" and torch.get_num_threads() == 2
     assert lab.results == tmp_path / "there" and lab.figures == tmp_path / "pictures"
     assert lab.pick(lab=1, full=2) == 2
 
@@ -75,8 +75,10 @@ def test_the_environment_overrides_the_notebook(made, tmp_path, monkeypatch):
 def test_empty_variables_are_as_good_as_none(made, monkeypatch):
     for name in ("LABKIT_DATA", "LABKIT_SCALE", "LABKIT_RESULTS", "LABKIT_FIGURES", "LABKIT_THREADS"):
         monkeypatch.setenv(name, "")
+    torch.set_num_threads(2)
     lab = start("x", data=made, device="cpu")
     assert lab.scale == "lab" and lab.results == home() / "results" / "local" and lab.pick(lab=1, full=2) == 1
+    assert torch.get_num_threads() == 1
 
 
 def test_folders_stay_when_the_notebook_goes_elsewhere(made, tmp_path, monkeypatch):
