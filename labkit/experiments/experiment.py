@@ -1,6 +1,6 @@
 """An experiment: everything that decides a result, as one frozen value that can be written as JSON."""
 
-from dataclasses import field, fields, is_dataclass
+from dataclasses import field, fields, replace
 from typing import Annotated
 
 from pydantic import BeforeValidator
@@ -11,32 +11,8 @@ from ..errors import LabError, choose
 from ..features import FEATURES, MFCC, Feature
 from ..files import digest
 from ..models import Model, code_of
-from ..settings import Count, plain, settings
+from ..settings import Count, changed, plain, settings
 from ..training.recipe import Recipe
-
-
-def changed(value):
-    """As settings.changed; also for parts that are not yet checked by labkit.settings."""
-    found = {}
-    for part in fields(value):
-        setting = plain(getattr(value, part.name))
-        default = part.default_factory() if callable(part.default_factory) else part.default
-        if setting != default:
-            setting = float(setting) if "float" in str(part.type) and isinstance(setting, int) else setting
-            setting = list(setting) if isinstance(setting, tuple) else setting
-            found[part.name] = changed(setting) if is_dataclass(setting) else setting
-    return found
-
-
-def _make(kind, values, what):
-    """A part from its settings, also one that is not yet checked by labkit.settings."""
-    for name in values:
-        choose(name, dict.fromkeys(part.name for part in fields(kind)), f"setting of {what}")
-    try:
-        return kind(**values)
-    except TypeError as error:
-        raise LabError(f"The settings {values} of {what} do not fit ({error}). Change it.") from error
-
 
 SCHEMA = 1  # raise it when the meaning of a setting changes: all run ids change with it
 
@@ -92,7 +68,7 @@ def _feature(value):
     if not isinstance(value, dict):
         return value
     value = {"name": "mfcc", **value}
-    return _make(choose(value.pop("name"), FEATURES, "feature"), value, "feature")
+    return choose(value.pop("name"), FEATURES, "feature")(**value)
 
 
 def _model(value):
@@ -139,13 +115,7 @@ class Experiment:
         """The inverse of `to_dict`; unknown settings raise LabError with the known ones."""
         if not isinstance(values, dict):
             raise LabError(f'An experiment is written as its parts by name, as in {{"seed": 1}}, not as {values!r}.')
-        parts = {"split": Split, "recipe": Recipe}
-        return cls(
-            **{
-                key: _make(parts[key], value, key) if key in parts and isinstance(value, dict) else value
-                for key, value in values.items()
-            }
-        )
+        return cls(**values)
 
     def id(self, fingerprint):
         """Run id: hash of this experiment, the corpus' fingerprint and the schema version.
@@ -171,7 +141,7 @@ class Experiment:
             if isinstance(value, dict) and key == "model":
                 value = {"name": part.name, **dict(part.options), **value}
             elif isinstance(value, dict):
-                value = _make(type(part), {item.name: getattr(part, item.name) for item in fields(part)} | value, key)
+                value = replace(part, **value)
             parts[key] = value
         return Experiment(**parts)
 
