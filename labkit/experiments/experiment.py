@@ -11,7 +11,7 @@ from ..errors import LabError, choose
 from ..features import FEATURES, MFCC, Feature
 from ..files import digest
 from ..models import Model, code_of
-from ..settings import Count, changed, plain, settings
+from ..settings import Count, as_json, changed, settings
 from ..training.recipe import Recipe
 
 SCHEMA = 1  # raise it when the meaning of a setting changes: all run ids change with it
@@ -47,18 +47,17 @@ class Target:
         """The corpus with this target as its label."""
         if self.column == "label" and self.classes is None:
             return corpus
-        choose(self.column, dict.fromkeys(corpus.clips.columns), f"column of {corpus.name}")
-        value = corpus.clips[self.column]
+        value = corpus.clips[choose(self.column, {name: name for name in corpus.clips}, f"column of {corpus.name}")]
         value = value.astype(str).where(value.notna() & (value.astype(str) != ""))
-        table = dict(self.classes) if self.classes else {name: name for name in sorted(value.dropna().unique())}
-        label = value.map(table)
+        classes = dict(self.classes or [(name, name) for name in sorted(value.dropna().unique())])
+        label = value.map(classes)
         skipped = corpus.skipped
         if out := int(label.isna().sum()):
             note = f"{out} clips of {corpus.name} have no {self.column}, or one outside the class table,"
             skipped = (*skipped, f"{note} and are left out.")
         return corpus.with_clips(
             corpus.clips.assign(label=label)[label.notna()],
-            labels=tuple(dict.fromkeys(table.values())),
+            labels=tuple(dict.fromkeys(classes.values())),
             skipped=skipped,
         )
 
@@ -72,10 +71,7 @@ def _feature(value):
 
 
 def _model(value):
-    if not isinstance(value, dict):
-        return value
-    value = {"name": "gru", **value}
-    return Model(**{key: plain(option) for key, option in value.items()})
+    return Model(**{"name": "gru", **value}) if isinstance(value, dict) else value
 
 
 @settings
@@ -98,17 +94,12 @@ class Experiment:
 
     def to_dict(self):
         """What differs from the defaults, ready for JSON. (So a later setting with a default changes no run id.)"""
-        full = {
-            "corpus": changed(self.corpus),
-            "target": changed(self.target),
-            "split": changed(self.split),
-            "feature": {"name": _name(self.feature), **changed(self.feature)},
-            "model": {"name": self.model.name, **as_json(dict(self.model.options))},
-            "recipe": changed(self.recipe),
-            "seed": self.seed,
-        }
-        unchanged = {"feature": {"name": "mfcc"}, "model": {"name": "gru"}, "seed": 0}
-        return {key: value for key, value in full.items() if value != unchanged.get(key, {})}
+        values = changed(self)
+        if "feature" in values:
+            values["feature"] = {"name": _name(self.feature), **values["feature"]}
+        if "model" in values:
+            values["model"] = {"name": self.model.name, **{key: as_json(value) for key, value in self.model.options}}
+        return values
 
     @classmethod
     def from_dict(cls, values):
@@ -148,10 +139,6 @@ class Experiment:
     def __str__(self):
         options = ", ".join(f"{key}={value}" for key, value in self.model.options)
         return f"{self.model.name}{f' ({options})' if options else ''} on {_name(self.feature)}, seed {self.seed}"
-
-
-def as_json(options):
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in options.items()}
 
 
 def _name(feature):
