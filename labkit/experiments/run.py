@@ -11,9 +11,8 @@ import torch
 from .. import metrics
 from ..data.corpus import OTHER, PARTS
 from ..data.splits import split
-from ..data.store import open_store
 from ..errors import LabError, LabWarning, choose
-from ..evaluation.predictions import need_clips, predictions
+from ..evaluation.predictions import predictions, readable
 from ..files import alone, read_json, write_json, write_table
 from ..models import count_parameters
 from ..models.classifier import Classifier
@@ -50,7 +49,7 @@ class Run:
 
     @property
     def name(self):
-        """Name of its folder; of a network that comes with the lab, the name it is loaded by."""
+        """Of a network that comes with the lab, the name it is loaded by."""
         return self.folder.name
 
     @cached_property
@@ -85,10 +84,7 @@ class Run:
         return (self.folder / "test.json").exists()
 
     def test(self, other=None):
-        """Scores on the test part: computed at the first call, read from the record ever after.
-
-        With another corpus, on its test part, as `evaluate` does; that is recorded, too.
-        """
+        """Scores on the test part, or that of another corpus: computed at the first call, read from then on."""
         name = "test" if other is None else f"test-{other.name}"
         path = self.folder / f"{name}.json"
         if not path.exists():
@@ -107,8 +103,8 @@ class Run:
 
     def tests_elsewhere(self):
         """Scores on the test parts of other corpora, by the corpus' name, as far as `test(other)` recorded them."""
-        found = sorted(self.folder.glob("test-*.json"))
-        return {path.stem.removeprefix("test-"): read_json(path) for path in found}
+        paths = sorted(self.folder.glob("test-*.json"))
+        return {path.stem.removeprefix("test-"): read_json(path) for path in paths}
 
     def predictions(self, part="test"):
         """Per clip: `path`, `speaker`, `label`, `predicted`, `confidence` (the probability of the predicted class).
@@ -119,8 +115,8 @@ class Run:
             self.test()
         path = self.folder / f"{part}.csv.gz"
         if not path.exists():
-            kept = {kept.name.removesuffix(".csv.gz"): kept for kept in sorted(self.folder.glob("*.csv.gz"))}
-            choose(part, kept, f"table of predictions in {self.folder}")
+            kept = sorted(path.name.removesuffix(".csv.gz") for path in self.folder.glob("*.csv.gz"))
+            choose(part, dict.fromkeys(kept), f"table of predictions in {self.folder}")
         text = dict.fromkeys(("path", "speaker", "label", "predicted"), str)  # a digit is a name here, not a number
         return pd.read_csv(path, keep_default_na=False, dtype=text)
 
@@ -133,11 +129,7 @@ class Run:
         return metrics.scores(table, self.labels, self.record["majority"])
 
     def evaluate(self, corpus=None, part="test"):
-        """(predictions per clip, scores) on another corpus or another part, if nobody in it was trained on.
-
-        Clips with labels that this run does not know are left out. A speaker of the training part raises LabError,
-        unless the run's split is called leaky.
-        """
+        """(predictions per clip, scores) on another corpus or part; LabError if a speaker of it was trained on."""
         table = predictions(self, part, corpus)
         return table, self.scores(table)
 
@@ -151,11 +143,11 @@ class Run:
                 "folder: labkit.train(run.experiment, corpus, results=...)."
             )
         tensors, _ = read_tensors(weights, f"Delete the folder {self.folder} and train again.")
-        feature = self.experiment.feature
-        statistics = (tensors["front.mean"], tensors["front.spread"]) if feature.normalise else None
-        network = Classifier(self.experiment.model.build(feature.shape, len(self.labels)), statistics)
+        normalise = self.experiment.feature.normalise
+        statistics = (tensors["front.mean"], tensors["front.spread"]) if normalise else None
+        network = new_network(self.experiment, len(self.labels), statistics, self.device)
         network.load_state_dict(tensors)
-        return network.to(self.device).eval()
+        return network.eval()
 
     def with_network(self, network, name, **changes):
         """A run like this one with another network, in memory only; `changes` go into its record."""
@@ -213,10 +205,18 @@ def train(experiment, corpus, results, device="cpu", watch=None, memory=1_000_00
 
 
 def place(experiment, corpus, results):
-    """What an experiment makes of a corpus before the split, the id of its run, and the folder where that is kept."""
+    """The corpus as an experiment chooses from it, before the split; the run's id; the folder where it is kept."""
     corpus = experiment.target.apply(experiment.corpus.apply(corpus))
     run_id = experiment.id(corpus.fingerprint)
     return corpus, run_id, Path(results) / corpus.name / f"{experiment.model.name}-{run_id}"
+
+
+def new_network(experiment, classes, statistics, device):
+    """An experiment's model, with first weights that its seed decides, behind the normalisation of its features."""
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(experiment.seed)
+        network = experiment.model.build(experiment.feature.shape, classes)
+    return Classifier(network, statistics).to(device)
 
 
 def _train(experiment, corpus, run_id, folder, device, watch, memory):
@@ -224,19 +224,13 @@ def _train(experiment, corpus, run_id, folder, device, watch, memory):
     for stale in folder.glob(".*.partial"):  # of a killed training; we hold the lock, so nobody writes there
         stale.unlink(missing_ok=True)
     feature, recipe, classes = experiment.feature, experiment.recipe, len(corpus.labels)
-    store = open_store(corpus, feature.sample_rate)
+    corpus, store = readable(corpus, feature, PARTS)
     if store.problems:
-        corpus = corpus.without(store.problems)
         warnings.warn(corpus.skipped[-1], LabWarning, stacklevel=3)
-        for part in PARTS:
-            need_clips(corpus, part)
     train_part = source(corpus, "train", feature, device, memory, store, recipe.augmentation)
     validation_part = source(corpus, "validation", feature, device, memory, store)
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        torch.manual_seed(experiment.seed)
-        network = experiment.model.build(feature.shape, classes)
-    parameters = count_parameters(network)
-    network = Classifier(network, train_part.statistics() if feature.normalise else None).to(device)
+    statistics = train_part.statistics() if feature.normalise else None
+    network = new_network(experiment, classes, statistics, device)
     checkpoint = folder / "checkpoint.safetensors"
     try:
         fitted = fit(network, train_part, validation_part, recipe, classes, experiment.seed, checkpoint, watch)
@@ -249,7 +243,7 @@ def _train(experiment, corpus, run_id, folder, device, watch, memory):
         "schema": SCHEMA,
         "experiment": experiment.to_dict(),
         **parts(corpus),
-        "parameters": parameters,
+        "parameters": count_parameters(network),
         "best_epoch": fitted.best_epoch,
         "history": fitted.history,
         "validation": None,
