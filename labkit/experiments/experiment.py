@@ -53,13 +53,10 @@ class Target:
         label = value.map(classes)
         skipped = corpus.skipped
         if out := int(label.isna().sum()):
-            note = f"{out} clips of {corpus.name} have no {self.column}, or one outside the class table,"
-            skipped = (*skipped, f"{note} and are left out.")
-        return corpus.with_clips(
-            corpus.clips.assign(label=label)[label.notna()],
-            labels=tuple(dict.fromkeys(classes.values())),
-            skipped=skipped,
-        )
+            why = f"have no {self.column}, or one outside the class table, and are left out"
+            skipped = (*skipped, f"{out} clips of {corpus.name} {why}.")
+        clips = corpus.clips.assign(label=label)[label.notna()]
+        return corpus.with_clips(clips, labels=tuple(dict.fromkeys(classes.values())), skipped=skipped)
 
 
 def _feature(value):
@@ -76,13 +73,7 @@ def _model(value):
 
 @settings
 class Experiment:
-    """Corpus, target, split, feature, model, recipe and seed: the whole description of a run.
-
-    Examples
-    --------
-    >>> Experiment(model=Model("lstm", hidden=64), recipe=Recipe(epochs=5)).to_dict()
-    {'model': {'name': 'lstm', 'hidden': 64}, 'recipe': {'epochs': 5}}
-    """
+    """Corpus, target, split, feature, model, recipe and seed: the whole description of a run."""
 
     corpus: Choice = field(default_factory=Choice)
     target: Target = field(default_factory=Target)
@@ -109,23 +100,14 @@ class Experiment:
         return cls(**values)
 
     def id(self, fingerprint):
-        """Run id: hash of this experiment, the corpus' fingerprint and the schema version.
-
-        A model that a student registered counts with its code too, so that a changed one is trained anew.
-        """
+        """Run id: hash of this experiment, the corpus' fingerprint and the schema version."""
         parts = {"experiment": self.to_dict(), "corpus": fingerprint, "schema": SCHEMA}
-        if code := code_of(self.model.name):
+        if code := code_of(self.model.name):  # of a student's own model, so that a changed one is trained anew
             parts["code"] = code
         return digest(parts, 12)
 
     def change(self, **changes):
-        """A copy with some parts replaced; a dict changes single settings of a part.
-
-        Examples
-        --------
-        >>> Experiment().change(recipe={"rate": 0.01}, seed=3).recipe.rate
-        0.01
-        """
+        """A copy with some parts replaced; a dict changes single settings: `change(recipe={"epochs": 5}, seed=3)`."""
         parts = {part.name: getattr(self, part.name) for part in fields(self)}
         for key, value in changes.items():
             part = choose(key, parts, "part of an experiment")

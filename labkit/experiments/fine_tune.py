@@ -18,12 +18,8 @@ def retrain(run, corpus, recipe, how="last layer", seed=0):
     """Train the network of a run, whose last layer is called `scores`, on all labels of another corpus that was split.
 
     `how` says what is trained: a new "last layer" on top of kept ones; "all layers", the kept ones from where they
-    were; or all of it from new random weights, with "nothing" kept, for comparison.
-
-    Returns
-    -------
-    dict
-        `predictions` on the test part, `accuracy`, `trained` (parameters that moved), `history`.
+    were; or all of it from new random weights, with "nothing" kept, for comparison. The result is a dict: `predictions`
+    on the test part, `accuracy`, `trained` (parameters that moved) and `history`.
     """
     choose(how, dict.fromkeys(KEPT), "way to retrain")
     feature, front = run.experiment.feature, run.network.front

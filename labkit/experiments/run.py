@@ -49,7 +49,6 @@ class Run:
 
     @property
     def name(self):
-        """Of a network that comes with the lab, the name it is loaded by."""
         return self.folder.name
 
     @cached_property
@@ -89,34 +88,25 @@ class Run:
         path = self.folder / f"{name}.json"
         if not path.exists():
             table, figures = self.evaluate(other)
-            if other is not None:
-                figures["corpus"] = about(other)
             write_table(self.folder / f"{name}.csv.gz", table)
-            write_json(path, figures)
+            write_json(path, figures if other is None else figures | {"corpus": about(other)})
         figures = read_json(path)
         if other is not None and figures["corpus"]["fingerprint"] != other.fingerprint:
-            raise LabError(
-                f"{path} is of another corpus that was called {other.name}, too. "
-                "Rename this one's folder, or move that record away."
-            )
+            mend = "Rename this one's folder, or move that record away."
+            raise LabError(f"{path} is of another corpus that was called {other.name}, too. {mend}")
         return figures
 
     def tests_elsewhere(self):
         """Scores on the test parts of other corpora, by the corpus' name, as far as `test(other)` recorded them."""
-        paths = sorted(self.folder.glob("test-*.json"))
-        return {path.stem.removeprefix("test-"): read_json(path) for path in paths}
+        found = sorted(self.folder.glob("test-*.json"))
+        return {path.stem.removeprefix("test-"): read_json(path) for path in found}
 
     def predictions(self, part="test"):
-        """Per clip: `path`, `speaker`, `label`, `predicted`, `confidence` (the probability of the predicted class).
-
-        `part` is "validation", "test", or "test-NAME" for another corpus that was tested on.
-        """
+        """Per clip of "validation", "test" or "test-NAME": `path`, `speaker`, `label`, `predicted`, `confidence`."""
         if part == "test":
             self.test()
-        path = self.folder / f"{part}.csv.gz"
-        if not path.exists():
-            kept = sorted(path.name.removesuffix(".csv.gz") for path in self.folder.glob("*.csv.gz"))
-            choose(part, dict.fromkeys(kept), f"table of predictions in {self.folder}")
+        tables = {path.name.removesuffix(".csv.gz"): path for path in sorted(self.folder.glob("*.csv.gz"))}
+        path = choose(part, tables, f"table of predictions in {self.folder}")
         text = dict.fromkeys(("path", "speaker", "label", "predicted"), str)  # a digit is a name here, not a number
         return pd.read_csv(path, keep_default_na=False, dtype=text)
 
@@ -138,10 +128,8 @@ class Run:
         """The trained network, in eval mode on its device."""
         weights = self.folder / "weights.safetensors"
         if not weights.exists():
-            raise LabError(
-                f"Run {self.id} is a record without weights ({self.folder}). To have them, train it into another "
-                "folder: labkit.train(run.experiment, corpus, results=...)."
-            )
+            mend = "To have them, train it into another folder: labkit.train(run.experiment, corpus, results=...)."
+            raise LabError(f"Run {self.id} is a record without weights ({self.folder}). {mend}")
         tensors, _ = read_tensors(weights, f"Delete the folder {self.folder} and train again.")
         normalise = self.experiment.feature.normalise
         statistics = (tensors["front.mean"], tensors["front.spread"]) if normalise else None
@@ -159,13 +147,12 @@ class Run:
     def probabilities(self, waveforms, lengths=None):
         """Class probabilities (batch, classes), on the CPU, of waveforms (batch, samples) between -1 and 1.
 
-        The rate is `experiment.feature.sample_rate`; lengths are in samples, shape (batch,), by default all of them.
+        Their rate is `experiment.feature.sample_rate`; lengths are in samples, shape (batch,), by default all of them.
         """
         waveforms = torch.as_tensor(waveforms, dtype=torch.float32, device=self.device)
         if waveforms.ndim != 2:
-            raise LabError(
-                f"Sounds come as (batch, samples), not {tuple(waveforms.shape)}. For one sound write sound[None]."
-            )
+            shape = tuple(waveforms.shape)
+            raise LabError(f"Sounds come as (batch, samples), not {shape}. For one sound write sound[None].")
         if lengths is None:
             lengths = torch.full((len(waveforms),), waveforms.shape[1])
         extract = self.experiment.feature.build()
@@ -176,22 +163,9 @@ class Run:
 def train(experiment, corpus, results, device="cpu", watch=None, memory=1_000_000_000):
     """The run of an experiment: loaded if it exists, resumed if it was interrupted, else trained.
 
-    Parameters
-    ----------
-    experiment : Experiment
-    corpus : Corpus
-        Opened whole; the experiment chooses from it and splits it.
-    results : Path
-        Folder of the run records.
-    device : str or torch.device
-    watch : training.Watch, optional
-    memory : int
-        Bytes that the features of one part may take on the device before they are computed batch by batch.
-
-    Returns
-    -------
-    Run or None
-        None if `watch` stopped it; what was learnt is kept, and the next call goes on from there.
+    The experiment chooses from a corpus that was opened whole, and splits it; records lie in the folder `results`. The
+    features of one part may take `memory` bytes on the device before they are computed batch by batch. If the
+    `training.Watch` stops it the result is None; what was learnt is kept, and the next call goes on from there.
     """
     device = torch.device(device)
     corpus, run_id, folder = place(experiment, corpus, results)

@@ -68,18 +68,16 @@ class Grid:
 
 
 def committed(name, corpus):
-    """The runs of the grid `results/NAME.json` on a corpus, as a list: made before, and kept with the lab.
+    """The runs of the grid `results/NAME.json` on a corpus that are kept with the lab: a list in the grid's order.
 
-    They lie in `results/records/CORPUS`, and in `CORPUS+OTHER` where other corpora were joined to it. They come in the
-    grid's order, without corpus and weights; members without a record are left out. `groups` brings the seeds of each
-    configuration together.
+    They come without corpus and weights; members without a record are left out. `groups` brings seeds together.
     """
     results = home() / "results"
     experiments = Grid.read(results / f"{name}.json").experiments()
     folders = [
         folder
         for model in {experiment.model.name for experiment in experiments}
-        for place in (corpus, f"{escape(corpus)}+*")
+        for place in (corpus, f"{escape(corpus)}+*")  # also where other corpora were joined to it
         for folder in sorted((results / "records").glob(f"{place}/{model}-*"))
     ]
     runs = {run.experiment: run for folder in folders for run in read_runs(folder)}
@@ -93,27 +91,12 @@ def committed(name, corpus):
 
 
 def sweep(experiments, corpus, results, device="cpu", watch=None, report=print, executor=None):
-    """Train all that does not exist yet; go on past a failing member and say which.
+    """Train all that does not exist yet (see `train`); go on past a failing member and say which.
 
-    Parameters
-    ----------
-    experiments : list of Experiment
-    corpus : Corpus
-        Opened whole.
-    results : Path
-    device : str or torch.device
-    watch : callable, optional
-        Makes the `training.Watch` of an experiment; only without an executor.
-    report : callable
-        Gets a line of text for each run.
-    executor : concurrent.futures.Executor, optional
-        Trains members side by side: `workers(2)` on this machine, or any executor of that kind, such as a cluster's.
-        Without one they are trained here, one after the other.
-
-    Returns
-    -------
-    tuple of (list of Run, list of (Experiment, Exception))
-        Runs in the order of the experiments.
+    An `executor` trains members side by side: `workers(2)` on this machine, or any of the kind of `concurrent.futures`,
+    such as a cluster's. Without one they are trained here, one after the other; `watch` then makes the `training.Watch`
+    of an experiment. `report` gets a line of text for each. Returns the runs in the order of the experiments, and
+    (experiment, error) of those that failed.
     """
     if executor is None:
         outcomes = (
@@ -166,17 +149,14 @@ def best(runs):
     """The configuration with the highest mean validation accuracy over its seeds: its runs, as Seeds."""
     if not runs:
         raise LabError("There is no run to choose from. See the errors above, mend the settings and run again.")
-    tasks = {
-        (run.record["corpus"]["fingerprint"], run.labels, run.experiment.split, run.experiment.recipe.select)
-        for run in runs
-    }
-    if len(tasks) > 1:
+    tasks = {(run.record["corpus"]["fingerprint"], run.labels, run.experiment.split) for run in runs}
+    select, *others = {run.experiment.recipe.select for run in runs}
+    if len(tasks) > 1 or others:
         raise LabError(
             "These runs differ in corpus, labels, split or the figure to select by, so the best of them means nothing. "
             "Choose among runs of one task."
         )
     found = groups(runs)
     complete = [same for same in found if len(same) == max(map(len, found))]  # a lucky seed alone may not win
-    select = runs[0].experiment.recipe.select
     figure = "accuracy" if select == "last" else select
     return max(complete, key=lambda same: same.mean(figure, "validation"))
