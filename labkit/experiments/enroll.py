@@ -25,13 +25,11 @@ FEWEST = 3  # recordings
 def add_word(run, word, recordings, others, *, varied=VARIED, times=20, share=None, weight_decay=1e-3, seed=0):
     """Teach a trained network one more word: a run in memory only, whose `labels` end with the new word.
 
-    Its row is fitted by logistic regression: the new word against all other sounds, given what the old rows say. Its
-    speakers count as trained on.
+    Its row is fitted by logistic regression: the new word against all other sounds, given what the old rows say. The
+    speakers of both count as trained on.
 
     Parameters
     ----------
-    run : Run
-        With its weights.
     recordings, others : Corpus
         Clips of `word`, in any part; and what it must not be confused with, the training part's clips of other words.
         Old words among them are the rehearsal that keeps them.
@@ -40,8 +38,6 @@ def add_word(run, word, recordings, others, *, varied=VARIED, times=20, share=No
     share : float, optional
         Weight of the new word against everything else, between 0 and 1: the more, the more often it is found, and the
         more often something else is taken for it. By default as if it were as frequent as each old class.
-    weight_decay : float
-        Half of it times the squared length of the new row is added to the loss.
     """
     if word in run.labels:
         raise LabError(f"{run.name} knows {word!r} already. Take another word.")

@@ -12,7 +12,7 @@ class Seeds(tuple):
 
     @property
     def record(self):
-        """What the first run's record says: device, date, command, clips and speakers of each part."""
+        """The first run's: device, date, command, clips and speakers of each part."""
         return self[0].record
 
     @property
