@@ -11,9 +11,8 @@ from .predictions import predictions
 def audit(run, batch=64):
     """Scores on the training part, and on the test part in training mode: computed once, read from then on.
 
-    A dict of `train` and `training_mode`. The second has also `batch`, the clips that share a batch, and
+    A dict of `train` and `training_mode`; `run.predictions` has their tables by these names. The second has also
     `mean_of_batches`, the mean of the batches' accuracies (which counts a clip of a short last batch more).
-    `run.predictions("train")` and `run.predictions("training_mode")` are the tables. Neither is a test.
     """
     path = run.folder / "audit.json"
     if path.exists():

@@ -63,12 +63,8 @@ def occlusion(network, x, lengths, target, bands=8, frames=8, step=2):
 
     A window of `bands` by `frames` moves over it by `step`, both ways; what it covers is replaced by the mean of each
     band. `x` is one clip, shape (1, 1, bands, frames), for a network in eval mode; `target` is the number of the class.
-
-    Returns
-    -------
-    torch.Tensor
-        Shape (bands, frames), on the CPU: by how much the log-probability of the class falls, averaged over all windows
-        that cover a place. Below zero: hiding this place would help.
+    The result, shape (bands, frames), on the CPU, is by how much the log-probability of the class falls, averaged over
+    all windows that cover a place. Below zero: hiding this place would help.
     """
     _need_one_clip(x)
     height, width = x.shape[2:]
@@ -121,6 +117,5 @@ def hear(samples, feature, importance, share=0.2, rest_db=-40.0):
 
 def _need_one_clip(x):
     if x.ndim != 4 or x.shape[:2] != (1, 1):
-        raise LabError(
-            f"One spectrogram is wanted, (1, 1, bands, frames), not {tuple(x.shape)}. Take one clip of a 'log_mel'."
-        )
+        shape = tuple(x.shape)
+        raise LabError(f"One spectrogram is wanted, (1, 1, bands, frames), not {shape}. Take one clip of a 'log_mel'.")

@@ -19,9 +19,6 @@ def predictions(
 
     Parameters
     ----------
-    run : Run
-        With its weights.
-    part : str
     corpus : Corpus, optional
         By default the one it was trained on. Of another one, clips with labels that the run does not know are left out.
     augmentation : Augmentation, optional
@@ -69,9 +66,8 @@ def _of_known_labels(run, corpus):
         corpus = run.experiment.target.apply(corpus)
     if unknown := set(corpus.labels) - set(run.labels):
         corpus = corpus.only(labels=[label for label in run.labels if label in corpus.labels])
-        warnings.warn(
-            f"{len(unknown)} labels of {corpus.name} are unknown to this run and left out.", LabWarning, stacklevel=4
-        )
+        said = f"{len(unknown)} labels of {corpus.name} are unknown to this run and left out."
+        warnings.warn(said, LabWarning, stacklevel=4)
     return corpus.with_clips(corpus.clips, labels=run.labels)
 
 

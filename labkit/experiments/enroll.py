@@ -135,8 +135,7 @@ def judge(before, after, corpus, part="test"):
         # Every clip is asked about, whatever was said: here its label is a place-holder that the run knows.
         blank = corpus.with_clips(corpus.clips.assign(label=run.labels[0]), labels=run.labels)
         clips = clips.join(predictions(run, part, blank).set_index("path").predicted.rename(name), how="inner")
-    classes = dict(before.experiment.target.classes or ())
-    meant = clips.label.map(lambda label: classes.get(label, label))
+    meant = clips.label.replace(dict(before.experiment.target.classes or ()))
     new = clips.label == word
     known = meant.isin(before.words) & ~new
     questions = {

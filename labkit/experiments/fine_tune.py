@@ -8,8 +8,7 @@ from ..evaluation.predictions import predictions, readable
 from ..models import count_parameters
 from ..training.batches import source
 from ..training.loop import fit
-from .provenance import parts
-from .run import new_network
+from .run import new_network, parts
 
 KEPT = ("last layer", "all layers", "nothing")
 

@@ -35,10 +35,8 @@ def inner(runs):
     rows = []
     for run in runs:
         if run.experiment.recipe.select != "last" or run.experiment.split.protocol != "leave_one_speaker_out":
-            raise LabError(
-                f"Run {run.id} chose its epoch on a voice, or was not split by voices. Train with the split of "
-                'nested.pairs and Recipe(select="last").'
-            )
+            mend = 'Train with the split of nested.pairs and Recipe(select="last").'
+            raise LabError(f"Run {run.id} chose its epoch on a voice, or was not split by voices. {mend}")
         tested, validated = voices_of(run)
         rows.append((_configuration(run), tested, validated, run.validation["accuracy"]))
         rows.append((_configuration(run), validated, tested, run.test()["accuracy"]))
@@ -47,10 +45,8 @@ def inner(runs):
     for (configuration, outer), accuracies in table.iterrows():
         absent = [voice for voice in accuracies.index[accuracies.isna()] if voice != outer]
         if absent or len(table.columns) < 3:
-            raise LabError(
-                f"{configuration} was not trained without {outer} and {absent or 'another'}. Train all pairs: "
-                'axes={"split": nested.pairs(voices)}, with three voices at least.'
-            )
+            mend = 'Train all pairs of at least three voices: axes={"split": nested.pairs(voices)}.'
+            raise LabError(f"{configuration} was not trained without {outer} and {absent or 'another'}. {mend}")
     return table
 
 
@@ -105,10 +101,7 @@ def interval(runs, together=True):
 
 
 def predictions(runs, together=True):
-    """What the chosen systems say of all voices, each of one that it never heard: a list of tables.
-
-    One table of their votes, or (not `together`) as many as networks were asked about each voice.
-    """
+    """What networks say of voices they never heard: a list with the table of their votes, or a table per network."""
     asked = [[answers(run, voice) for run in group] for voice, group in chosen(runs).items()]
     if together:
         return [pd.concat([vote(tables) for tables in asked])]

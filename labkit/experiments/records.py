@@ -12,10 +12,7 @@ from .seeds import groups
 
 
 def read_runs(folder):
-    """All runs below a folder such as `results/records`, read without their corpora; a run that lies there twice, once.
-
-    Records that cannot be read are left out, and named in a warning.
-    """
+    """All runs below a folder, each once, without their corpora. A warning names records that cannot be read."""
     runs = {}
     for path in sorted(Path(folder).rglob("run.json")):
         try:
@@ -28,17 +25,13 @@ def read_runs(folder):
                 run.test()
             runs.setdefault(run.id, run)
         except (LabError, KeyError) as error:  # one damaged record, or of a model this session lacks, spoils no table
-            warnings.warn(
-                f"The record {path.parent.name} cannot be read and is left out: {error}", LabWarning, stacklevel=2
-            )
+            said = f"The record {path.parent.name} cannot be read and is left out: {error}"
+            warnings.warn(said, LabWarning, stacklevel=2)
     return list(runs.values())
 
 
 def table(runs, part="validation"):
-    """A row per run: what was measured on the part "validation" or "test", on what, beside chance and majority.
-
-    Scores are fractions between 0 and 1. Runs that were not tested are left out of "test".
-    """
+    """A row per run (tested, for "test"): what was measured on the part, on what, beside chance and majority."""
     scores = ("clips", "accuracy", "balanced_accuracy", "macro_f1", "classes_present", "chance", "majority")
     rows = []
     for run in runs:

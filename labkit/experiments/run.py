@@ -1,5 +1,8 @@
 """What a run leaves behind, and how it comes to be: exists -> loaded; else trained; interrupted -> resumed."""
 
+import platform
+import sys
+import time
 import warnings
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,6 +14,7 @@ import torch
 from .. import metrics
 from ..data.corpus import OTHER, PARTS
 from ..data.splits import split
+from ..device import device_name
 from ..errors import LabError, LabWarning, choose
 from ..evaluation.predictions import predictions, readable
 from ..files import alone, read_json, write_json, write_table
@@ -20,7 +24,6 @@ from ..training.batches import source
 from ..training.loop import Watch, fit
 from ..training.tensors import read_tensors, write_tensors
 from .experiment import SCHEMA, Experiment
-from .provenance import about, origin, parts
 
 
 @dataclass(frozen=True, eq=False)
@@ -243,3 +246,34 @@ def read_record(folder, mend=None):
     if not isinstance(record, dict) or not {"id", "experiment", "corpus", "history"} <= set(record):
         raise LabError(f"{folder / 'run.json'} is not a run record. {mend}")
     return record
+
+
+def about(corpus):
+    """What a record says of a corpus."""
+    return {key: getattr(corpus, key) for key in ("name", "fingerprint", "synthetic", "licence")}
+
+
+def parts(corpus):
+    """What a record says of a corpus that was split: how many of what are in each part, and who trains."""
+    train = corpus.part("train")
+    return {
+        "corpus": about(corpus),
+        "protocol": corpus.protocol,
+        "clips": {part: len(corpus.part(part)) for part in PARTS},
+        "speakers": {part: corpus.part(part).speaker.nunique() for part in PARTS},
+        "labels": list(corpus.labels),
+        "majority": train.label.mode()[0],
+        "training_speakers": sorted(train.speaker.unique()),
+    }
+
+
+def origin(device):
+    """What a record says of how it was made. Where folders lie concerns nobody else: the command has their names."""
+    program, *words = sys.argv or [""]
+    words = ["python -m labkit", *(Path(word).name if Path(word).is_absolute() else word for word in words)]
+    return {
+        "device": device_name(device),
+        "date": time.strftime("%Y-%m-%d"),
+        "command": " ".join(words) if Path(program).name == "__main__.py" else "labkit.train",
+        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+    }

@@ -10,6 +10,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from ..device import end_with_parent, settle
 from ..errors import LabError
 from ..files import home, read_json
 from ..settings import settings
@@ -83,10 +84,8 @@ def committed(name, corpus):
     runs = {run.experiment: run for folder in folders for run in read_runs(folder)}
     found = [runs[experiment] for experiment in experiments if experiment in runs]
     if not found:
-        raise LabError(
-            f"There are no records of {name!r} on {corpus} in {results / 'records'}. They come with the lab: fetch it "
-            "whole with `git clone`."
-        )
+        mend = "They come with the lab: fetch it whole with `git clone`."
+        raise LabError(f"There are no records of {name!r} on {corpus} in {results / 'records'}. {mend}")
     return found
 
 
@@ -139,8 +138,6 @@ def workers(number):
 
 def _start_worker(threads):
     os.environ["LABKIT_THREADS"] = str(threads)
-    from ..device import end_with_parent, settle
-
     end_with_parent()
     settle("cpu")
 
@@ -150,7 +147,7 @@ def best(runs):
     if not runs:
         raise LabError("There is no run to choose from. See the errors above, mend the settings and run again.")
     tasks = {(run.record["corpus"]["fingerprint"], run.labels, run.experiment.split) for run in runs}
-    select, *others = {run.experiment.recipe.select for run in runs}
+    figure, *others = {run.experiment.recipe.select for run in runs}
     if len(tasks) > 1 or others:
         raise LabError(
             "These runs differ in corpus, labels, split or the figure to select by, so the best of them means nothing. "
@@ -158,5 +155,4 @@ def best(runs):
         )
     found = groups(runs)
     complete = [same for same in found if len(same) == max(map(len, found))]  # a lucky seed alone may not win
-    figure = "accuracy" if select == "last" else select
-    return max(complete, key=lambda same: same.mean(figure, "validation"))
+    return max(complete, key=lambda same: same.mean("accuracy" if figure == "last" else figure, "validation"))
