@@ -9,8 +9,7 @@ from importlib import import_module
 
 __version__ = "0.1.0"
 
-# Names a notebook uses, and the room each lives in. They load on first use: `python -m labkit check` must
-# also run where torch does not.
+# Names a notebook uses, and the room of each. They load on first use: `labkit check` must run where torch does not.
 _ROOMS = {
     "start": "lab",
     "Experiment": "experiments.experiment",

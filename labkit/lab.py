@@ -47,21 +47,18 @@ class Lab:
         Parameters
         ----------
         what : matplotlib.figure.Figure, matplotlib.axes.Axes or pandas.DataFrame
-        name : str
-            File name, without folder and ending.
-        caption : str
-            What to look at.
+        name, caption : str
+            Of the file, without folder and ending; and what to look at.
         alt : str, optional
             The picture in words, for those who cannot see it; by default the caption.
         synthetic : bool, optional
-            Whether to stamp it as resting on synthetic speech; by default as the chapter's corpus. Say it when you show
-            something else, such as a committed record of real recordings.
+            Whether it rests on synthetic speech; by default as the chapter's corpus. A record may rest on another.
         """
         stamped = self.data.synthetic if synthetic is None else synthetic
         plots.show(what, self.figures / f"{self.chapter}_{name}", caption, alt or caption, stamped)
 
 
-def start(chapter, corpus="speech_commands", data="auto", scale="lab", seed=0, device="auto"):
+def start(chapter, corpus="speech_commands", data="auto", scale="lab", seed=0, device="auto") -> Lab:
     """Set up a notebook: corpus, device, seed, memory, folders. Prints three lines.
 
     Parameters
@@ -78,10 +75,6 @@ def start(chapter, corpus="speech_commands", data="auto", scale="lab", seed=0, d
     seed : int
     device : str
         "auto" (CUDA, then Apple's MPS, then the CPU) or a name torch knows.
-
-    Returns
-    -------
-    Lab
     """
     scale = choose(os.environ.get("LABKIT_SCALE") or scale, {"lab": "lab", "full": "full"}, "scale")
     device = settle(device)
@@ -112,5 +105,4 @@ def _short(path):
 
 
 def _short_warning(message, category, *_):
-    name = "note" if issubclass(category, LabWarning) else category.__name__
-    return f"{name}: {message}\n"
+    return f"{'note' if issubclass(category, LabWarning) else category.__name__}: {message}\n"

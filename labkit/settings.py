@@ -45,8 +45,8 @@ def settings(cls):
         values = {**dict(zip(kinds, args, strict=False)), **values}
         for name, value in values.items():
             kind = choose(name, kinds, f"setting of {cls.__name__}")
-            as_json = isinstance(value, dict) and is_dataclass(kind)
-            values[name] = kind(**value) if as_json else plain(value)
+            written = isinstance(value, dict) and is_dataclass(kind)  # as JSON
+            values[name] = kind(**value) if written else plain(value)
         try:
             check(self, **values)
         except ValidationError as error:
@@ -75,14 +75,15 @@ def plain(value):
 def changed(value):
     """Settings that differ from their defaults, ready for JSON: a later setting with a default adds nothing."""
     found = {field.name: getattr(value, field.name) for field in fields(value)}
-    return {field.name: _json(found[field.name]) for field in fields(value) if found[field.name] != _default(field)}
+    return {field.name: as_json(found[field.name]) for field in fields(value) if found[field.name] != _default(field)}
 
 
 def _default(field):
     return field.default_factory() if callable(field.default_factory) else field.default
 
 
-def _json(value):
+def as_json(value):
+    """A setting as JSON has it: lists for tuples, dicts for settings."""
     if isinstance(value, tuple):
-        return [_json(item) for item in value]
+        return [as_json(item) for item in value]
     return changed(value) if is_dataclass(value) else value

@@ -17,7 +17,6 @@ from labkit.experiments.experiment import Experiment
 from labkit.experiments.records import (
     configuration,
     elsewhere,
-    elsewhere_in_words,
     in_words,
     read_runs,
     summary,
@@ -94,10 +93,10 @@ def test_run_tests_the_chosen_on_another_corpus_and_refuses_known_speakers(setti
         ({"axes": {"recipe.raet": [1]}}, "raet"),
         ({"axes": {"recipe.rate": [-1]}}, "Recipe.rate cannot be -1"),
         ({"base": {"feature": {"name": "mfc"}}}, "Did you mean 'mfcc'"),
-        ({"seeds": 3}, "seeds of a grid are a list"),
-        ({"axes": {"recipe.rate": 0.1}}, "axes of a grid are lists"),
-        ({"axes": [1]}, "axes of a grid are lists"),
-        ({"axes": {"model": []}}, "axes of a grid are lists"),
+        ({"seeds": 3}, "Grid.seeds"),
+        ({"axes": {"recipe.rate": 0.1}}, "Grid.axes.recipe.rate"),
+        ({"axes": [1]}, "Grid.axes"),
+        ({"axes": {"model": []}}, "Grid.axes.model"),
         ({"axes": {"seed": [1]}}, "cannot be an axis"),
         ({"axes": {"corpus.name": ["speech_commands", "folder"]}}, "cannot be an axis"),
         ({"axes": {"recipe.epochs": [2.5]}}, "Recipe.epochs cannot be 2.5"),
@@ -130,7 +129,7 @@ def test_a_sweep_goes_on_past_a_failing_member(corpus, tmp_path):
 def test_a_sweep_in_worker_processes_gives_the_same_records(corpus, tmp_path):
     from labkit.experiments.sweep import workers
 
-    grid = Grid.from_dict(SETTINGS)
+    grid = Grid(**SETTINGS)
     alone, _ = sweep(grid.experiments(), corpus, tmp_path / "alone", report=str)
     with workers(2) as executor:
         together, failed = sweep(grid.experiments(), corpus, tmp_path / "together", report=str, executor=executor)
@@ -143,7 +142,7 @@ def test_a_sweep_in_worker_processes_gives_the_same_records(corpus, tmp_path):
 def test_a_killed_worker_is_reported_and_the_next_sweep_completes(corpus, tmp_path):
     from labkit.experiments.sweep import workers
 
-    experiments = Grid.from_dict(SETTINGS).experiments()
+    experiments = Grid(**SETTINGS).experiments()
     lines = []
 
     def report(line):
@@ -245,7 +244,7 @@ def test_elsewhere_stands_beside_the_commonest_word_there(settings, made, tmp_pa
     run(settings, made, "--results", tmp_path / "out", "--also", again)
     (row,) = elsewhere(read_runs(tmp_path / "out")).to_dict("records")
     assert row["chance"] == pytest.approx(1 / 3) and row["commonest"] == 1
-    assert "always the commonest word there 100.0%" in elsewhere_in_words(row)
+    assert "always the commonest word there 100.0%" in in_words(row)
 
 
 def test_unlike_tasks_and_lucky_seeds_are_not_compared(corpus, tmp_path):

@@ -111,12 +111,12 @@ def test_each_step_of_the_audit_changes_one_thing():
 
 def test_an_axis_may_change_several_parts_together():
     both = {"feature": {"n_mels": 20}, "recipe": {"rate": 0.1}}
-    grid = Grid.from_dict({"axes": {"experiment": [{}, both], "recipe.batch": [8, 16]}})
+    grid = Grid(axes={"experiment": [{}, both], "recipe.batch": [8, 16]}, seeds=(0,))
     found = [(each.feature.n_mels, each.recipe.rate, each.recipe.batch) for each in grid.experiments()]
     assert found == [(40, 0.003, 8), (40, 0.003, 16), (20, 0.1, 8), (20, 0.1, 16)]
     for wrong in (["rate"], [{"seed": 1}], [{"corpus": {"name": "folder"}}]):
         with pytest.raises(LabError, match="settings by part|cannot be an axis"):
-            Grid.from_dict({"axes": {"experiment": wrong}})
+            Grid(axes={"experiment": wrong})
 
 
 def test_options_written_as_lists_are_the_same_model():

@@ -1,6 +1,7 @@
 """What a run leaves behind: found again, resumed, tested once, and never tested on those it was trained on."""
 
 import json
+import math
 import pickle
 import re
 import signal
@@ -161,18 +162,13 @@ def test_a_run_of_any_feature_comes_back(feature, normalise, corpus, results, mo
 
         def __init__(self, shape, classes, axis=2):
             super().__init__()
-            self.axis, self.linear = axis, torch.nn.LazyLinear(classes)
+            features = math.prod(size for place, size in enumerate(shape, 1) if place != axis)
+            self.axis, self.linear = axis, torch.nn.Linear(features, classes)
 
         def forward(self, x, lengths):
             return self.linear(x.abs().sum(self.axis).flatten(1) / lengths[:, None])
 
-    def mean(shape, classes, axis=2):
-        network = Mean(shape, classes, axis)
-        sizes = [8 if size is None else size for size in shape]
-        network(torch.zeros(1, *sizes), torch.ones(1))
-        return network
-
-    monkeypatch.setitem(MODELS, "mean", mean)
+    monkeypatch.setitem(MODELS, "mean", Mean)
     experiment = replace(
         QUICK, feature=replace(feature, normalise=normalise), model=Model("mean", axis=feature.time_axis)
     )
@@ -211,7 +207,8 @@ def test_an_interrupted_run_goes_on_to_the_same_record(how, run, corpus, tmp_pat
     except KeyboardInterrupt:
         assert how == "raise"
     folder = elsewhere / run.folder.relative_to(tmp_path / "results")
-    assert [path.name for path in folder.iterdir()] == ["checkpoint.safetensors"] and read_runs(elsewhere) == []
+    kept = sorted(path.name for path in folder.iterdir())
+    assert kept == ["checkpoint.safetensors", "experiment.json"] and read_runs(elsewhere) == []
     resumed = train(QUICK, corpus, elsewhere, watch=watch)
     assert watch.epochs == [3] and lasting(resumed.record) == lasting(run.record)
     assert files(resumed) == files(run), "the checkpoint went"

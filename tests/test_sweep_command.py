@@ -150,7 +150,7 @@ def lasting(folder):
 
 
 def test_a_disk_that_fills_up_in_mid_sweep_loses_nothing(corpus, tmp_path, monkeypatch):
-    experiments = Grid.from_dict({"base": BASE, "axes": {"recipe.rate": [0.01, 0.001]}, "seeds": [0, 1]}).experiments()
+    experiments = Grid(BASE, {"recipe.rate": [0.01, 0.001]}, (0, 1)).experiments()
     sweep(experiments, corpus, tmp_path / "undisturbed", report=str)
     rename, lines = os.replace, []
 

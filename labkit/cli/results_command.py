@@ -16,7 +16,7 @@ def main(args):
     import pandas as pd
 
     from ..errors import LabError
-    from ..experiments.records import elsewhere, elsewhere_in_words, in_words, read_runs, summary, table
+    from ..experiments.records import elsewhere, in_words, read_runs, summary, table
     from ..files import atomic_file
 
     folder = args.folder or home() / "results"
@@ -32,8 +32,6 @@ def main(args):
         with pd.option_context("display.width", 200, "display.max_columns", None, "display.max_rows", None):
             print(result.to_string(index=False, float_format="{:.4f}".format))
     else:
-        for row in result.to_dict("records"):
+        for row in result.to_dict("records") + elsewhere(runs).to_dict("records"):
             print(in_words(row))
-        for row in elsewhere(runs).to_dict("records"):
-            print(elsewhere_in_words(row))
     return 0

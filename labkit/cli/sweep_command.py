@@ -34,7 +34,7 @@ def main(args):
     from ..data import find, join, read
     from ..data.store import open_store
     from ..device import settle
-    from ..experiments.records import elsewhere, elsewhere_in_words, in_words, summary
+    from ..experiments.records import elsewhere, in_words, summary
     from ..experiments.sweep import Grid, sweep, workers
     from ..training.progress import TrainingBar
 
@@ -68,7 +68,7 @@ def main(args):
     for grid, some in chosen.items():
         print(f"\nValidation chose in {grid}:", *map(in_words, summary(some).to_dict("records")), sep="\n")
     if args.also:
-        print("\nOn other corpora:", *map(elsewhere_in_words, elsewhere(winners).to_dict("records")), sep="\n")
+        print("\nOn other corpora:", *map(in_words, elsewhere(winners).to_dict("records")), sep="\n")
     print(f"\nAll {len(runs)} records are in {results}. `python -m labkit results {results}` shows them as a table.")
     return 0
 

@@ -1,8 +1,11 @@
 """Looking into a network: how far back in time its answer reaches, where in a spectrogram it looks, and what is left.
 
 `gradient_norms` and `reach` are about time in a recurrent network; `occlusion` and `gradient` give the importance of
-each place of a log-mel spectrogram, and `hear` turns the important places back into sound.
+each place of a log-mel spectrogram, and `hear` turns the important places back into sound. Networks are torch modules
+with `forward(x, lengths)`, lengths in frames, shape (batch,); they are left as they were.
 """
+
+from itertools import product
 
 import torch
 from torch import nn
@@ -17,22 +20,9 @@ def gradient_norms(network, x, lengths, targets):
     product of matrices, one factor per frame in between, so where this norm is nothing, nothing is learnt (Bengio,
     Simard and Frasconi, 1994; Pascanu, Mikolov and Bengio, arXiv 1211.5063, eq. 5).
 
-    Parameters
-    ----------
-    network : torch.nn.Module
-        With `forward(x, lengths)`; it is left as it was.
-    x : torch.Tensor
-        Shape (batch, frames, features).
-    lengths : torch.Tensor
-        Valid frames, shape (batch,).
-    targets : torch.Tensor
-        Class numbers, shape (batch,).
-
-    Returns
-    -------
-    torch.Tensor
-        Shape (frames,), on the CPU: entry d is the median norm over the clips, d frames before the last valid one; nan
-        where no clip is that long.
+    For `x` of shape (batch, frames, features) and the numbers of the classes, shape (batch,), it returns a tensor of
+    shape (frames,) on the CPU: entry d is the median norm over the clips, d frames before the last valid one; nan where
+    no clip is that long.
     """
     if x.ndim != 3:
         raise LabError(f"Distances in time need (batch, frames, features), not {tuple(x.shape)}. Probe an 'mfcc' run.")
@@ -54,18 +44,7 @@ def gradient_norms(network, x, lengths, targets):
 def reach(norms, hop_ms, share=1e-3):
     """How far back a network hears: the distance in ms where the norm first falls below `share` of its largest value.
 
-    Parameters
-    ----------
-    norms : torch.Tensor
-        As `gradient_norms` returns them.
-    hop_ms : float
-        Time from frame to frame.
-    share : float
-
-    Returns
-    -------
-    float
-        Milliseconds; the whole clip if it never falls so low.
+    It is the whole clip if the `gradient_norms` never fall so low; `hop_ms` is the time from frame to frame.
 
     Examples
     --------
@@ -82,39 +61,18 @@ def reach(norms, hop_ms, share=1e-3):
 def occlusion(network, x, lengths, target, bands=8, frames=8, step=2):
     """How much the answer suffers when a piece of the spectrogram is hidden (Zeiler and Fergus, arXiv 1311.2901).
 
-    A window of `bands` by `frames` moves over it; what it covers is replaced by the mean of each band.
-
-    Parameters
-    ----------
-    network : torch.nn.Module
-        In eval mode, with `forward(x, lengths)`.
-    x : torch.Tensor
-        One clip, shape (1, 1, bands, frames).
-    lengths : torch.Tensor
-        Its valid frames, shape (1,).
-    target : int
-        Number of the class.
-    bands, frames : int
-        Size of the window.
-    step : int
-        By which it moves, both ways.
-
-    Returns
-    -------
-    torch.Tensor
-        Shape (bands, frames), on the CPU: by how much the log-probability of the class falls, averaged over all windows
-        that cover a place. Below zero: hiding this place would help.
+    A window of `bands` by `frames` moves over it by `step`, both ways; what it covers is replaced by the mean of each
+    band. `x` is one clip, shape (1, 1, bands, frames), for a network in eval mode; `target` is the number of the class.
+    The result, shape (bands, frames), on the CPU, is by how much the log-probability of the class falls, averaged over
+    all windows that cover a place. Below zero: hiding this place would help.
     """
     _need_one_clip(x)
     height, width = x.shape[2:]
     bands, frames = min(bands, height), min(frames, width)
-    covers = []
-    for top in range(0, height - bands + step, step):
-        for left in range(0, width - frames + step, step):
-            cover = torch.zeros(1, height, width, dtype=torch.bool, device=x.device)
-            cover[0, top : top + bands, left : left + frames] = True
-            covers.append(cover)
-    covers = torch.stack(covers)  # (windows, 1, bands, frames)
+    corners = list(product(range(0, height - bands + step, step), range(0, width - frames + step, step)))
+    covers = torch.zeros(len(corners), 1, height, width, dtype=torch.bool, device=x.device)
+    for cover, (top, left) in zip(covers, corners, strict=True):
+        cover[0, top : top + bands, left : left + frames] = True
     mean = x[..., : int(lengths)].mean(3, keepdim=True)
     whole = network(x, lengths).log_softmax(1)[0, target]
     falls = []
@@ -128,7 +86,7 @@ def occlusion(network, x, lengths, target, bands=8, frames=8, step=2):
 def gradient(network, x, lengths, target):
     """How much each value of the spectrogram moves the score of a class, |d score / d x| (Simonyan, arXiv 1312.6034).
 
-    Parameters and shapes as for `occlusion`; the network's own gradients are left alone.
+    It takes and returns the same shapes as `occlusion`.
     """
     _need_one_clip(x)
     x = x.detach().clone().requires_grad_()
@@ -138,41 +96,26 @@ def gradient(network, x, lengths, target):
 
 
 def hear(samples, feature, importance, share=0.2, rest_db=-40.0):
-    """The sound with only its most important places at full level.
+    """The sound, shape (samples,), with only its most important places at full level.
 
-    Parameters
-    ----------
-    samples : numpy.ndarray or torch.Tensor
-        The clip, shape (samples,), as the feature saw it.
-    feature : Spectral
-    importance : torch.Tensor
-        Shape (bands, frames), as `occlusion` and `gradient` return it.
-    share : float
-        Fraction of the places that stay.
-    rest_db : float
-        Level that the others are set to.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (samples,).
+    `samples` is the clip as the `feature` saw it, `importance` comes from `occlusion` or `gradient`. A fraction `share`
+    of the places stays, the others are set to `rest_db`.
     """
-    samples = torch.as_tensor(samples, dtype=torch.float32)
     if not 0 < share <= 1:
         raise LabError(f"share={share}: it lies above 0 and at most at 1. Change it.")
+    samples = torch.as_tensor(samples, dtype=torch.float32)
     filters = feature.build().filters  # (frequencies, bands)
     kept = (importance >= importance.flatten().quantile(1 - share)).float()  # (bands, frames)
     window = torch.hann_window(feature.window)
     settings = {"n_fft": feature.fft, "hop_length": feature.hop, "win_length": feature.window, "window": window}
     spectrum = torch.stft(samples, **settings, pad_mode="constant", return_complex=True)  # (frequencies, frames)
     weights = filters / filters.sum(1, keepdim=True).clamp(min=1e-9)
-    mask = nn.functional.pad(weights @ kept, (0, max(0, spectrum.shape[1] - kept.shape[1])))[:, : spectrum.shape[1]]
+    mask = nn.functional.pad(weights @ kept, (0, spectrum.shape[1] - kept.shape[1]))  # cut where it is longer
     quiet = 10 ** (rest_db / 20)
     return torch.istft(spectrum * (quiet + (1 - quiet) * mask), **settings, length=len(samples)).numpy()
 
 
 def _need_one_clip(x):
     if x.ndim != 4 or x.shape[:2] != (1, 1):
-        raise LabError(
-            f"One spectrogram is wanted, (1, 1, bands, frames), not {tuple(x.shape)}. Take one clip of a 'log_mel'."
-        )
+        shape = tuple(x.shape)
+        raise LabError(f"One spectrogram is wanted, (1, 1, bands, frames), not {shape}. Take one clip of a 'log_mel'.")

@@ -21,15 +21,7 @@ def level(db):
 
 
 def band(low, high, edge=0.2):
-    """What a microphone or a line between `low` and `high` Hz lets through.
-
-    Parameters
-    ----------
-    low, high : float
-        Half of the amplitude is left there.
-    edge : float
-        Width of both slopes in octaves.
-    """
+    """What a microphone or a line lets through: half of the amplitude at `low` and `high` Hz; slopes in octaves."""
     if not 0 < low < high or edge <= 0:
         raise LabError(f"low={low}, high={high}, edge={edge}: 0 < low < high, edge above 0. Change these.")
 

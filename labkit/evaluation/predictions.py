@@ -13,64 +13,34 @@ from ..training.loop import predict
 
 
 def predictions(
-    run,
-    part="test",
-    corpus=None,
-    *,
-    augmentation=None,
-    sound=None,
-    features=None,
-    mode="eval",
-    batch=64,
-    leaky=False,
+    run, part="test", corpus=None, *, augmentation=None, sound=None, features=None, mode="eval", batch=64, leaky=False
 ):
-    """What a run says of each clip of a part.
+    """What a run says of each clip of a part: a table of `path`, `speaker`, `label`, `predicted`, `confidence`.
 
     Parameters
     ----------
-    run : Run
-        With its weights.
-    part : str
     corpus : Corpus, optional
         By default the one it was trained on. Of another one, clips with labels that the run does not know are left out.
     augmentation : Augmentation, optional
-        What is drawn for each clip, such as `Augmentation(noise=1.0, snr_low=10.0, snr_high=10.0)`; the same in every
-        call.
-    sound : callable, optional
-        From waveforms (batch, samples), float32, and their rate in Hz to changed ones: `perturb.level`, `perturb.band`.
-    features : callable, optional
-        From features, as the experiment shapes them, to changed ones: `perturb.without_bands`.
+        What is drawn for each clip; the same in every call.
+    sound, features : callable, optional
+        What changes waveforms (batch, samples), given their rate in Hz, or features; `perturb` has some of each.
     mode : {"eval", "train"}
-        "train" never calls `eval()`: batch normalisation takes its mean from the clips that share a batch, and dropout
-        goes on.
-    batch : int
-        Clips that share a batch in training mode; they are drawn at random.
+        "train" never calls `eval()`: batch normalisation takes its mean from the clips that share a batch, `batch` of
+        them drawn at random (the table says which), and dropout goes on.
     leaky : bool
-        Allow speakers that the run was trained on.
-
-    Returns
-    -------
-    pandas.DataFrame
-        `path`, `speaker`, `label`, `predicted`, `confidence` (the probability of the predicted class); in training mode
-        also the number of the `batch`.
-
-    Raises
-    ------
-    LabError
-        If the part has no clips, or a speaker of it was trained on (unless the run's split is called leaky).
+        Allow speakers that the run was trained on. Without it they raise LabError, unless the split is called leaky.
     """
     choose(mode, dict.fromkeys(("eval", "train")), "mode")
-    corpus, feature = _readable(run, corpus), run.experiment.feature
-    store = open_store(corpus, feature.sample_rate)
-    corpus = corpus.without(store.problems)
-    need_clips(corpus, part)
+    feature = run.experiment.feature
+    corpus, store = readable(_of_known_labels(run, corpus), feature, [part])
     table = corpus.part(part)[["path", "speaker", "label"]]
     if not leaky:
         refuse_training_speakers(run, table)
     if augmentation is None and sound is None and features is None:
         clips = source(corpus, part, feature, run.device, store=store)
     else:  # no memory: what is computed once and kept would not be changed
-        clips = source(corpus, part, feature, run.device, memory=0, store=store, augmentation=augmentation)
+        clips = source(corpus, part, feature, run.device, 0, store, augmentation)
         clips.begin(0, 1)
         clips.extract = _changed(clips.extract, feature.sample_rate, sound, features)
     if mode == "eval":
@@ -85,21 +55,19 @@ def predictions(
     )
 
 
-def _readable(run, corpus):
+def _of_known_labels(run, corpus):
     """The corpus with the run's labels, and only clips that have one of them."""
+    corpus = run.corpus if corpus is None else corpus
     if corpus is None:
-        corpus = run.corpus
-        if corpus is None:
-            raise LabError(
-                f"Run {run.id} was read without its corpus. Call labkit.train(run.experiment, ...) to have both."
-            )
-    elif corpus.labels != run.labels:  # else this target, or none, was applied before
+        raise LabError(
+            f"Run {run.id} was read without its corpus. Call labkit.train(run.experiment, ...) to have both."
+        )
+    if corpus.labels != run.labels:  # else this target, or none, was applied before
         corpus = run.experiment.target.apply(corpus)
     if unknown := set(corpus.labels) - set(run.labels):
         corpus = corpus.only(labels=[label for label in run.labels if label in corpus.labels])
-        warnings.warn(
-            f"{len(unknown)} labels of {corpus.name} are unknown to this run and left out.", LabWarning, stacklevel=4
-        )
+        said = f"{len(unknown)} labels of {corpus.name} are unknown to this run and left out."
+        warnings.warn(said, LabWarning, stacklevel=4)
     return corpus.with_clips(corpus.clips, labels=run.labels)
 
 
@@ -128,6 +96,15 @@ def _in_training_mode(network, clips, batch):
     return torch.cat(logits)[order.to(clips.device)], numbers[order].numpy()
 
 
+def readable(corpus, feature, parts):
+    """The corpus without the clips that cannot be read, and its store; none of the parts may be empty."""
+    store = open_store(corpus, feature.sample_rate)
+    corpus = corpus.without(store.problems)
+    for part in parts:
+        need_clips(corpus, part)
+    return corpus, store
+
+
 def need_clips(corpus, part):
     if corpus.part(part).empty:
         raise LabError(
@@ -137,11 +114,10 @@ def need_clips(corpus, part):
 
 
 def refuse_training_speakers(run, clips):
-    """Raise LabError if a clip is of a speaker the run was trained on and its split is not called leaky."""
+    """A run is not tested on clips of those it was trained on, unless its split is called leaky."""
     known = set(run.record["training_speakers"]) & set(clips.speaker)
     if known and run.record["protocol"] not in LEAKY:
         raise LabError(
-            f"{len(known)} of these speakers were trained on by run {run.id} ({sorted(known)[0]} for one), so this "
-            "would measure memory, not recognition. Test on other speakers, "
-            "or study the leak with the split 'by_clip_leaky'."
+            f"{len(known)} of these speakers were trained on by run {run.id} ({min(known)} for one), so this would "
+            "measure memory, not recognition. Test on other speakers, or study the leak with the split 'by_clip_leaky'."
         )

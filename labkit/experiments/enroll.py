@@ -23,41 +23,21 @@ FEWEST = 3  # recordings
 
 
 def add_word(run, word, recordings, others, *, varied=VARIED, times=20, share=None, weight_decay=1e-3, seed=0):
-    """Teach a trained network one more word.
+    """Teach a trained network one more word: a run in memory only, whose `labels` end with the new word.
 
-    Its row is fitted by logistic regression: the new word against all other sounds, given what the old rows say.
+    Its row is fitted by logistic regression: the new word against all other sounds, given what the old rows say. The
+    speakers of both count as trained on.
 
     Parameters
     ----------
-    run : Run
-        With its weights, such as `pretrained.load("ten-words")`.
-    word : str
-    recordings : Corpus
-        Its clips of `word` are learnt from, whatever part they are in.
-    others : Corpus
-        What the new word must not be confused with: the training part's clips of other words. Old words among them are
-        the rehearsal that keeps them.
-    varied : Augmentation
-    times : int
-        Variations of each recording. Other clips are varied once.
+    recordings, others : Corpus
+        Clips of `word`, in any part; and what it must not be confused with, the training part's clips of other words.
+        Old words among them are the rehearsal that keeps them.
+    varied, times : Augmentation, int
+        What changes from one hearing to the next, and how often each recording is heard. Other clips are heard once.
     share : float, optional
         Weight of the new word against everything else, between 0 and 1: the more, the more often it is found, and the
         more often something else is taken for it. By default as if it were as frequent as each old class.
-    weight_decay : float
-        Half of it times the squared length of the new row is added to the loss.
-    seed : int
-        Of the variations.
-
-    Returns
-    -------
-    Run
-        In memory only. `labels` end with the new word; its speakers count as trained on.
-
-    Raises
-    ------
-    LabError
-        If the word is known, there are fewer than three recordings, nothing else to hear, or no linear layer at the
-        end.
     """
     if word in run.labels:
         raise LabError(f"{run.name} knows {word!r} already. Take another word.")
@@ -79,14 +59,14 @@ def add_word(run, word, recordings, others, *, varied=VARIED, times=20, share=No
         grown.bias.copy_(torch.cat([layer.bias, bias[None].to(layer.bias)]))
     network.set_submodule(name, grown)
     speakers = set(mine.clips.speaker)
-    heard = f"{len(mine)} recordings of {len(speakers)} speaker(s)"
     return run.with_network(
         network,
         f"{run.name}+{word}",
         id=f"{run.id}+{word}",
         labels=[*run.labels, word],
         training_speakers=sorted({*run.record["training_speakers"], *speakers, *rest.clips.speaker}),
-        in_words=f"{run.name}+{word}: {run.name} and {word!r}, learnt from {heard}",
+        in_words=f"{run.name}+{word}: {run.name} and {word!r}, learnt from {len(mine)} recordings of "
+        f"{len(speakers)} speaker(s)",
     )
 
 
@@ -104,14 +84,12 @@ def vectors(run, layer, network, corpus, varied, times, seed):
     clips = source(corpus, "train", run.experiment.feature, run.device, augmentation=varied)
     seen, scores = [], []
     hook = layer.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].double().cpu()))
-    try:
-        for epoch in range(times):
-            clips.begin(seed, epoch)
-            for index in clips.batches(256):
-                x, lengths, _ = clips[index]
-                scores.append(network(x, lengths).double().cpu())
-    finally:
-        hook.remove()
+    for epoch in range(times):
+        clips.begin(seed, epoch)
+        for index in clips.batches(256):
+            x, lengths, _ = clips[index]
+            scores.append(network(x, lengths).double().cpu())
+    hook.remove()
     return torch.cat(seen), torch.cat(scores)  # (clips * times, features), (clips * times, classes)
 
 
@@ -148,28 +126,16 @@ def fit(new, old, new_scores, old_scores, share, weight_decay):
 def judge(before, after, corpus, part="test"):
     """What adding a word brought and cost, on voices that nobody trained on.
 
-    Parameters
-    ----------
-    before, after : Run
-    corpus : Corpus
-        With clips of the new word and of others.
-    part : str
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each question with `clips`, `speakers`, `before` and `after` (fractions between 0 and 1), and for
-        `after` the 95% interval over speakers, `low` and `high`.
+    `corpus` has clips of the new word and of others. A row for each question with `clips`, `speakers`, `before` and
+    `after` (fractions between 0 and 1), and for `after` the 95% interval over speakers, `low` and `high`.
     """
     word = after.labels[-1]
-    heard = {}
+    clips = corpus.part(part).set_index("path")
     for name, run in (("before", before), ("after", after)):
         # Every clip is asked about, whatever was said: here its label is a place-holder that the run knows.
         blank = corpus.with_clips(corpus.clips.assign(label=run.labels[0]), labels=run.labels)
-        heard[name] = predictions(run, part, blank).set_index("path").predicted
-    clips = corpus.part(part).set_index("path").loc[heard["after"].index]
-    classes = dict(before.experiment.target.classes or ())
-    meant = clips.label.map(lambda label: classes.get(label, label))
+        clips = clips.join(predictions(run, part, blank).set_index("path").predicted.rename(name), how="inner")
+    meant = clips.label.replace(dict(before.experiment.target.classes or ()))
     new = clips.label == word
     known = meant.isin(before.words) & ~new
     questions = {
@@ -178,16 +144,16 @@ def judge(before, after, corpus, part="test"):
         f"any other word is taken for {word!r}": (~new & ~known, word),
     }
     rows = {}
-    for question, (chosen, answer) in questions.items():
-        if chosen.any():
-            table = clips[["speaker"]].assign(label=answer)[chosen].reset_index()
-            sides = {name: table.assign(predicted=found[chosen].to_numpy()) for name, found in heard.items()}
-            interval = speaker_interval([sides["after"]])
+    for question, (asked, answer) in questions.items():
+        if asked.any():
+            table = clips.assign(label=answer, predicted=clips.after)[asked].reset_index()
+            interval = speaker_interval([table])
             rows[question] = {
                 "clips": len(table),
                 "speakers": interval["speakers"],
-                **{name: float((side.label == side.predicted).mean()) for name, side in sides.items()},
+                "before": (table.before == table.label).mean(),
+                "after": interval["mean"],
                 "low": interval["low"],
                 "high": interval["high"],
             }
-    return pd.DataFrame(rows).T.astype({"clips": int, "speakers": int})
+    return pd.DataFrame.from_dict(rows, orient="index")

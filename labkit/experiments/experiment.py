@@ -1,6 +1,6 @@
 """An experiment: everything that decides a result, as one frozen value that can be written as JSON."""
 
-from dataclasses import field, fields, is_dataclass
+from dataclasses import field, fields, replace
 from typing import Annotated
 
 from pydantic import BeforeValidator
@@ -11,32 +11,8 @@ from ..errors import LabError, choose
 from ..features import FEATURES, MFCC, Feature
 from ..files import digest
 from ..models import Model, code_of
-from ..settings import Count, plain, settings
+from ..settings import Count, as_json, changed, settings
 from ..training.recipe import Recipe
-
-
-def changed(value):
-    """As settings.changed; also for parts that are not yet checked by labkit.settings."""
-    found = {}
-    for part in fields(value):
-        setting = plain(getattr(value, part.name))
-        default = part.default_factory() if callable(part.default_factory) else part.default
-        if setting != default:
-            setting = float(setting) if "float" in str(part.type) and isinstance(setting, int) else setting
-            setting = list(setting) if isinstance(setting, tuple) else setting
-            found[part.name] = changed(setting) if is_dataclass(setting) else setting
-    return found
-
-
-def _make(kind, values, what):
-    """A part from its settings, also one that is not yet checked by labkit.settings."""
-    for name in values:
-        choose(name, dict.fromkeys(part.name for part in fields(kind)), f"setting of {what}")
-    try:
-        return kind(**values)
-    except TypeError as error:
-        raise LabError(f"The settings {values} of {what} do not fit ({error}). Change it.") from error
-
 
 SCHEMA = 1  # raise it when the meaning of a setting changes: all run ids change with it
 
@@ -71,20 +47,16 @@ class Target:
         """The corpus with this target as its label."""
         if self.column == "label" and self.classes is None:
             return corpus
-        choose(self.column, dict.fromkeys(corpus.clips.columns), f"column of {corpus.name}")
-        value = corpus.clips[self.column]
+        value = corpus.clips[choose(self.column, {name: name for name in corpus.clips}, f"column of {corpus.name}")]
         value = value.astype(str).where(value.notna() & (value.astype(str) != ""))
-        table = dict(self.classes) if self.classes else {name: name for name in sorted(value.dropna().unique())}
-        label = value.map(table)
+        classes = dict(self.classes or [(name, name) for name in sorted(value.dropna().unique())])
+        label = value.map(classes)
         skipped = corpus.skipped
         if out := int(label.isna().sum()):
-            note = f"{out} clips of {corpus.name} have no {self.column}, or one outside the class table,"
-            skipped = (*skipped, f"{note} and are left out.")
-        return corpus.with_clips(
-            corpus.clips.assign(label=label)[label.notna()],
-            labels=tuple(dict.fromkeys(table.values())),
-            skipped=skipped,
-        )
+            why = f"have no {self.column}, or one outside the class table, and are left out"
+            skipped = (*skipped, f"{out} clips of {corpus.name} {why}.")
+        clips = corpus.clips.assign(label=label)[label.notna()]
+        return corpus.with_clips(clips, labels=tuple(dict.fromkeys(classes.values())), skipped=skipped)
 
 
 def _feature(value):
@@ -92,25 +64,16 @@ def _feature(value):
     if not isinstance(value, dict):
         return value
     value = {"name": "mfcc", **value}
-    return _make(choose(value.pop("name"), FEATURES, "feature"), value, "feature")
+    return choose(value.pop("name"), FEATURES, "feature")(**value)
 
 
 def _model(value):
-    if not isinstance(value, dict):
-        return value
-    value = {"name": "gru", **value}
-    return Model(**{key: plain(option) for key, option in value.items()})
+    return Model(**{"name": "gru", **value}) if isinstance(value, dict) else value
 
 
 @settings
 class Experiment:
-    """Corpus, target, split, feature, model, recipe and seed: the whole description of a run.
-
-    Examples
-    --------
-    >>> Experiment(model=Model("lstm", hidden=64), recipe=Recipe(epochs=5)).to_dict()
-    {'model': {'name': 'lstm', 'hidden': 64}, 'recipe': {'epochs': 5}}
-    """
+    """Corpus, target, split, feature, model, recipe and seed: the whole description of a run."""
 
     corpus: Choice = field(default_factory=Choice)
     target: Target = field(default_factory=Target)
@@ -122,66 +85,42 @@ class Experiment:
 
     def to_dict(self):
         """What differs from the defaults, ready for JSON. (So a later setting with a default changes no run id.)"""
-        full = {
-            "corpus": changed(self.corpus),
-            "target": changed(self.target),
-            "split": changed(self.split),
-            "feature": {"name": _name(self.feature), **changed(self.feature)},
-            "model": {"name": self.model.name, **as_json(dict(self.model.options))},
-            "recipe": changed(self.recipe),
-            "seed": self.seed,
-        }
-        unchanged = {"feature": {"name": "mfcc"}, "model": {"name": "gru"}, "seed": 0}
-        return {key: value for key, value in full.items() if value != unchanged.get(key, {})}
+        values = changed(self)
+        if "feature" in values:
+            values["feature"] = {"name": _name(self.feature), **values["feature"]}
+        if "model" in values:
+            values["model"] = {"name": self.model.name, **{key: as_json(value) for key, value in self.model.options}}
+        return values
 
     @classmethod
     def from_dict(cls, values):
         """The inverse of `to_dict`; unknown settings raise LabError with the known ones."""
         if not isinstance(values, dict):
             raise LabError(f'An experiment is written as its parts by name, as in {{"seed": 1}}, not as {values!r}.')
-        parts = {"split": Split, "recipe": Recipe}
-        return cls(
-            **{
-                key: _make(parts[key], value, key) if key in parts and isinstance(value, dict) else value
-                for key, value in values.items()
-            }
-        )
+        return cls(**values)
 
     def id(self, fingerprint):
-        """Run id: hash of this experiment, the corpus' fingerprint and the schema version.
-
-        A model that a student registered counts with its code too, so that a changed one is trained anew.
-        """
+        """Run id: hash of this experiment, the corpus' fingerprint and the schema version."""
         parts = {"experiment": self.to_dict(), "corpus": fingerprint, "schema": SCHEMA}
-        if code := code_of(self.model.name):
+        if code := code_of(self.model.name):  # of a student's own model, so that a changed one is trained anew
             parts["code"] = code
         return digest(parts, 12)
 
     def change(self, **changes):
-        """A copy with some parts replaced; a dict changes single settings of a part.
-
-        Examples
-        --------
-        >>> Experiment().change(recipe={"rate": 0.01}, seed=3).recipe.rate
-        0.01
-        """
+        """A copy with some parts replaced; a dict changes single settings: `change(recipe={"epochs": 5}, seed=3)`."""
         parts = {part.name: getattr(self, part.name) for part in fields(self)}
         for key, value in changes.items():
             part = choose(key, parts, "part of an experiment")
             if isinstance(value, dict) and key == "model":
                 value = {"name": part.name, **dict(part.options), **value}
             elif isinstance(value, dict):
-                value = _make(type(part), {item.name: getattr(part, item.name) for item in fields(part)} | value, key)
+                value = replace(part, **value)
             parts[key] = value
         return Experiment(**parts)
 
     def __str__(self):
         options = ", ".join(f"{key}={value}" for key, value in self.model.options)
         return f"{self.model.name}{f' ({options})' if options else ''} on {_name(self.feature)}, seed {self.seed}"
-
-
-def as_json(options):
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in options.items()}
 
 
 def _name(feature):

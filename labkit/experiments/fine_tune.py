@@ -2,62 +2,39 @@
 
 from dataclasses import replace
 
-import torch
-
-from ..data.store import open_store
+from ..data.corpus import PARTS
 from ..errors import choose
-from ..evaluation.predictions import need_clips, predictions
+from ..evaluation.predictions import predictions, readable
 from ..models import count_parameters
-from ..models.classifier import Classifier
 from ..training.batches import source
 from ..training.loop import fit
-from .provenance import parts
+from .run import new_network, parts
 
 KEPT = ("last layer", "all layers", "nothing")
 
 
 def retrain(run, corpus, recipe, how="last layer", seed=0):
-    """Train the network of a run on another corpus' words.
+    """Train the network of a run, whose last layer is called `scores`, on all labels of another corpus that was split.
 
-    Parameters
-    ----------
-    run : Run
-        With its weights. Its model's last layer is called `scores`.
-    corpus : Corpus
-        Split; all of its labels are learnt.
-    recipe : Recipe
-    how : {"last layer", "all layers", "nothing"}
-        What is trained: a new last layer on top of kept ones; that and the kept ones, from where they were; or all of
-        it from new random weights, with nothing kept, for comparison.
-    seed : int
-
-    Returns
-    -------
-    dict
-        `predictions` on the test part, `accuracy`, `trained` (parameters that moved), `history`.
+    `how` says what is trained: a new "last layer" on top of kept ones; "all layers", the kept ones from where they
+    were; or all of it from new random weights, with "nothing" kept, for comparison. The result is a dict: `predictions`
+    on the test part, `accuracy`, `trained` (parameters that moved) and `history`.
     """
     choose(how, dict.fromkeys(KEPT), "way to retrain")
     feature, front = run.experiment.feature, run.network.front
-    store = open_store(corpus, feature.sample_rate)
-    corpus = corpus.without(store.problems)
-    for part in ("train", "validation", "test"):
-        need_clips(corpus, part)
+    corpus, store = readable(corpus, feature, PARTS)
     train, validation = (source(corpus, part, feature, run.device, store=store) for part in ("train", "validation"))
-    with torch.random.fork_rng([]):
-        torch.manual_seed(seed)
-        network = run.experiment.model.build(feature.shape, len(corpus.labels))
-    network = Classifier(network, (front.mean, front.spread) if feature.normalise else None).to(run.device)
+    statistics = (front.mean, front.spread) if feature.normalise else None
+    network = new_network(run.experiment.change(seed=seed), len(corpus.labels), statistics, run.device)
     if how != "nothing":
         kept = {name: value for name, value in run.network.state_dict().items() if ".scores." not in f".{name}"}
         network.load_state_dict(kept, strict=False)
     for name, weight in network.named_parameters():
         weight.requires_grad_(how != "last layer" or ".scores." in f".{name}")
     fitted = fit(network, train, validation, recipe, len(corpus.labels), seed)
+    experiment = run.experiment.change(recipe=recipe).to_dict()
     learnt = replace(run, corpus=corpus).with_network(
-        network,
-        f"{run.name}-retrained",
-        experiment=run.experiment.change(recipe=recipe).to_dict(),
-        **parts(corpus),
+        network, f"{run.name}-retrained", experiment=experiment, **parts(corpus)
     )
     table = predictions(learnt)
     return {

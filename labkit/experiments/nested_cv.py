@@ -21,15 +21,9 @@ from ..metrics.scores import speaker_interval
 
 
 def pairs(voices):
-    """The splits that leave two voices out, for the axis "split" of a grid.
-
-    Examples
-    --------
-    >>> [(split["speaker"], split["validation_speaker"]) for split in pairs(["ana", "bo", "cleo"])]
-    [('ana', 'bo'), ('ana', 'cleo'), ('bo', 'cleo')]
-    """
-    names = combinations(sorted(voices), 2)
-    return [{"protocol": "leave_one_speaker_out", "speaker": a, "validation_speaker": b} for a, b in names]
+    """The splits that leave two voices out, each pair once, for the axis "split" of a grid."""
+    two = combinations(sorted(voices), 2)
+    return [{"protocol": "leave_one_speaker_out", "speaker": a, "validation_speaker": b} for a, b in two]
 
 
 def inner(runs):
@@ -41,35 +35,26 @@ def inner(runs):
     rows = []
     for run in runs:
         if run.experiment.recipe.select != "last" or run.experiment.split.protocol != "leave_one_speaker_out":
-            raise LabError(
-                f"Run {run.id} chose its epoch on a voice, or was not split by voices. Train with the split of "
-                'nested.pairs and Recipe(select="last").'
-            )
+            mend = 'Train with the split of nested.pairs and Recipe(select="last").'
+            raise LabError(f"Run {run.id} chose its epoch on a voice, or was not split by voices. {mend}")
         tested, validated = voices_of(run)
-        rows.append((_settings(run), tested, validated, run.validation["accuracy"]))
-        rows.append((_settings(run), validated, tested, run.test()["accuracy"]))
+        rows.append((_configuration(run), tested, validated, run.validation["accuracy"]))
+        rows.append((_configuration(run), validated, tested, run.test()["accuracy"]))
     rows = pd.DataFrame(rows, columns=["configuration", "outer", "inner", "accuracy"])
-    voices = sorted(rows.outer.unique())
-    table = {
-        (configuration, outer): {voice: same.accuracy[same.inner == voice].mean() for voice in voices}
-        for (configuration, outer), same in rows.groupby(["configuration", "outer"], sort=False)
-    }
-    for (configuration, outer), accuracies in table.items():
-        absent = [voice for voice, accuracy in accuracies.items() if pd.isna(accuracy) and voice != outer]
-        if absent or len(voices) < 3:
-            raise LabError(
-                f"{configuration} was not trained without {outer} and {absent or 'another'}. Train all pairs: "
-                'axes={"split": nested.pairs(voices)}, with three voices at least.'
-            )
-    index = pd.MultiIndex.from_tuples(table, names=["configuration", "outer"])
-    return pd.DataFrame(table.values(), index, voices)
+    table = rows.groupby(["configuration", "outer", "inner"], sort=False).accuracy.mean().unstack().sort_index(axis=1)
+    for (configuration, outer), accuracies in table.iterrows():
+        absent = [voice for voice in accuracies.index[accuracies.isna()] if voice != outer]
+        if absent or len(table.columns) < 3:
+            mend = 'Train all pairs of at least three voices: axes={"split": nested.pairs(voices)}.'
+            raise LabError(f"{configuration} was not trained without {outer} and {absent or 'another'}. {mend}")
+    return table
 
 
 def chosen(runs):
     """By outer voice: the runs that never heard it, of the configuration that was best inside the other voices."""
     best = inner(runs).mean(axis=1).groupby(level="outer").idxmax()  # the mean skips the outer voice
     return {
-        voice: [run for run in runs if voice in voices_of(run) and _settings(run) == configuration]
+        voice: [run for run in runs if voice in voices_of(run) and _configuration(run) == configuration]
         for voice, (configuration, _) in best.items()
     }
 
@@ -83,7 +68,7 @@ def answers(run, voice):
 def vote(tables):
     """One answer from the `answers` of several networks on the same clips, weighted by their confidence."""
     votes = pd.concat(tables).groupby(["path", "predicted"]).confidence.sum()
-    winner = {path: predicted for path, predicted in votes.groupby(level="path").idxmax()}
+    winner = dict(votes.groupby(level="path").idxmax().tolist())
     clips = tables[0][["path", "speaker", "label"]]
     if len(winner) != len(clips):
         raise LabError("These networks were asked about different clips. Take tables of one voice.")
@@ -91,27 +76,18 @@ def vote(tables):
 
 
 def report(runs):
-    """How well a system that never heard a voice names its words, voice by voice.
+    """How well a system that never heard a voice names its words: a table indexed by voice.
 
-    Parameters
-    ----------
-    runs : list of Run
-        Tested runs of some configurations on all `pairs` of the voices.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Indexed by voice: `configuration`; `inside`, its mean accuracy on the other voices, by which it was chosen;
-        `one network`, the mean accuracy of its networks on this voice; `all together`, that of their vote;
-        `networks`, how many vote. Accuracies are fractions between 0 and 1.
+    Columns: `configuration`; `inside`, its mean accuracy on the other voices, by which it was chosen; `one network`,
+    the mean accuracy of its networks on this voice; `all together`, that of their vote; `networks`, how many vote.
+    Accuracies are fractions between 0 and 1.
     """
-    table, rows = inner(runs), {}
+    inside, rows = inner(runs).mean(axis=1), {}
     for voice, group in chosen(runs).items():
         tables = [answers(run, voice) for run in group]
-        configuration = _settings(group[0])
         rows[voice] = {
-            "configuration": configuration,
-            "inside": table.loc[(configuration, voice)].mean(),
+            "configuration": _configuration(group[0]),
+            "inside": inside[_configuration(group[0]), voice],
             "one network": sum(map(_accuracy, tables)) / len(tables),
             "all together": _accuracy(vote(tables)),
             "networks": len(tables),
@@ -121,27 +97,23 @@ def report(runs):
 
 def interval(runs, together=True):
     """Mean accuracy over the voices with its 95% interval over voices: of the vote, or of a network alone."""
-    return speaker_interval(predictions(runs) if together else _apart(runs))
+    return speaker_interval(predictions(runs, together))
 
 
-def predictions(runs):
-    """What the chosen systems say of all voices, each of one that it never heard; a list with one table."""
-    return [pd.concat([vote([answers(run, voice) for run in group]) for voice, group in chosen(runs).items()])]
-
-
-def _apart(runs):
-    """As `predictions` without a vote: as many tables as networks were asked about each voice."""
+def predictions(runs, together=True):
+    """What networks say of voices they never heard: a list with the table of their votes, or a table per network."""
     asked = [[answers(run, voice) for run in group] for voice, group in chosen(runs).items()]
+    if together:
+        return [pd.concat([vote(tables) for tables in asked])]
     return [pd.concat(tables) for tables in zip(*asked, strict=True)]
 
 
 def voices_of(run):
     """The two voices that a run left out: (tested, validated)."""
-    split = run.experiment.split
-    return split.speaker, split.validation_speaker
+    return run.experiment.split.speaker, run.experiment.split.validation_speaker
 
 
-def _settings(run):
+def _configuration(run):
     """What a run shares with those of other pairs and seeds."""
     return run.experiment.change(seed=0, split={"speaker": "", "validation_speaker": ""})
 

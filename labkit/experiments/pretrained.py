@@ -10,32 +10,20 @@ from ..training.tensors import read_tensors
 from .experiment import SCHEMA
 from .run import Run, read_record
 
-WEIGHTS = "weights.safetensors"
-
 
 def names(place=None):
-    """Names of the networks that come with the lab."""
-    return sorted(path.parent.name for path in _folder(place).glob(f"*/{WEIGHTS}"))
+    """Names of the networks that come with the lab, or that lie in the folder `place`."""
+    place = Path(place or home() / "results" / "shipped")
+    return sorted(path.parent.name for path in place.glob("*/weights.safetensors"))
 
 
 def load(name, device="cpu", place=None):
-    """The run of a network that comes with the lab; a damaged file, or one of another version, is refused here.
-
-    Parameters
-    ----------
-    name : str
-    device : str or torch.device
-    place : Path, optional
-        By default `results/shipped`.
-
-    Returns
-    -------
-    Run
-    """
-    folder = choose(name, {each: _folder(place) / each for each in names(place)}, "shipped network")
+    """The run of a network that comes with the lab; a damaged file, or one of another version, is refused here."""
+    choose(name, dict.fromkeys(names(place)), "shipped network")
+    folder = Path(place or home() / "results" / "shipped") / name
     mend = f"Fetch it again: git checkout -- results/shipped/{name}."
     record = read_record(folder, mend)
-    read_tensors(folder / WEIGHTS, mend)
+    read_tensors(folder / "weights.safetensors", mend)
     run = Run(folder, record, device=torch.device(device))
     try:
         if record["schema"] != SCHEMA:
@@ -45,7 +33,3 @@ def load(name, device="cpu", place=None):
         reason = str(error).splitlines()[0]
         raise LabError(f"{folder} does not fit this version of the lab ({reason}). Update it: git pull.") from error
     return run
-
-
-def _folder(place):
-    return Path(place or home() / "results" / "shipped")

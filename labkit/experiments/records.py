@@ -1,4 +1,4 @@
-"""Reading run records, and turning them into tables of results."""
+"""Reading run records, and turning them into tables of results and the sentences that quote them."""
 
 import warnings
 from pathlib import Path
@@ -12,18 +12,7 @@ from .seeds import groups
 
 
 def read_runs(folder):
-    """All runs below a folder, read without their corpora.
-
-    Parameters
-    ----------
-    folder : Path
-        `results/records` of the repository holds the committed ones.
-
-    Returns
-    -------
-    list of Run
-        Records that cannot be read are left out, and named in a warning. A run that lies in two folders is read once.
-    """
+    """All runs below a folder, each once, without their corpora. A warning names records that cannot be read."""
     runs = {}
     for path in sorted(Path(folder).rglob("run.json")):
         try:
@@ -36,39 +25,31 @@ def read_runs(folder):
                 run.test()
             runs.setdefault(run.id, run)
         except (LabError, KeyError) as error:  # one damaged record, or of a model this session lacks, spoils no table
-            warnings.warn(
-                f"The record {path.parent.name} cannot be read and is left out: {error}", LabWarning, stacklevel=2
-            )
+            said = f"The record {path.parent.name} cannot be read and is left out: {error}"
+            warnings.warn(said, LabWarning, stacklevel=2)
     return list(runs.values())
 
 
 def table(runs, part="validation"):
-    """Runs as a table of results: what was measured, on what, beside chance and majority.
-
-    Parameters
-    ----------
-    runs : list of Run
-    part : {"validation", "test"}
-        Runs that were not tested are left out of "test".
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row per run; scores are fractions between 0 and 1.
-    """
-    shown = ("clips", "accuracy", "balanced_accuracy", "macro_f1", "classes_present", "chance", "majority")
+    """A row per run (tested, for "test"): what was measured on the part, on what, beside chance and majority."""
+    scores = ("clips", "accuracy", "balanced_accuracy", "macro_f1", "classes_present", "chance", "majority")
     rows = []
     for run in runs:
         if part == "test" and not run.tested:
             continue
-        figures = run.validation if part == "validation" else run.test()
+        figures = run.test() if part == "test" else run.validation
+        split = run.experiment.to_dict().get("split", {})
+        split = [f"{key}={value}" for key, value in split.items() if key != "protocol"]  # a fold, a speaker, a cap
         rows.append(
             {
                 "run": run.id,
-                **_setting(run),
+                "corpus": _named(run.record["corpus"]),
+                "split": " ".join([run.record["protocol"], *split]),
+                "feature": type(run.experiment.feature).__name__,
+                "model": configuration(run.experiment),
                 "part": part,
                 "seed": run.experiment.seed,
-                **{key: figures[key] for key in shown},
+                **{score: figures[score] for score in scores},
                 "parameters": run.record["parameters"],
                 "epochs": len(run.record["history"]),
                 "s_per_epoch": run.record["seconds_per_epoch"],
@@ -79,18 +60,6 @@ def table(runs, part="validation"):
     return pd.DataFrame(rows)
 
 
-def _setting(run):
-    """What runs that differ in nothing but the seed share, in words."""
-    split = run.experiment.to_dict().get("split", {})
-    split = [f"{key}={value}" for key, value in split.items() if key != "protocol"]  # a fold, a speaker, a cap
-    return {
-        "corpus": _named(run.record["corpus"]),
-        "split": " ".join([run.record["protocol"], *split]),
-        "feature": type(run.experiment.feature).__name__,
-        "model": configuration(run.experiment),
-    }
-
-
 def _named(corpus):
     """A corpus' name as tables show it: synthetic speech is always said to be."""
     return corpus["name"] + (" (synthetic)" if corpus["synthetic"] else "")
@@ -99,63 +68,51 @@ def _named(corpus):
 def configuration(experiment):
     """Model, and what of feature and recipe differs from the defaults, in one line."""
     values = experiment.to_dict()
-    words = [f"{key}={value}" for key, value in experiment.model.options]
-    for part in ("feature", "recipe"):
-        words += [f"{key}={value}" for key, value in values.get(part, {}).items() if key != "name"]
-    return " ".join([experiment.model.name, *words])
+    settings = [*experiment.model.options, *values.get("feature", {}).items(), *values.get("recipe", {}).items()]
+    return " ".join([experiment.model.name, *(f"{key}={value}" for key, value in settings if key != "name")])
 
 
 def summary(runs):
-    """Configurations over their seeds: validation of all, test of those that were tested.
+    """A row per configuration: mean and standard deviation (`spread`) over its seeds, fractions between 0 and 1.
 
-    Parameters
-    ----------
-    runs : list of Run
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row per configuration: mean and standard deviation (`spread`) over seeds, and for the test part the 95%
-        interval of the mean by bootstrap over speakers. Scores are fractions between 0 and 1.
+    Test scores are given where all seeds were tested, with the 95% interval of their mean by bootstrap over speakers.
     """
     rows = []
     for same in groups(runs):
-        validation = pd.Series([run.validation["accuracy"] for run in same])
+        validation, test = table(same), table(same, "test")
         row = {
-            **_setting(same[0]),
+            **validation.loc[0, ["corpus", "split", "feature", "model"]],
             "seeds": len(same),
             "parameters": same.parameters,
-            "s_per_epoch": pd.Series([run.record["seconds_per_epoch"] for run in same]).median(),
-            "validation": validation.mean(),
-            "chance": same[0].validation["chance"],
-            "majority": same[0].validation["majority"],
-            "validation_spread": validation.std(ddof=1),  # nan of one seed
+            "s_per_epoch": validation.s_per_epoch.median(),
+            "validation": validation.accuracy.mean(),
+            "chance": validation.chance[0],
+            "majority": validation.majority[0],
+            "validation_spread": validation.accuracy.std(),  # nan of one seed
         }
-        if all(run.tested for run in same):
-            test, interval = same[0].test(), same.accuracy
-            scores = pd.Series([run.test()["accuracy"] for run in same])
+        if len(test) == len(same):
+            interval = same.accuracy
             row |= {
-                "test": scores.mean(),
-                "test_spread": scores.std(ddof=1),
+                "test": test.accuracy.mean(),
+                "test_spread": test.accuracy.std(),
                 "test_low": interval["low"],
                 "test_high": interval["high"],
-                "test_clips": test["clips"],
+                "test_clips": test.clips[0],
                 "test_speakers": interval["speakers"],
-                "chance": test["chance"],
-                "majority": test["majority"],
+                "chance": test.chance[0],
+                "majority": test.majority[0],
             }
         rows.append(row)
     return pd.DataFrame(rows)
 
 
 def elsewhere(runs):
-    """Configurations on the test parts of other corpora: a row per configuration and corpus, means over seeds."""
+    """A row per configuration and other corpus that it was tested on: means over seeds."""
     rows = []
     for same in groups(runs):
-        tests = [(run, run.tests_elsewhere()) for run in same]
-        for name in dict.fromkeys(name for _, found in tests for name in found):
-            tested = [run for run, found in tests if name in found]
-            figures = next(found[name] for _, found in tests if name in found)  # what all seeds share
+        for name in sorted({name for run in same for name in run.tests_elsewhere()}):
+            tested = [run for run in same if name in run.tests_elsewhere()]
+            figures = tested[0].tests_elsewhere()[name]  # what all seeds share is read of it
             tables = [run.predictions(f"test-{name}") for run in tested]
             interval = speaker_interval(tables)
             rows.append(
@@ -163,7 +120,7 @@ def elsewhere(runs):
                     "trained on": _named(same.record["corpus"]),
                     "tested on": _named(figures["corpus"]),
                     "model": configuration(same.experiment),
-                    "seeds": len(tested),
+                    "seeds": len(tables),
                     "clips": figures["clips"],
                     "speakers": interval["speakers"],
                     "accuracy": interval["mean"],
@@ -177,10 +134,17 @@ def elsewhere(runs):
 
 
 def in_words(row):
-    """A row of `summary` as a sentence that says what it was measured on."""
+    """A row of `summary` or of `elsewhere` as a sentence that says what it was measured on."""
+    chance = f"chance {100 * row['chance']:.1f}%"
+    if "tested on" in row:
+        return (
+            f"{row['model']}: trained on {row['trained on']}, tested on {row['tested on']}: "
+            f"{percent({**row, 'mean': row['accuracy']})} on {row['clips']} clips of {row['speakers']} speakers; "
+            f"{chance}, always the commonest word there {100 * row['commonest']:.1f}% ({row['seeds']} seeds)."
+        )
     seeds = "one seed" if row["seeds"] == 1 else f"{row['seeds']} seeds"
     where = f"{row['corpus']}, split {row['split']}, {seeds}"
-    beside = f"chance {100 * row['chance']:.1f}%, majority {100 * row['majority']:.1f}%"
+    beside = f"{chance}, majority {100 * row['majority']:.1f}%"
     validation = f"validation {100 * row['validation']:.1f}%"
     if pd.isna(row.get("test")):
         return f"{row['model']}: {validation}; {beside} ({where}; not tested)."
@@ -188,14 +152,4 @@ def in_words(row):
     return (
         f"{row['model']}: test {test} on {row['test_clips']:.0f} clips of {row['test_speakers']:.0f} speakers, "
         f"{validation}; {beside} ({where})."
-    )
-
-
-def elsewhere_in_words(row):
-    """A row of `elsewhere` as a sentence."""
-    accuracy = percent({"mean": row["accuracy"], "low": row["low"], "high": row["high"]})
-    return (
-        f"{row['model']}: trained on {row['trained on']}, tested on {row['tested on']}: {accuracy} on {row['clips']} "
-        f"clips of {row['speakers']} speakers; chance {100 * row['chance']:.1f}%, always the commonest word there "
-        f"{100 * row['commonest']:.1f}% ({row['seeds']} seeds)."
     )

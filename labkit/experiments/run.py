@@ -1,5 +1,8 @@
 """What a run leaves behind, and how it comes to be: exists -> loaded; else trained; interrupted -> resumed."""
 
+import platform
+import sys
+import time
 import warnings
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,9 +14,9 @@ import torch
 from .. import metrics
 from ..data.corpus import OTHER, PARTS
 from ..data.splits import split
-from ..data.store import open_store
+from ..device import device_name
 from ..errors import LabError, LabWarning, choose
-from ..evaluation.predictions import need_clips, predictions
+from ..evaluation.predictions import predictions, readable
 from ..files import alone, read_json, write_json, write_table
 from ..models import count_parameters
 from ..models.classifier import Classifier
@@ -21,7 +24,6 @@ from ..training.batches import source
 from ..training.loop import Watch, fit
 from ..training.tensors import read_tensors, write_tensors
 from .experiment import SCHEMA, Experiment
-from .provenance import about, origin, parts
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +52,6 @@ class Run:
 
     @property
     def name(self):
-        """Name of its folder; of a network that comes with the lab, the name it is loaded by."""
         return self.folder.name
 
     @cached_property
@@ -85,24 +86,17 @@ class Run:
         return (self.folder / "test.json").exists()
 
     def test(self, other=None):
-        """Scores on the test part: computed at the first call, read from the record ever after.
-
-        With another corpus, on its test part, as `evaluate` does; that is recorded, too.
-        """
+        """Scores on the test part, or that of another corpus: computed at the first call, read from then on."""
         name = "test" if other is None else f"test-{other.name}"
         path = self.folder / f"{name}.json"
         if not path.exists():
             table, figures = self.evaluate(other)
-            if other is not None:
-                figures["corpus"] = about(other)
             write_table(self.folder / f"{name}.csv.gz", table)
-            write_json(path, figures)
+            write_json(path, figures if other is None else figures | {"corpus": about(other)})
         figures = read_json(path)
         if other is not None and figures["corpus"]["fingerprint"] != other.fingerprint:
-            raise LabError(
-                f"{path} is of another corpus that was called {other.name}, too. "
-                "Rename this one's folder, or move that record away."
-            )
+            mend = "Rename this one's folder, or move that record away."
+            raise LabError(f"{path} is of another corpus that was called {other.name}, too. {mend}")
         return figures
 
     def tests_elsewhere(self):
@@ -111,16 +105,11 @@ class Run:
         return {path.stem.removeprefix("test-"): read_json(path) for path in found}
 
     def predictions(self, part="test"):
-        """Per clip: `path`, `speaker`, `label`, `predicted`, `confidence` (the probability of the predicted class).
-
-        `part` is "validation", "test", or "test-NAME" for another corpus that was tested on.
-        """
+        """Per clip of "validation", "test" or "test-NAME": `path`, `speaker`, `label`, `predicted`, `confidence`."""
         if part == "test":
             self.test()
-        path = self.folder / f"{part}.csv.gz"
-        if not path.exists():
-            kept = {kept.name.removesuffix(".csv.gz"): kept for kept in sorted(self.folder.glob("*.csv.gz"))}
-            choose(part, kept, f"table of predictions in {self.folder}")
+        tables = {path.name.removesuffix(".csv.gz"): path for path in sorted(self.folder.glob("*.csv.gz"))}
+        path = choose(part, tables, f"table of predictions in {self.folder}")
         text = dict.fromkeys(("path", "speaker", "label", "predicted"), str)  # a digit is a name here, not a number
         return pd.read_csv(path, keep_default_na=False, dtype=text)
 
@@ -133,11 +122,7 @@ class Run:
         return metrics.scores(table, self.labels, self.record["majority"])
 
     def evaluate(self, corpus=None, part="test"):
-        """(predictions per clip, scores) on another corpus or another part, if nobody in it was trained on.
-
-        Clips with labels that this run does not know are left out. A speaker of the training part raises LabError,
-        unless the run's split is called leaky.
-        """
+        """(predictions per clip, scores) on another corpus or part; LabError if a speaker of it was trained on."""
         table = predictions(self, part, corpus)
         return table, self.scores(table)
 
@@ -146,16 +131,14 @@ class Run:
         """The trained network, in eval mode on its device."""
         weights = self.folder / "weights.safetensors"
         if not weights.exists():
-            raise LabError(
-                f"Run {self.id} is a record without weights ({self.folder}). To have them, train it into another "
-                "folder: labkit.train(run.experiment, corpus, results=...)."
-            )
+            mend = "To have them, train it into another folder: labkit.train(run.experiment, corpus, results=...)."
+            raise LabError(f"Run {self.id} is a record without weights ({self.folder}). {mend}")
         tensors, _ = read_tensors(weights, f"Delete the folder {self.folder} and train again.")
-        feature = self.experiment.feature
-        statistics = (tensors["front.mean"], tensors["front.spread"]) if feature.normalise else None
-        network = Classifier(self.experiment.model.build(feature.shape, len(self.labels)), statistics)
+        normalise = self.experiment.feature.normalise
+        statistics = (tensors["front.mean"], tensors["front.spread"]) if normalise else None
+        network = new_network(self.experiment, len(self.labels), statistics, self.device)
         network.load_state_dict(tensors)
-        return network.to(self.device).eval()
+        return network.eval()
 
     def with_network(self, network, name, **changes):
         """A run like this one with another network, in memory only; `changes` go into its record."""
@@ -167,13 +150,12 @@ class Run:
     def probabilities(self, waveforms, lengths=None):
         """Class probabilities (batch, classes), on the CPU, of waveforms (batch, samples) between -1 and 1.
 
-        The rate is `experiment.feature.sample_rate`; lengths are in samples, shape (batch,), by default all of them.
+        Their rate is `experiment.feature.sample_rate`; lengths are in samples, shape (batch,), by default all of them.
         """
         waveforms = torch.as_tensor(waveforms, dtype=torch.float32, device=self.device)
         if waveforms.ndim != 2:
-            raise LabError(
-                f"Sounds come as (batch, samples), not {tuple(waveforms.shape)}. For one sound write sound[None]."
-            )
+            shape = tuple(waveforms.shape)
+            raise LabError(f"Sounds come as (batch, samples), not {shape}. For one sound write sound[None].")
         if lengths is None:
             lengths = torch.full((len(waveforms),), waveforms.shape[1])
         extract = self.experiment.feature.build()
@@ -184,22 +166,9 @@ class Run:
 def train(experiment, corpus, results, device="cpu", watch=None, memory=1_000_000_000):
     """The run of an experiment: loaded if it exists, resumed if it was interrupted, else trained.
 
-    Parameters
-    ----------
-    experiment : Experiment
-    corpus : Corpus
-        Opened whole; the experiment chooses from it and splits it.
-    results : Path
-        Folder of the run records.
-    device : str or torch.device
-    watch : training.Watch, optional
-    memory : int
-        Bytes that the features of one part may take on the device before they are computed batch by batch.
-
-    Returns
-    -------
-    Run or None
-        None if `watch` stopped it; what was learnt is kept, and the next call goes on from there.
+    The experiment chooses from a corpus that was opened whole, and splits it; records lie in the folder `results`. The
+    features of one part may take `memory` bytes on the device before they are computed batch by batch. If the
+    `training.Watch` stops it the result is None; what was learnt is kept, and the next call goes on from there.
     """
     device = torch.device(device)
     corpus, run_id, folder = place(experiment, corpus, results)
@@ -213,10 +182,18 @@ def train(experiment, corpus, results, device="cpu", watch=None, memory=1_000_00
 
 
 def place(experiment, corpus, results):
-    """What an experiment makes of a corpus before the split, the id of its run, and the folder where that is kept."""
+    """The corpus as an experiment chooses from it, before the split; the run's id; the folder where it is kept."""
     corpus = experiment.target.apply(experiment.corpus.apply(corpus))
     run_id = experiment.id(corpus.fingerprint)
     return corpus, run_id, Path(results) / corpus.name / f"{experiment.model.name}-{run_id}"
+
+
+def new_network(experiment, classes, statistics, device):
+    """An experiment's model, with first weights that its seed decides, behind the normalisation of its features."""
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(experiment.seed)
+        network = experiment.model.build(experiment.feature.shape, classes)
+    return Classifier(network, statistics).to(device)
 
 
 def _train(experiment, corpus, run_id, folder, device, watch, memory):
@@ -224,19 +201,13 @@ def _train(experiment, corpus, run_id, folder, device, watch, memory):
     for stale in folder.glob(".*.partial"):  # of a killed training; we hold the lock, so nobody writes there
         stale.unlink(missing_ok=True)
     feature, recipe, classes = experiment.feature, experiment.recipe, len(corpus.labels)
-    store = open_store(corpus, feature.sample_rate)
+    corpus, store = readable(corpus, feature, PARTS)
     if store.problems:
-        corpus = corpus.without(store.problems)
         warnings.warn(corpus.skipped[-1], LabWarning, stacklevel=3)
-        for part in PARTS:
-            need_clips(corpus, part)
     train_part = source(corpus, "train", feature, device, memory, store, recipe.augmentation)
     validation_part = source(corpus, "validation", feature, device, memory, store)
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        torch.manual_seed(experiment.seed)
-        network = experiment.model.build(feature.shape, classes)
-    parameters = count_parameters(network)
-    network = Classifier(network, train_part.statistics() if feature.normalise else None).to(device)
+    statistics = train_part.statistics() if feature.normalise else None
+    network = new_network(experiment, classes, statistics, device)
     checkpoint = folder / "checkpoint.safetensors"
     try:
         fitted = fit(network, train_part, validation_part, recipe, classes, experiment.seed, checkpoint, watch)
@@ -249,7 +220,7 @@ def _train(experiment, corpus, run_id, folder, device, watch, memory):
         "schema": SCHEMA,
         "experiment": experiment.to_dict(),
         **parts(corpus),
-        "parameters": parameters,
+        "parameters": count_parameters(network),
         "best_epoch": fitted.best_epoch,
         "history": fitted.history,
         "validation": None,
@@ -275,3 +246,34 @@ def read_record(folder, mend=None):
     if not isinstance(record, dict) or not {"id", "experiment", "corpus", "history"} <= set(record):
         raise LabError(f"{folder / 'run.json'} is not a run record. {mend}")
     return record
+
+
+def about(corpus):
+    """What a record says of a corpus."""
+    return {key: getattr(corpus, key) for key in ("name", "fingerprint", "synthetic", "licence")}
+
+
+def parts(corpus):
+    """What a record says of a corpus that was split: how many of what are in each part, and who trains."""
+    train = corpus.part("train")
+    return {
+        "corpus": about(corpus),
+        "protocol": corpus.protocol,
+        "clips": {part: len(corpus.part(part)) for part in PARTS},
+        "speakers": {part: corpus.part(part).speaker.nunique() for part in PARTS},
+        "labels": list(corpus.labels),
+        "majority": train.label.mode()[0],
+        "training_speakers": sorted(train.speaker.unique()),
+    }
+
+
+def origin(device):
+    """What a record says of how it was made. Where folders lie concerns nobody else: the command has their names."""
+    program, *words = sys.argv or [""]
+    words = ["python -m labkit", *(Path(word).name if Path(word).is_absolute() else word for word in words)]
+    return {
+        "device": device_name(device),
+        "date": time.strftime("%Y-%m-%d"),
+        "command": " ".join(words) if Path(program).name == "__main__.py" else "labkit.train",
+        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+    }

@@ -12,7 +12,7 @@ class Seeds(tuple):
 
     @property
     def record(self):
-        """What the first run's record says: device, date, command, clips and speakers of each part."""
+        """The first run's: device, date, command, clips and speakers of each part."""
         return self[0].record
 
     @property
@@ -23,7 +23,7 @@ class Seeds(tuple):
         """Predictions per clip, a table per seed."""
         return [run.predictions(part) for run in self]
 
-    def accuracy_on(self, part="test"):
+    def accuracy_on(self, part):
         """Mean accuracy over the seeds with its 95% interval over speakers, as `metrics.speaker_interval`."""
         return speaker_interval(self.tables(part))
 
@@ -42,8 +42,7 @@ class Seeds(tuple):
 
     def mean(self, figure, part="test"):
         """Mean over the seeds of a figure of `metrics.scores`, such as "balanced_accuracy"."""
-        figures = [run.test() if part == "test" else run.validation for run in self]
-        return sum(scores[figure] for scores in figures) / len(figures)
+        return sum((run.test() if part == "test" else run.validation)[figure] for run in self) / len(self)
 
     @property
     def confusion(self):

@@ -3,19 +3,24 @@
 import itertools
 import os
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import field
 from glob import escape
 from multiprocessing import get_context
+from typing import Annotated
 
-from ..errors import LabError, choose
+from pydantic import Field
+
+from ..device import end_with_parent, settle
+from ..errors import LabError
 from ..files import home, read_json
+from ..settings import settings
 from .experiment import Experiment
 from .records import read_runs
 from .run import train
 from .seeds import groups
 
 
-@dataclass(frozen=True)
+@settings
 class Grid:
     """A sweep: every combination of `axes` applied to `base`, with every seed.
 
@@ -31,32 +36,20 @@ class Grid:
     """
 
     base: Experiment = field(default_factory=Experiment)
-    axes: dict = field(default_factory=dict)
-    seeds: tuple = (0, 1, 2)
+    axes: dict[str, Annotated[list, Field(min_length=1)]] = field(default_factory=dict)
+    seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0, 1, 2)
+    about: str = ""  # what it is for
+
+    def __post_init__(self):
+        self.experiments()  # an impossible member shows here, before any is trained
 
     @classmethod
     def read(cls, path):
-        """Read a grid from a JSON file with the keys `base`, `axes` and `seeds`."""
+        """Read a grid from a JSON file with the keys `base`, `axes`, `seeds` (by default only 0) and `about`."""
         values = read_json(path, "Settings are a JSON file; results/recurrent.json is one to copy.")
         if not isinstance(values, dict):
             raise LabError(f"{path} holds no settings. It should be a JSON object like results/recurrent.json.")
-        return cls.from_dict(values)
-
-    @classmethod
-    def from_dict(cls, values):
-        """A grid from the dict that a settings file holds."""
-        for key in values:
-            choose(key, dict.fromkeys(("about", "base", "axes", "seeds")), "key of a grid")
-        axes, seeds = values.get("axes", {}), values.get("seeds", [0])
-        if not isinstance(axes, dict) or not all(isinstance(axis, list) and axis for axis in axes.values()):
-            raise LabError(
-                f"The axes of a grid are lists of values by name, as in {{'recipe.rate': [0.01]}}, not {axes!r}."
-            )
-        if not isinstance(seeds, list) or not seeds:
-            raise LabError(f"The seeds of a grid are a list, as in [0, 1, 2], not {seeds!r}. Write one.")
-        grid = cls(Experiment.from_dict(values.get("base", {})), axes, tuple(seeds))
-        grid.experiments()  # an impossible member shows here, before any is trained
-        return grid
+        return cls(**{"seeds": [0], **values})
 
     def experiments(self):
         """All members, seeds innermost; a duplicate is listed once."""
@@ -76,83 +69,64 @@ class Grid:
 
 
 def committed(name, corpus):
-    """The runs of a grid of the lab that were made before and are kept with it.
+    """The runs of the grid `results/NAME.json` on a corpus that are kept with the lab: a list in the grid's order.
 
-    Parameters
-    ----------
-    name : str
-        Of the grid: `results/NAME.json`.
-    corpus : str
-        Of the corpus they were trained on: they lie in `results/records/CORPUS`, and in `CORPUS+OTHER` where other
-        corpora were joined to it.
-
-    Returns
-    -------
-    list of Run
-        In the grid's order, read without their corpus and weights; members without a record are left out. `groups`
-        brings the seeds of each configuration together.
+    They come without corpus and weights; members without a record are left out. `groups` brings seeds together.
     """
     results = home() / "results"
     experiments = Grid.read(results / f"{name}.json").experiments()
     folders = [
         folder
         for model in {experiment.model.name for experiment in experiments}
-        for place in (corpus, f"{escape(corpus)}+*")
+        for place in (corpus, f"{escape(corpus)}+*")  # also where other corpora were joined to it
         for folder in sorted((results / "records").glob(f"{place}/{model}-*"))
     ]
     runs = {run.experiment: run for folder in folders for run in read_runs(folder)}
     found = [runs[experiment] for experiment in experiments if experiment in runs]
     if not found:
-        raise LabError(
-            f"There are no records of {name!r} on {corpus} in {results / 'records'}. They come with the lab: fetch it "
-            "whole with `git clone`."
-        )
+        mend = "They come with the lab: fetch it whole with `git clone`."
+        raise LabError(f"There are no records of {name!r} on {corpus} in {results / 'records'}. {mend}")
     return found
 
 
 def sweep(experiments, corpus, results, device="cpu", watch=None, report=print, executor=None):
-    """Train all that does not exist yet; go on past a failing member and say which.
+    """Train all that does not exist yet (see `train`); go on past a failing member and say which.
 
-    Parameters
-    ----------
-    experiments : list of Experiment
-    corpus : Corpus
-        Opened whole.
-    results : Path
-    device : str or torch.device
-    watch : callable, optional
-        Makes the `training.Watch` of an experiment; only without an executor.
-    report : callable
-        Gets a line of text for each run.
-    executor : concurrent.futures.Executor, optional
-        Trains members side by side: `workers(2)` on this machine, or any executor of that kind, such as a cluster's.
-        Without one they are trained here, one after the other.
-
-    Returns
-    -------
-    tuple of (list of Run, list of (Experiment, Exception))
-        Runs in the order of the experiments.
+    An `executor` trains members side by side: `workers(2)` on this machine, or any of the kind of `concurrent.futures`,
+    such as a cluster's. Without one they are trained here, one after the other; `watch` then makes the `training.Watch`
+    of an experiment. `report` gets a line of text for each. Returns the runs in the order of the experiments, and
+    (experiment, error) of those that failed.
     """
     if executor is None:
         outcomes = (
-            (number, _outcome(experiment, corpus, results, device, watch and watch(experiment)))
-            for number, experiment in enumerate(experiments)
+            (experiment, _attempt(train, experiment, corpus, results, device, watch and watch(experiment)))
+            for experiment in experiments
         )
     else:
-        futures = {
-            executor.submit(_outcome, experiment, corpus, results, device): number
-            for number, experiment in enumerate(experiments)
-        }
-        outcomes = ((futures[future], _result(future)) for future in as_completed(futures))
+        jobs = {executor.submit(_attempt, train, each, corpus, results, device): each for each in experiments}
+        outcomes = ((jobs[done], _attempt(done.result)) for done in as_completed(jobs))
     runs, failed = {}, []
-    for done, (number, outcome) in enumerate(outcomes, 1):
+    for done, (experiment, outcome) in enumerate(outcomes, 1):
         if isinstance(outcome, Exception):
-            failed.append((experiments[number], outcome))
-            report(f"{done}/{len(experiments)} FAILED {experiments[number]}: {outcome}")
+            failed.append((experiment, outcome))
+            report(f"{done}/{len(experiments)} FAILED {experiment}: {outcome}")
         elif outcome is not None:  # None: stopped by the student
-            runs[number] = outcome
+            runs[experiment] = outcome
             report(f"{done}/{len(experiments)} {outcome}")
-    return [runs[number] for number in sorted(runs)], failed
+    return [runs[experiment] for experiment in experiments if experiment in runs], failed
+
+
+def _attempt(call, *arguments):
+    """What a call returns, or the error it raises: one member may not end the others."""
+    try:
+        return call(*arguments)
+    except LabError as error:
+        return error
+    except BrokenExecutor:
+        reason = "its worker process died, killed or out of memory"
+    except Exception as error:  # a student's model may fail in any way, a device may be full
+        reason = f"{type(error).__name__}: {error}"
+    return LabError(f"{reason}. Run the sweep again once that is mended: what is complete is loaded, the rest goes on.")
 
 
 def workers(number):
@@ -164,33 +138,8 @@ def workers(number):
 
 def _start_worker(threads):
     os.environ["LABKIT_THREADS"] = str(threads)
-    from ..device import end_with_parent, settle
-
     end_with_parent()
     settle("cpu")
-
-
-def _outcome(*job):
-    """The run of an experiment, or the error it raises: one member may not end the others."""
-    try:
-        return train(*job)
-    except LabError as error:
-        return error
-    except Exception as error:  # a student's model may fail in any way, a device may be full
-        return LabError(
-            f"{type(error).__name__}: {error}. Mend it and run the sweep again; what is complete is loaded."
-        )
-
-
-def _result(future):
-    """As `_outcome`, for a future; a worker that was killed is an error of its member, too."""
-    try:
-        return future.result()
-    except BrokenExecutor as error:
-        return LabError(
-            f"its worker process died ({type(error).__name__}; killed, or out of memory). Run the sweep again: what is "
-            "complete is loaded, and this one goes on from its last epoch."
-        )
 
 
 def best(runs):
@@ -198,14 +147,12 @@ def best(runs):
     if not runs:
         raise LabError("There is no run to choose from. See the errors above, mend the settings and run again.")
     tasks = {(run.record["corpus"]["fingerprint"], run.labels, run.experiment.split) for run in runs}
-    figures = {run.experiment.recipe.select for run in runs}
-    if len(tasks) > 1 or len(figures) > 1:
+    figure, *others = {run.experiment.recipe.select for run in runs}
+    if len(tasks) > 1 or others:
         raise LabError(
             "These runs differ in corpus, labels, split or the figure to select by, so the best of them means nothing. "
             "Choose among runs of one task."
         )
     found = groups(runs)
     complete = [same for same in found if len(same) == max(map(len, found))]  # a lucky seed alone may not win
-    (figure,) = figures
-    figure = "accuracy" if figure == "last" else figure
-    return max(complete, key=lambda same: same.mean(figure, "validation"))
+    return max(complete, key=lambda same: same.mean("accuracy" if figure == "last" else figure, "validation"))

@@ -7,36 +7,18 @@ from ..errors import LabError
 
 
 def scores(predictions, labels, majority=None):
-    """Accuracy, balanced accuracy, macro F1, chance and majority.
+    """Scores of a table with the columns `label` and `predicted`, a row per clip.
 
-    Parameters
-    ----------
-    predictions : pandas.DataFrame
-        A row per clip, with the columns `label` and `predicted`.
-    labels : sequence of str
-        Names of the classes.
-    majority : str, optional
-        The class most frequent in training; always guessing it gives the figure `majority`.
-
-    Returns
-    -------
-    dict
-        `clips`, `accuracy`, `balanced_accuracy` (mean recall over the classes present), `macro_f1` (over the same),
-        `classes_present`, `chance` (one over the number of classes), `majority`.
-
-    Examples
-    --------
-    >>> table = pd.DataFrame({"label": ["no", "no", "no", "yes"], "predicted": ["no", "no", "no", "no"]})
-    >>> scores(table, ["no", "yes"], majority="no")["balanced_accuracy"]
-    0.5
+    A dict of `clips`, `accuracy`, `balanced_accuracy` (mean recall over the classes present), `macro_f1` (over the
+    same), `classes_present`, `chance` (one over the number of classes) and `majority`: what always guessing the class
+    most frequent in training gets right, if that class is given.
     """
     from sklearn.metrics import f1_score, recall_score
 
     true, predicted = predictions.label, predictions.predicted
     if true.empty:
         raise LabError("There are no clips to score. Choose a part that has some.")
-    spoken = set(true)
-    present = [label for label in labels if label in spoken]
+    present = [label for label in labels if label in set(true)]
     over_classes = {"labels": present, "average": "macro", "zero_division": 0}
     return {
         "clips": len(true),
@@ -50,18 +32,7 @@ def scores(predictions, labels, majority=None):
 
 
 def confusion(predictions, labels):
-    """Confusion matrix in clips: a row per true label, a column per predicted one.
-
-    Parameters
-    ----------
-    predictions : pandas.DataFrame
-        With the columns `label` and `predicted`.
-    labels : sequence of str
-
-    Returns
-    -------
-    pandas.DataFrame
-    """
+    """Confusion matrix in clips, a DataFrame: a row per true label, a column per predicted one."""
     table = pd.crosstab(predictions.label, predictions.predicted)
     table = table.reindex(index=labels, columns=labels, fill_value=0)
     return table.rename_axis("true").rename_axis("predicted", axis=1)
@@ -102,14 +73,8 @@ def speaker_interval(tables, others=None, draws=10_000, seed=0, level=0.95):
         rng = np.random.default_rng(seed)
         drawn = rng.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=draws)  # (draws, speakers)
         means = (drawn @ sums["sum"].values) / (drawn @ sums["count"].values)
-        low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return {
-        "mean": float(right.mean()),
-        "low": float(low),
-        "high": float(high),
-        "speakers": len(sums),
-        "seeds": len(tables),
-    }
+        low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2]).tolist()
+    return {"mean": float(right.mean()), "low": low, "high": high, "speakers": len(sums), "seeds": len(tables)}
 
 
 def _right(tables):
@@ -142,10 +107,8 @@ def verdict(interval, first="the first", second="the second"):
     'GRU minus LSTM: +1.0 points [-1.0, +3.0] over 112 speakers and 3 seeds: no difference shown.'
     """
     mean, low, high = (100 * interval[key] for key in ("mean", "low", "high"))
-    ahead = "no difference shown"
-    if low > 0 or high < 0:
-        ahead = f"{first if mean > 0 else second} is ahead"
-    over = f"{interval['speakers']} speakers and {interval['seeds']} seeds"
+    over = f"[{low:+.1f}, {high:+.1f}] over {interval['speakers']} speakers and {interval['seeds']} seeds"
     if interval["speakers"] == 1:
-        return f"{first} minus {second}: {mean:+.1f} points for one speaker: {ahead}."
-    return f"{first} minus {second}: {mean:+.1f} points [{low:+.1f}, {high:+.1f}] over {over}: {ahead}."
+        over = "for one speaker"
+    ahead = f"{first} is ahead" if low > 0 else f"{second} is ahead" if high < 0 else "no difference shown"
+    return f"{first} minus {second}: {mean:+.1f} points {over}: {ahead}."

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 import pandas as pd
 
-from ..experiments.provenance import about, origin
+from ..experiments.run import about, origin
 from ..metrics.scores import speaker_interval
 from .decision import Decision, decide
 from .detector import detect
