@@ -132,8 +132,8 @@ def test_a_folder_that_is_missing_empty_or_a_file_is_named_with_the_next_step(ho
     (tmp_path / "other" / "words").mkdir(parents=True)
     (tmp_path / "other" / "words" / "readme.txt").write_text("no sound here")
     for name, message in {
-        "missing": r"missing is not a folder. Run `python -m labkit check`.*set LABKIT_DATA",
-        "file": r"file is not a folder. Run `python -m labkit check`.*set LABKIT_DATA",
+        "missing": r"missing is not a folder. `python -m labkit check` says.*set LABKIT_DATA",
+        "file": r"file is not a folder. `python -m labkit check` says.*set LABKIT_DATA",
         "empty": r"empty holds no clips named WORD/HASH_nohash_N\.wav. Run `python -m labkit download",
         "other": r"other holds no clips named WORD/HASH_nohash_N\.wav. Run `python -m labkit download",
     }.items():

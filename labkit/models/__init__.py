@@ -89,8 +89,9 @@ def hyperparameters(name):
 
 def _parameters(name):
     found = {}
-    for cls in choose(name, MODELS, "model").__mro__:
-        own = list(inspect.signature(cls.__init__, eval_str=True).parameters.values())[3:]  # not self, shape, classes
+    builder = choose(name, MODELS, "model")
+    for cls in getattr(builder, "__mro__", [builder]):  # a class, or a function that makes a network
+        own = list(inspect.signature(cls, eval_str=True).parameters.values())[2:]  # not shape and classes
         named = {parameter.name: parameter for parameter in own if parameter.kind is not parameter.VAR_KEYWORD}
         found = named | found
         if len(named) == len(own):  # no `**options`, which would be those of the class that it extends
@@ -118,8 +119,9 @@ def code_of(name):
     builder = choose(name, MODELS, "model")
     if builder.__module__.startswith("labkit."):
         return None
-    own = [cls for cls in builder.__mro__ if not cls.__module__.startswith(("labkit.", "torch.", "builtins"))]
-    functions = [item for cls in own for _, item in sorted(vars(cls).items()) if inspect.isfunction(item)]
+    classes = getattr(builder, "__mro__", [])
+    own = [cls for cls in classes if not cls.__module__.startswith(("labkit.", "torch.", "builtins"))]
+    functions = [item for cls in own for _, item in sorted(vars(cls).items()) if inspect.isfunction(item)] or [builder]
     return digest([[_source(function) for function in functions], repr(hyperparameters(name))])
 
 
