@@ -234,7 +234,7 @@ def test_a_guess_is_asked_for_before_the_first_training_and_drawn_beside_it(lab)
 @pytest.mark.parametrize(
     "name, value, words",
     [
-        ("model.hidden", 0, "hidden=0"),
+        ("model.hidden", 0, "hidden of the model 'gru' cannot be 0"),
         ("model.readout", "first", "readout called 'first'"),
         ("recipe.epochs", -1, "Recipe.epochs cannot be -1"),
         ("recipe.rate", 0.0, "rate"),
