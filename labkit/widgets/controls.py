@@ -3,6 +3,7 @@
 import ast
 import inspect
 from dataclasses import is_dataclass, replace
+from functools import partial
 from typing import Annotated, Literal, get_args, get_origin
 
 import ipywidgets
@@ -30,8 +31,8 @@ class SettingsPanel(Panel):
         self._section = ipywidgets.ToggleButtons(options=SECTIONS, tooltips=[f"settings of the {s}" for s in SECTIONS])
         self._section.observe(lambda change: self._turn(), "value")
         self._above, self._settings = self.row(), self.row()
-        self.add("model", "Dropdown", self._new_model, options=sorted(MODELS))
-        self.add("feature", "Dropdown", self._new_feature, options=sorted(FEATURES))
+        for name, kinds in (("model", MODELS), ("feature", FEATURES)):
+            self.add(name, "Dropdown", partial(self._new_kind, name, kinds), options=sorted(kinds))
         self.add("seed", "IntText", self.changed)
         self.show(experiment)
 
@@ -122,12 +123,8 @@ class SettingsPanel(Panel):
         mine = [path for path in self.controls if path.startswith(f"{self._section.value}.") and path not in ABOVE]
         self._settings.children = [self.controls[path] for path in mine]
 
-    def _new_model(self):
-        self._fill("model", MODELS[self.controls["model"].value])
-        self.changed()
-
-    def _new_feature(self):
-        self._fill("feature", FEATURES[self.controls["feature"].value])
+    def _new_kind(self, section, kinds):
+        self._fill(section, kinds[self.controls[section].value])
         self.changed()
 
 
