@@ -75,12 +75,11 @@ def serve():
     warnings.simplefilter("always", LabWarning)
     warnings.showwarning = warned
     jobs = queue.SimpleQueue()
-    threading.Thread(target=_listen, args=(lines, jobs), daemon=True).start()
-    from ..experiments import run  # noqa: F401 (takes seconds: now, before there is a job)
-
+    threading.Thread(target=listen, args=(lines, jobs, tell), daemon=True).start()
+    importlib.import_module("labkit.experiments.run")  # takes seconds: now, while there is no job yet
     while True:
         try:
-            kind, value = _do(*jobs.get(), tell)
+            kind, value = do(*jobs.get())
         except LabError as error:
             kind, value = "error", str(error)
         except Exception as error:  # a student's model may fail in any way, a device may be full
@@ -88,20 +87,38 @@ def serve():
         tell(kind, value)
 
 
-def _listen(lines, jobs):
-    """Queue the jobs that come in, each with the event that stops it; a stop is for the latest."""
-    stop = threading.Event()
+class Relay:
+    """The watch of a job, as training.loop.Watch; that module takes seconds to import, and a stop must not wait."""
+
+    def __init__(self, tell):
+        self.tell, self.told, self.stop = tell, 0.0, False
+
+    def batch(self, epoch, done, total):
+        if done == total or time.monotonic() - self.told > OFTEN:
+            self.told = time.monotonic()
+            self.tell("batch", [epoch, done, total])
+
+    def epoch(self, history):
+        self.tell("epoch", history)
+
+    def close(self):
+        """The end of the job is told by `serve`."""
+
+
+def listen(lines, jobs, tell):
+    """Queue the jobs that come in, each with its watch; a stop is for the latest."""
+    watch = Relay(tell)
     for line in lines:
         message = json.loads(line)
         if "stop" in message:
-            stop.set()
+            watch.stop = True
         else:
-            stop = threading.Event()
-            jobs.put((message, stop))
+            watch = Relay(tell)
+            jobs.put((message, watch))
     os._exit(0)  # at once: what was finished is kept, and nobody holds a lock
 
 
-def _do(job, stop, tell):
+def do(job, watch):
     """Train what a job describes; how that ended."""
     import pandas as pd
 
@@ -110,33 +127,16 @@ def _do(job, stop, tell):
     from ..experiments import run as runs
     from ..experiments.experiment import Experiment
     from ..settings import plain
-    from ..training.loop import Watch
 
-    class Relay(Watch):
-        told = 0.0
-        stop = property(lambda self: stop.is_set())
-
-        def __init__(self):
-            """Nothing to set: `stop` is the event."""
-
-        def batch(self, epoch, done, total):
-            if done == total or time.monotonic() - self.told > OFTEN:
-                self.told = time.monotonic()
-                tell("batch", [epoch, done, total])
-
-        def epoch(self, history):
-            tell("epoch", history)
-
-    device = settle(job["device"])
+    about = {name: plain(value) for name, value in job["corpus"].items()}  # lists become tuples again
+    tables = {name: pd.DataFrame(about[name]) for name in ("clips", "whole")}
+    device, corpus = settle(job["device"]), Corpus(**about | tables | {"root": Path(about["root"])})
     try:
         importlib.import_module(job["module"])  # which registers the model here, too
         experiment = Experiment.from_dict(job["experiment"])
     except (ImportError, LabError):
         return "foreign", None
-    about = {name: plain(value) for name, value in job["corpus"].items()}  # lists become tuples again
-    tables = {name: pd.DataFrame(about[name]) for name in ("clips", "whole")}
-    corpus = Corpus(**about | tables | {"root": Path(about["root"])})
     if runs.place(experiment, corpus, job["results"])[1] != job["id"]:  # a model of other code
         return "foreign", None
-    run = runs.train(experiment, corpus, job["results"], device, Relay())
+    run = runs.train(experiment, corpus, job["results"], device, watch)
     return ("stopped", None) if run is None else ("done", str(run.folder))
