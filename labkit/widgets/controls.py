@@ -3,7 +3,6 @@
 import ast
 import inspect
 from dataclasses import is_dataclass, replace
-from functools import partial
 from typing import Annotated, Literal, get_args, get_origin
 
 import ipywidgets
@@ -11,7 +10,7 @@ import torch
 
 from ..errors import LabError
 from ..features import FEATURES
-from ..models import MODELS, Model, count_parameters
+from ..models import MODELS, Model, count_parameters, parameters
 from .as_code import as_code
 from .panel import LOOK, Panel
 
@@ -31,8 +30,8 @@ class SettingsPanel(Panel):
         self._section = ipywidgets.ToggleButtons(options=SECTIONS, tooltips=[f"settings of the {s}" for s in SECTIONS])
         self._section.observe(lambda change: self._turn(), "value")
         self._above, self._settings = self.row(), self.row()
-        for name, kinds in (("model", MODELS), ("feature", FEATURES)):
-            self.add(name, "Dropdown", partial(self._new_kind, name, kinds), options=sorted(kinds))
+        self.add("model", "Dropdown", self._new_model, options=sorted(MODELS))
+        self.add("feature", "Dropdown", self._new_feature, options=sorted(FEATURES))
         self.add("seed", "IntText", self.changed)
         self.show(experiment)
 
@@ -93,20 +92,20 @@ class SettingsPanel(Panel):
         self.controls["model"].value = model.name
         self.controls["feature"].value = next(name for name, kind in FEATURES.items() if kind is type(feature))
         self.controls["seed"].value = experiment.seed
-        self._fill("model", MODELS[model.name], model.full)
+        self._fill("model", parameters(model.name), model.full)
         for section, part in (("feature", feature), ("recipe", recipe), ("augmentation", recipe.augmentation)):
-            self._fill(section, type(part), vars(part))
+            self._fill(section, inspect.signature(type(part)).parameters, vars(part))
         self.held = outer
 
-    def _fill(self, section, kind, values=None):
-        """Inputs for the settings of a class, with these values, instead of those that the section had.
+    def _fill(self, section, settings, values=None):
+        """Inputs for settings (inspect.Parameter by name), with these values, instead of those that the section had.
 
         Without values, a setting that means the same in both keeps its own, and the others begin at their defaults.
         """
         before = {path: self.controls.pop(path) for path in list(self.controls) if path.startswith(f"{section}.")}
-        for name, setting in inspect.signature(kind, eval_str=True).parameters.items():
-            if setting.default is setting.empty or is_dataclass(setting.default):
-                continue  # the shapes that a model gets; a part with inputs of its own
+        for name, setting in settings.items():
+            if is_dataclass(setting.default):
+                continue  # it has inputs of its own
             path = f"{section}.{name}"
             control = before.get(path)
             if control is None or control.setting != setting:
@@ -123,8 +122,12 @@ class SettingsPanel(Panel):
         mine = [path for path in self.controls if path.startswith(f"{self._section.value}.") and path not in ABOVE]
         self._settings.children = [self.controls[path] for path in mine]
 
-    def _new_kind(self, section, kinds):
-        self._fill(section, kinds[self.controls[section].value])
+    def _new_model(self):
+        self._fill("model", parameters(self.controls["model"].value))
+        self.changed()
+
+    def _new_feature(self):
+        self._fill("feature", inspect.signature(FEATURES[self.controls["feature"].value]).parameters)
         self.changed()
 
 
