@@ -61,8 +61,8 @@ def settings(cls):
 
 
 def one_of(options, what):
-    """Annotation of a string that is a key of the dict `options`, which may still grow."""
-    return Annotated[str, AfterValidator(lambda name: (choose(name, options, what), name)[1])]
+    """Annotation of a string that is a key of the dict `options`, which may still grow; panels read them from it."""
+    return Annotated[str, options, AfterValidator(lambda name: (choose(name, options, what), name)[1])]
 
 
 def plain(value):

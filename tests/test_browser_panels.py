@@ -169,7 +169,7 @@ def test_a_wrong_value_is_a_message_in_the_panel(page):
     rate = panel.get_by_label("rate", exact=True)
     rate.fill("-1")
     rate.press("Enter")
-    says(panel, "must be above zero")
+    says(panel, "rate cannot be -1")
     rate.fill("0.01")
     rate.press("Enter")
     says(panel, "Press Train")

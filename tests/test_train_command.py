@@ -1,5 +1,6 @@
 """`python -m labkit train`: by hand, and as the process that trains for a panel."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -31,11 +32,12 @@ def test_a_file_that_is_no_experiment_is_named(made, tmp_path, capsys):
 
 
 def test_jobs_come_as_lines_and_the_process_ends_when_nobody_sends_any_more(corpus, tmp_path):
-    about = {"folder": str(corpus.root), "name": "speech_commands", "fingerprint": corpus.fingerprint}
+    tables = {"clips": corpus.clips.to_dict("list"), "whole": corpus.whole.to_dict("list"), "root": str(corpus.root)}
+    about = {field.name: getattr(corpus, field.name) for field in dataclasses.fields(corpus)} | tables
     where = {"results": str(tmp_path / "results"), "device": "cpu", "module": "labkit.models.rnn"}
     job = {"corpus": about, "experiment": quick().to_dict(), **where}
     run_id = runs.place(quick(), corpus, tmp_path)[1]
-    lines = [{"corpus": {**about, "fingerprint": "another"}}, job | {"id": run_id}, job | {"id": "of other code"}]
+    lines = [job | {"id": run_id}, job | {"id": "of other code"}]
     command = [sys.executable, "-m", "labkit", "train", "-"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8") as process:
         process.stdin.write("".join(json.dumps(line) + "\n" for line in lines))

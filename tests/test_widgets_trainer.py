@@ -234,7 +234,7 @@ def test_a_guess_is_asked_for_before_the_first_training_and_drawn_beside_it(lab)
 @pytest.mark.parametrize(
     "name, value, words",
     [
-        ("model.hidden", 0, "hidden=0"),
+        ("model.hidden", 0, "hidden of the model 'gru' cannot be 0"),
         ("model.readout", "first", "readout called 'first'"),
         ("recipe.epochs", -1, "Recipe.epochs cannot be -1"),
         ("recipe.rate", 0.0, "rate"),
@@ -320,12 +320,13 @@ def test_a_model_written_in_the_notebook_is_trained_and_the_panel_says_where(lab
     assert "written in the notebook" in panel.said
 
 
-def test_a_corpus_that_was_changed_in_the_notebook_is_trained_on_and_the_panel_says_where(lab):
+def test_a_corpus_that_was_changed_in_the_notebook_is_trained_on_in_the_other_process_too(lab):
     fewer = dataclasses.replace(lab, data=lab.data.only(clips_per_label=5))
     panel = TrainerPanel(fewer, SMALL, guess=0.5)
     panel.train.click()
     run = panel.wait(120)
-    assert run.record["clips"]["train"] == 15 and "written in the notebook" in panel.said
+    assert run.record["clips"]["train"] == 15 and "written in the notebook" not in panel.said
+    assert panel.process is not None
 
 
 def test_a_process_that_is_killed_is_a_message_and_resume_goes_on(lab, gate):

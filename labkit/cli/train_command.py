@@ -1,10 +1,9 @@
 """`python -m labkit train FILE`: train one experiment; with `-` as the file, those that come in on standard input.
 
 The panel that trains starts the second kind: torch draws dropout from one generator per process, so that a training in
-the kernel would depend on the cells that are run meanwhile. Messages are lines of JSON. In come jobs (see `_do`), or
-{"corpus": ...} alone, to have it ready, or {"stop": null}. Out come {"batch": [epoch, done, total]}, {"epoch": the
-history so far}, {"note": a sentence}, and how a job ended: "done", "stopped", "error" (a sentence), or "foreign" (this
-process cannot build exactly that model, or corpus).
+the kernel would depend on the cells that are run meanwhile. Messages are lines of JSON. In: jobs, and {"stop": null}.
+Out: {"batch": [epoch, done, total]}, {"epoch": the history so far}, {"note": a sentence}, and how a job ended: "done",
+"stopped", "error" (with a sentence), or "foreign" (this process cannot build exactly that model).
 """
 
 import importlib
@@ -26,14 +25,12 @@ OFTEN = 0.1  # seconds between two messages about batches
 
 
 def add_arguments(parser):
-    parser.add_argument(
-        "experiment", metavar="FILE", help="JSON file as of Experiment.to_dict(), or - (see the module)"
-    )
-    parser.add_argument(
-        "--data", default=os.environ.get("LABKIT_DATA") or "auto", help="auto, real, synthetic or a folder"
-    )
+    parser.add_argument("experiment", metavar="FILE", help="JSON file as of Experiment.to_dict(), or -: standard input")
+    data = os.environ.get("LABKIT_DATA") or "auto"
+    parser.add_argument("--data", default=data, help="auto, real, synthetic or a folder")
     parser.add_argument("--scale", default=os.environ.get("LABKIT_SCALE") or "lab", choices=("lab", "full"))
-    parser.add_argument("--results", type=Path, default=None, help="where the record goes (default: results/local)")
+    results = Path(os.environ.get("LABKIT_RESULTS") or home() / "results" / "local")
+    parser.add_argument("--results", type=Path, default=results, help="where the record goes (default: results/local)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, mps")
 
 
@@ -47,17 +44,15 @@ def main(args):
     from ..training.progress import TrainingBar
 
     experiment = Experiment.from_dict(read_json(args.experiment, "Write one with Experiment.to_dict()."))
-    device = settle(args.device)
     corpus = find(experiment.corpus.name, args.data, args.scale)
     print(corpus)
-    results = args.results or Path(os.environ.get("LABKIT_RESULTS") or home() / "results" / "local")
-    run = runs.train(experiment, corpus, results, device, TrainingBar(str(experiment)))
+    run = runs.train(experiment, corpus, args.results, settle(args.device), TrainingBar(str(experiment)))
     print(f"{run}\nIt is in {run.folder}.")
     return 0
 
 
 def serve():
-    """Do jobs, one after the other, until whoever sends them is gone."""
+    """Do the jobs that come in, one after the other, until whoever sends them is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # "interrupt the kernel" means the cell that runs, not this training
     # The two pipes are ours alone: what a library reads comes from nowhere, what it prints goes to standard error.
     # (On Windows, loading a library would wait for a pipe that is standard input and is being read.)
@@ -112,6 +107,7 @@ class Relay:
 
 def listen(lines, jobs, tell):
     """Queue the jobs that come in, each with its watch; a stop is for the latest."""
+    watch = Relay(tell)
     for line in lines:
         message = json.loads(line)
         if "stop" in message:
@@ -124,12 +120,17 @@ def listen(lines, jobs, tell):
 
 def do(job, watch):
     """Train what a job describes; how that ended."""
+    import pandas as pd
+
     from ..data.corpus import Corpus
     from ..device import settle
     from ..experiments import run as runs
     from ..experiments.experiment import Experiment
+    from ..settings import plain
 
-    device, corpus = settle(job["device"]), Corpus.from_dict(job["corpus"])
+    about = {name: plain(value) for name, value in job["corpus"].items()}  # lists become tuples again
+    tables = {name: pd.DataFrame(about[name]) for name in ("clips", "whole")}
+    device, corpus = settle(job["device"]), Corpus(**about | tables | {"root": Path(about["root"])})
     try:
         importlib.import_module(job["module"])  # which registers the model here, too
         experiment = Experiment.from_dict(job["experiment"])

@@ -53,7 +53,7 @@ class Model:
     options: tuple
 
     def __init__(self, name, **options):
-        known = _parameters(name)
+        known = parameters(name)
         options = {key: plain(value) for key, value in options.items()}  # JSON has lists, a frozen value holds tuples
         for key, value in options.items():
             _check(name, choose(key, known, f"hyperparameter of the model {name!r}"), value)
@@ -84,10 +84,11 @@ class Model:
 
 def hyperparameters(name):
     """The hyperparameters of a model and their defaults, read from its constructor."""
-    return {key: parameter.default for key, parameter in _parameters(name).items()}
+    return {key: parameter.default for key, parameter in parameters(name).items()}
 
 
-def _parameters(name):
+def parameters(name):
+    """The hyperparameters of a model as inspect.Parameter, with default and annotation, by name."""
     found = {}
     builder = choose(name, MODELS, "model")
     for cls in getattr(builder, "__mro__", [builder]):  # a class, or a function that makes a network

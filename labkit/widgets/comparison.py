@@ -11,9 +11,7 @@ BEHIND = 5  # earlier runs whose curves are drawn
 
 
 def drawn_curves(present, earlier, chance, guess, epochs):
-    """Training curves of a run, or of the history of one under way, with the validation curves of `earlier` runs in
-    grey. `chance` and `guess` (or None) lie between 0 and 1; `epochs` is the width of an empty picture.
-    """
+    """Curves of a run, or of the history of one under way; `earlier` runs in grey; `epochs` is an empty one's width."""
     figure = empty_figure(8.5, 3.2)
     plots.training_curves(present, figure=figure)
     loss, accuracy = figure.axes
@@ -41,8 +39,7 @@ def compared(runs, guess=None):
     rows = []
     for run in runs:
         predictions = run.predictions("validation")
-        several = predictions.speaker.nunique() > 1
-        interval = speaker_interval([predictions]) if several else {"low": float("nan"), "high": float("nan")}
+        interval = speaker_interval([predictions]) if predictions.speaker.nunique() > 1 else {}
         rows.append(
             {
                 "model": run.experiment.model.name,
@@ -50,8 +47,8 @@ def compared(runs, guess=None):
                 "parameters": run.record["parameters"],
                 "epochs": len(run.history),
                 "validation_accuracy": run.validation["accuracy"],
-                "low": interval["low"],
-                "high": interval["high"],
+                "low": interval.get("low", float("nan")),
+                "high": interval.get("high", float("nan")),
                 "chance": run.validation["chance"],
                 "majority": run.validation["majority"],
                 "s_per_epoch": run.record["seconds_per_epoch"],

@@ -1,5 +1,7 @@
 """Which words a network takes for which; click a cell, and hear and see its clips."""
 
+from functools import partial
+
 import ipywidgets
 import numpy as np
 from ipywidgets import Layout
@@ -41,8 +43,7 @@ class ConfusionsPanel(Panel):
         for name in ("said", "heard"):
             self.add(name, "Dropdown", self._named, options=run.labels)
         for name, icon, step in (("earlier", "arrow-left", -SHOWN), ("later", "arrow-right", SHOWN)):
-            self.controls[name] = ipywidgets.Button(description=f"{name} clips", icon=icon)
-            self.controls[name].on_click(lambda button, step=step: self._turn(step))
+            self.controls[name] = self.button(f"{name} clips", icon, partial(self._turn, step))
         self.players = []
         for _ in range(SHOWN):
             self.add_sound()
@@ -57,9 +58,14 @@ class ConfusionsPanel(Panel):
         return self.run.synthetic
 
     @property
+    def cell(self):
+        """The words of the chosen cell: (said, heard)."""
+        return self.controls["said"].value, self.controls["heard"].value
+
+    @property
     def clips(self):
         """Predictions of the chosen cell, the surest first."""
-        said, heard = (self.controls[name].value for name in ("said", "heard"))
+        said, heard = self.cell
         mine = self._predictions[(self._predictions.label == said) & (self._predictions.predicted == heard)]
         return mine.sort_values("confidence", ascending=False, kind="stable").reset_index(drop=True)
 
@@ -69,8 +75,7 @@ class ConfusionsPanel(Panel):
         return self.clips.iloc[self._first : self._first + SHOWN]
 
     def draw(self):
-        shown, rate = self.shown, self.run.corpus.sample_rate
-        said, heard = (self.controls[name].value for name in ("said", "heard"))
+        (said, heard), shown, rate = self.cell, self.shown, self.run.corpus.sample_rate
         for number, player in enumerate(self.players):
             player.layout.display = None if number < len(shown) else "none"
         if shown.empty:
@@ -78,20 +83,21 @@ class ConfusionsPanel(Panel):
             self.say(f"N{words}. Click another cell.")
             return empty_picture(9.5, 1.5, f"n{words}"), f"Empty: n{words}"
         figure = empty_figure(9.5, 2.9)
-        axes = figure.subplots(2, SHOWN, sharex="col", height_ratios=(1, 2), squeeze=False)
+        axes = figure.subplots(2, SHOWN, sharex="col", height_ratios=(1, 2))
         for ax in axes[:, len(shown) :].flat:
             ax.axis("off")
         for (above, below), clip, player in zip(axes.T, shown.itertuples(), self.players, strict=False):
-            number, title = clip.Index + 1, player.children[0]
+            title, sound = player.children
             samples, _ = read_audio(self.run.corpus.root / clip.path, rate)
             high = 1.05 * abs(samples).max() + 1e-6
             plots.waveform(samples, rate, above).set(xlabel="", ylabel="", ylim=(-high, high), yticks=[])
-            above.set_title(f"{number}: speaker {_short(clip.speaker)}", loc="left", fontsize=10)
+            speaker = clip.speaker if len(clip.speaker) <= 12 else clip.speaker[:10] + "…"
+            above.set_title(f"{clip.Index + 1}: speaker {speaker}", loc="left", fontsize=10)
             plots.spectrogram(samples, rate, below, colorbar=False)
-            if number > self._first + 1:
+            if clip.Index > self._first:
                 below.set(ylabel="", yticklabels=[])
-            player.children[1].value = wav_bytes(samples, rate)
-            title.value = f"{number}: {100 * clip.confidence:.0f}% sure"
+            sound.value = wav_bytes(samples, rate)
+            title.value = f"{clip.Index + 1}: {100 * clip.confidence:.0f}% sure"
         last, count = self._first + len(shown), len(self.clips)
         many = f"clips {self._first + 1} to {last} of {count}" if count > 1 else "one clip"
         right = "rightly recognised" if said == heard else f"taken for {heard!r}"
@@ -113,7 +119,7 @@ class ConfusionsPanel(Panel):
         self.controls["later"].disabled = self._first + SHOWN >= len(self.clips)
 
     def rows(self):
-        cell = (("said", "heard"), self.message, self.picture, tuple(self.players), ("earlier", "later"))
+        cell = ("said", "heard"), self.message, self.picture, tuple(self.players), ("earlier", "later")
         return "part", self.matrix, *cell
 
     def _new_part(self):
@@ -122,20 +128,19 @@ class ConfusionsPanel(Panel):
         self._predictions = self.run.predictions(part)
         counts = self.run.confusion(part).to_numpy()
         wrong = counts - np.diag(np.diag(counts))
-        worst = divmod(int((wrong if wrong.any() else counts).argmax()), len(counts))
         made = ", synthetic speech" if self.synthetic else ""
         self.matrix.counts = counts.tolist()
         self.matrix.caption = f"Clips of the {part} part ({self.run.record['corpus']['name']}{made}). Click a cell."
-        self._choose(*worst)
+        self._choose(*divmod(int((wrong if wrong.any() else counts).argmax()), len(counts)))
 
     def _clicked(self, change):
         cell = change["new"]
-        if not self._held and len(cell) == 2 and all(0 <= number < len(self.run.labels) for number in cell):
+        if not self.held and len(cell) == 2 and all(0 <= number < len(self.run.labels) for number in cell):
             self._choose(*cell)
 
     def _named(self):
-        if not self._held:
-            self._choose(*(self.run.labels.index(self.controls[name].value) for name in ("said", "heard")))
+        if not self.held:
+            self._choose(*map(self.run.labels.index, self.cell))
 
     def _choose(self, said, heard):
         """Show one cell."""
@@ -147,7 +152,3 @@ class ConfusionsPanel(Panel):
     def _turn(self, step):
         self._first = max(0, min(self._first + step, (len(self.clips) - 1) // SHOWN * SHOWN))
         self.redraw()
-
-
-def _short(name):
-    return name if len(name) <= 12 else name[:10] + "…"

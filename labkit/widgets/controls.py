@@ -1,31 +1,19 @@
 """Inputs for settings: one for each hyperparameter of a model, each field of a feature, a recipe, an augmentation."""
 
 import ast
+import inspect
 from dataclasses import is_dataclass, replace
-from typing import Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Literal, get_args, get_origin
 
 import ipywidgets
 import torch
-from ipywidgets import Layout
 
 from ..errors import LabError
 from ..features import FEATURES
-from ..models import MODELS, Model, count_parameters, hyperparameters
-from ..models.rnn import READOUTS
-from ..training.recipe import LOSSES, OPTIMISERS, SCHEDULES
+from ..models import MODELS, Model, count_parameters, parameters
 from .as_code import as_code
 from .panel import LOOK, Panel
 
-# Words that an input suggests, beside those of a Literal; others may be typed, and the settings name what they accept.
-SUGGESTED = {
-    "optimiser": OPTIMISERS,
-    "schedule": SCHEDULES,
-    "loss": LOSSES,
-    "readout": READOUTS,
-    "padding": ("masked", "signal"),
-    "mel_scale": ("htk", "slaney"),
-    "log": ("db", "ln", "none"),
-}
 SECTIONS = ("model", "feature", "recipe", "augmentation")
 ABOVE = ("recipe.epochs", "recipe.rate")  # settings that are always in sight
 PLAIN = {bool: ipywidgets.Checkbox, int: ipywidgets.IntText, float: ipywidgets.FloatText}
@@ -37,28 +25,29 @@ class SettingsPanel(Panel):
     def __init__(self, lab, experiment):
         super().__init__(lab)
         self.base, self.busy = experiment, False  # what has no control stays as in `base`
-        self.code_view = ipywidgets.Textarea(
-            continuous_update=False, description="as code", style=LOOK["style"], layout=Layout(width="99%")
-        )
+        look = {"style": LOOK["style"], "layout": {"width": "99%"}}
+        self.code_view = ipywidgets.Textarea(continuous_update=False, description="as code", **look)
         self._section = ipywidgets.ToggleButtons(options=SECTIONS, tooltips=[f"settings of the {s}" for s in SECTIONS])
-        self._section.observe(self._turn, "value")
+        self._section.observe(lambda change: self._turn(), "value")
         self._above, self._settings = self.row(), self.row()
-        model, feature, recipe = experiment.model, experiment.feature, experiment.recipe
-        self.add("model", "Dropdown", self._new_model, options=sorted(MODELS), value=model.name)
-        self.add("feature", "Dropdown", self._new_feature, options=sorted(FEATURES), value=_name(feature))
-        self.add("seed", "IntText", self.changed, value=experiment.seed)
-        self._fill("model", inputs(model.full, hyperparameters(model.name), {}))
-        for section, part in (("feature", feature), ("recipe", recipe), ("augmentation", recipe.augmentation)):
-            self._fill(section, inputs_of(part))
+        self.add("model", "Dropdown", self._new_model, options=sorted(MODELS))
+        self.add("feature", "Dropdown", self._new_feature, options=sorted(FEATURES))
+        self.add("seed", "IntText", self.changed)
+        self.show(experiment)
 
     @property
     def experiment(self):
         """The experiment that the controls describe; LabError if they do not fit together."""
-        augmentation = type(self.base.recipe.augmentation)(**self._values("augmentation"))
+        values = {section: {} for section in SECTIONS}
+        for path, control in self.controls.items():
+            section, dot, name = path.partition(".")
+            if dot:
+                values[section][name] = read(control)
+        augmentation = type(self.base.recipe.augmentation)(**values["augmentation"])
         return self.base.change(
-            model=Model(self.controls["model"].value, **self._values("model")),
-            feature=FEATURES[self.controls["feature"].value](**self._values("feature")),
-            recipe=replace(self.base.recipe, augmentation=augmentation, **self._values("recipe")),
+            model=Model(self.controls["model"].value, **values["model"]),
+            feature=FEATURES[self.controls["feature"].value](**values["feature"]),
+            recipe=replace(self.base.recipe, augmentation=augmentation, **values["recipe"]),
             seed=self.controls["seed"].value,
         )
 
@@ -83,81 +72,97 @@ class SettingsPanel(Panel):
             return experiment, experiment.model.name
         return experiment, f"{experiment.model.name} with {count_parameters(network):,} parameters"
 
-    def changed(self, change=None):
+    def changed(self):
         """A control moved: show the new settings as code, or what is wrong with them."""
+        if self.held:
+            return
         try:
             experiment, words = self.check()
-            self.code_view.value, words, wrong = as_code(experiment), f"{words}. Press Train.", False
-            self.code_view.rows = self.code_view.value.count("\n") + 2
+            code, words, wrong = as_code(experiment), f"{words}. Press Train.", False
         except LabError as error:
-            self.code_view.value, words, wrong = "", str(error), True
+            code, words, wrong = "", str(error), True
+        self.code_view.value, self.code_view.rows = code, code.count("\n") + 2
         if not self.busy:
             self.say(words, wrong)
 
     def show(self, experiment):
         """Set all controls to the settings of an experiment."""
-        feature, recipe = experiment.feature, experiment.recipe
-        self.controls["model"].value, self.controls["feature"].value = experiment.model.name, _name(feature)
+        model, feature, recipe = experiment.model, experiment.feature, experiment.recipe
+        outer, self.held = self.held, True
+        self.controls["model"].value = model.name
+        self.controls["feature"].value = next(name for name, kind in FEATURES.items() if kind is type(feature))
         self.controls["seed"].value = experiment.seed
-        sections = (experiment.model.full, vars(feature), vars(recipe), vars(recipe.augmentation))
-        for section, values in zip(SECTIONS, sections, strict=True):
-            for name, value in values.items():
-                if (control := self.controls.get(f"{section}.{name}")) is not None:
-                    control.value = value if control.kind in (*PLAIN, str) else _text(value)
+        self._fill("model", parameters(model.name), model.full)
+        for section, part in (("feature", feature), ("recipe", recipe), ("augmentation", recipe.augmentation)):
+            self._fill(section, inspect.signature(type(part)).parameters, vars(part))
+        self.held = outer
 
-    def _values(self, section):
-        """The values of the inputs of one section, by name."""
-        paths = [path for path in self.controls if path.startswith(f"{section}.")]
-        return {path.partition(".")[2]: read(self.controls[path]) for path in paths}
+    def _fill(self, section, settings, values=None):
+        """Inputs for settings (inspect.Parameter by name), with these values, instead of those that the section had.
 
-    def _fill(self, section, found):
-        """Inputs for one section instead of those it had; a setting that means the same in both keeps its value."""
+        Without values, a setting that means the same in both keeps its own, and the others begin at their defaults.
+        """
         before = {path: self.controls.pop(path) for path in list(self.controls) if path.startswith(f"{section}.")}
-        for setting, control in found.items():
-            path = f"{section}.{setting}"
-            old = before.get(path)
-            if old is not None and (old.kind, old.default) == (control.kind, control.default):
-                control = old
-            else:
-                control.observe(self.changed, "value")
+        for name, setting in settings.items():
+            if is_dataclass(setting.default):
+                continue  # it has inputs of its own
+            path = f"{section}.{name}"
+            control = before.get(path)
+            if control is None or control.setting != setting:
+                control = input_for(setting)
+                control.observe(lambda change: self.changed(), "value")
+            if values is not None:
+                control.value = shown(values[name], control)
             self.controls[path] = control
         self._above.children = [self.controls[path] for path in ABOVE if path in self.controls]
         self._turn()
 
-    def _turn(self, change=None):
+    def _turn(self):
         """Show the section that is chosen."""
         mine = [path for path in self.controls if path.startswith(f"{self._section.value}.") and path not in ABOVE]
         self._settings.children = [self.controls[path] for path in mine]
 
     def _new_model(self):
-        defaults = hyperparameters(self.controls["model"].value)
-        self._fill("model", inputs(defaults, defaults, {}))
+        self._fill("model", parameters(self.controls["model"].value))
         self.changed()
 
     def _new_feature(self):
-        self._fill("feature", inputs_of(FEATURES[self.controls["feature"].value]()))
+        self._fill("feature", inspect.signature(FEATURES[self.controls["feature"].value]).parameters)
         self.changed()
 
 
-def inputs(values, defaults, types):
-    """An input for each setting (dicts by name); a setting that is a dataclass has inputs of its own elsewhere."""
-    found = {}
-    for name, value in values.items():
-        if not is_dataclass(value):
-            kind = types.get(name, type(defaults[name]))
-            found[name] = _input(name, value, kind)
-            found[name].default = defaults[name]
-    return found
+def input_for(setting):
+    """An input for a setting (an inspect.Parameter), which it keeps as `setting`."""
+    kind, words = meaning(setting)
+    look = {"description": setting.name.replace("_", " "), **LOOK}
+    if kind in PLAIN:
+        control = PLAIN[kind](**look)
+    elif words:  # any other may be typed: the settings name what they accept
+        control = ipywidgets.Combobox(options=words, continuous_update=False, **look)
+    else:
+        control = ipywidgets.Text(continuous_update=False, **look)
+    control.setting, control.kind = setting, kind
+    control.value = shown(setting.default, control)
+    return control
 
 
-def inputs_of(part):
-    """The inputs for a settings dataclass."""
-    return inputs(vars(part), vars(type(part)()), get_type_hints(type(part)))  # hints without their limits
+def meaning(setting):
+    """The class that a setting takes (None: one of several), and the words to choose from, as its annotation says."""
+    kind = type(setting.default) if setting.annotation is setting.empty else setting.annotation
+    words = ()
+    if get_origin(kind) is Annotated:
+        kind, *about = get_args(kind)
+        words = tuple(name for options in about if isinstance(options, dict) for name in options)
+    for choice in (kind, *get_args(kind)):  # alone, or beside None
+        if get_origin(choice) is Literal:
+            words = get_args(choice)
+    plain = kind in (*PLAIN, str) or get_origin(kind) is Literal
+    return (str if words and plain else kind if plain else None), words
 
 
 def read(control):
     """The value of an input, in the kind that the setting takes: "none" is None, "64, 64" a tuple."""
-    if control.kind in (*PLAIN, str):
+    if control.kind is not None:
         return control.value
     text = control.value.strip()
     if text.lower() in ("none", ""):
@@ -168,25 +173,10 @@ def read(control):
         return text  # a word, or a mistake: the settings name it
 
 
-def _input(name, value, kind):
-    words = get_args(kind) if get_origin(kind) is Literal else tuple(SUGGESTED.get(name, ()))
-    kind = str if get_origin(kind) is Literal else kind if kind in (*PLAIN, str) else "any"
-    look = {"description": name.replace("_", " "), **LOOK}
-    if kind in PLAIN:
-        control = PLAIN[kind](value, **look)
-    elif words:
-        control = ipywidgets.Combobox(value=str(value), options=words, continuous_update=False, **look)
-    else:
-        control = ipywidgets.Text(_text(value), continuous_update=False, **look)
-    control.kind = kind
-    return control
-
-
-def _text(value):
+def shown(value, control):
+    """A setting as its input shows it."""
+    if control.kind is not None:
+        return value
     if isinstance(value, tuple):
         return ", ".join(map(str, value)) + ("," if len(value) == 1 else "")
     return "none" if value is None else f"{value:.10g}" if isinstance(value, float) else str(value)
-
-
-def _name(feature):
-    return next(name for name, kind in FEATURES.items() if kind is type(feature))

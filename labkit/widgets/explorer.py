@@ -34,7 +34,7 @@ class ExplorerPanel(ClipPanel):
         slider = {"value": 40, "continuous_update": False}  # draws where it is left, not on its way
         with self.drawn_once():
             self.add("corpus", "Dropdown", self._new_corpus, options=names, layout={"width": "32em"})
-            self.add_clip(lab.data.labels, word or lab.data.labels[0], speaker)
+            self.add_clip(lab.data.labels, word, speaker)
             self.add("window", "IntSlider", self.redraw, "window, ms", min=5, max=150, step=5, **slider)
             self.add("bands", "IntSlider", self.redraw, "mel bands", min=8, max=80, step=4, **slider)
 
@@ -85,24 +85,24 @@ class ExplorerPanel(ClipPanel):
         return figure, f"Waveform, mel spectrogram, spectrogram and MFCC of {who}; {settings}"
 
     def rows(self):
-        corpora = ("corpus",) if len(self.controls["corpus"].options) > 1 else ()
-        return corpora, ("word", "speaker"), ("window", "bands"), self.sounds[0], self.picture, self.message
+        corpora = ["corpus"] if len(self.controls["corpus"].options) > 1 else []
+        return *corpora, ("word", "speaker"), ("window", "bands"), self.sounds[0], self.picture, self.message
 
     def _new_corpus(self):
         """Read it; if it cannot be read, the panel says why and stays where it was."""
-        name = self.controls["corpus"].value
+        name, word = self.controls["corpus"].value, self.controls["word"]
         if name == self.corpus.name:
             return
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", LabWarning)  # of few speakers: here they are only looked at
-                corpus = self.lab.data if name == self.lab.data.name else present()[name].load(data_folder() / name)
-        except LabError as error:
+                corpus = self.lab.data
+                if name != corpus.name:
+                    corpus = present()[name].load(data_folder() / name)
+        except LabError:
             self.controls["corpus"].value = self.corpus.name
-            self.say(str(error), wrong=True)
-            return
-        self.corpus, word = corpus, self.controls["word"]
-        before = word.value
+            raise
+        self.corpus, before = corpus, word.value
         with self.drawn_once():
             word.options = corpus.labels
             word.value = before if before in corpus.labels else corpus.labels[0]

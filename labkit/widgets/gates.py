@@ -33,16 +33,14 @@ class GatesPanel(ClipPanel):
 
     def __init__(self, lab, runs, word=None, speaker=None):
         super().__init__(lab)
-        runs = runs if isinstance(runs, dict) else _named(runs if isinstance(runs, list | tuple) else [runs])
-        if not runs:
+        self.runs = runs if isinstance(runs, dict) else _named(runs if isinstance(runs, list | tuple) else [runs])
+        if not self.runs:
             raise LabError("There is no run to look into. Train one: lab.train(experiment).")
-        self.runs = runs
-        for run in runs.values():
+        for run in self.runs.values():
             layer_of(run)  # says what is wrong before anything is drawn
-        labels = next(iter(runs.values())).labels
         with self.drawn_once():
-            self.add("run", "Dropdown", self._new_run, "cell", options=list(runs))
-            self.add_clip(labels, word or labels[0], speaker)
+            self.add("run", "Dropdown", self._new_run, "cell", options=list(self.runs))
+            self.add_clip(self.run.labels, word, speaker)
             self.add("unit", "IntSlider", self.redraw, value=0, min=0, max=1, continuous_update=False)
             self._new_run()
 
@@ -70,7 +68,7 @@ class GatesPanel(ClipPanel):
             self.quantities = layer_of(run).quantities(network.front(x)[0])
         unit = self.controls["unit"].value
         shown = {name: values.numpy() for name, values in self.quantities.items() if values.ndim == 2}
-        figure = self._figure(shown, unit, samples, rate, plots.sound.times(feature, x.shape[1]))
+        figure = drawn(shown, unit, samples, rate, plots.sound.times(feature, x.shape[1]))
         self.sounds[0].value = wav_bytes(samples, rate)
         who = f"{clip.label!r} by speaker {clip.speaker} ({clip.split} part)"
         means = ", ".join(f"{name} {shown[name].mean():.2f}" for name in GATES if name in shown)
@@ -81,30 +79,6 @@ class GatesPanel(ClipPanel):
         )
         return figure, f"{', '.join(shown)} of the cell of {self.controls['run'].value} over time for {who}"
 
-    def _figure(self, shown, unit, samples, rate, time):
-        lines = -(-len(shown) // COLUMNS)
-        figure = empty_figure(9.5, 1.6 + 1.75 * lines)
-        grid = figure.add_gridspec(1 + lines, COLUMNS, height_ratios=[0.6] + [1] * lines)
-        above = figure.add_subplot(grid[0, :])
-        plots.waveform(samples, rate, above).set(xlabel="", ylabel="", yticks=[])
-        above.set_xlim(0, max(time[-1], 1e-3))
-        for number, (name, values) in enumerate(shown.items()):  # values: (frames, hidden)
-            ax = figure.add_subplot(grid[1 + number // COLUMNS, number % COLUMNS])
-            high = 1.0 if name in GATES else max(1e-6, float(abs(values).max()))
-            low, colours = (0.0, "cividis") if name in GATES else (-high, "PuOr_r")
-            units = list(range(1, values.shape[1] + 1))
-            drawn = plots.image(values.T, ax, time, units, low=low, high=high, cmap=colours)
-            figure.colorbar(drawn, ax=ax, pad=0.02)
-            line = values.mean(1) if unit == 0 else values[:, unit - 1]
-            over = ax.twinx()
-            over.plot(time, line, color="white", linewidth=3.2)
-            over.plot(time, line, color="black", linewidth=1.4)
-            over.set(ylim=(low, high), yticks=[])
-            ax.set_title(NAMES.get(name, name), loc="left", fontsize=11)
-            ax.set_xlabel("time (s)" if number >= len(shown) - COLUMNS else "")
-            ax.set_ylabel("unit" if number % COLUMNS == 0 else "")
-        return figure
-
     def rows(self):
         return ("run", "word", "speaker"), "unit", self.sounds[0], self.message, self.picture
 
@@ -112,6 +86,31 @@ class GatesPanel(ClipPanel):
         with self.drawn_once():
             self.controls["unit"].max = layer_of(self.run).hidden_size
             self.new_word()
+
+
+def drawn(shown, unit, samples, rate, time):
+    """The word above, and a picture of each quantity, units by frames, with a line for one unit (0: their mean)."""
+    lines = -(-len(shown) // COLUMNS)
+    figure = empty_figure(9.5, 1.6 + 1.75 * lines)
+    grid = figure.add_gridspec(1 + lines, COLUMNS, height_ratios=[0.6] + [1] * lines)
+    above = figure.add_subplot(grid[0, :])
+    plots.waveform(samples, rate, above).set(xlabel="", ylabel="", yticks=[])
+    above.set_xlim(0, max(time[-1], 1e-3))
+    for number, (name, values) in enumerate(shown.items()):  # values: (frames, hidden)
+        ax = figure.add_subplot(grid[1 + number // COLUMNS, number % COLUMNS])
+        high = 1.0 if name in GATES else max(1e-6, float(abs(values).max()))
+        low, colours = (0.0, "cividis") if name in GATES else (-high, "PuOr_r")
+        units = list(range(1, values.shape[1] + 1))
+        figure.colorbar(plots.image(values.T, ax, time, units, low=low, high=high, cmap=colours), ax=ax, pad=0.02)
+        line = values.mean(1) if unit == 0 else values[:, unit - 1]
+        over = ax.twinx()
+        over.plot(time, line, color="white", linewidth=3.2)
+        over.plot(time, line, color="black", linewidth=1.4)
+        over.set(ylim=(low, high), yticks=[])
+        ax.set_title(NAMES.get(name, name), loc="left", fontsize=11)
+        ax.set_xlabel("time (s)" if number >= len(shown) - COLUMNS else "")
+        ax.set_ylabel("unit" if number % COLUMNS == 0 else "")
+    return figure
 
 
 def layer_of(run):

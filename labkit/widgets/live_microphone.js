@@ -11,14 +11,9 @@ const NAME = "● Start";
 export default {
   render({ model, el }) {
     const { button, meter, words, show, idle } = instruments(el);
-    const heard = document.createElement("ol");
-    heard.className = "labkit-heard";
-    heard.setAttribute("role", "log");
-    heard.setAttribute("aria-live", "polite");
-    heard.setAttribute("aria-label", "recognised words, the newest first");
-    const canvas = document.createElement("canvas");
-    canvas.className = "labkit-timeline";
-    canvas.setAttribute("role", "img");
+    const log = { role: "log", "aria-live": "polite", "aria-label": "recognised words, the newest first" };
+    const heard = element("ol", "labkit-heard", log);
+    const canvas = element("canvas", "labkit-timeline", { role: "img" });
     el.append(heard, canvas);
     const history = { steps: [], levels: [], now: 0 };
     let session = null;
@@ -93,7 +88,7 @@ export default {
         session = Object.assign(opened, { id, chunks: [], waiting: 0, at: 0, sent: 0, answered: 0, since: 0, top: -60, count: 0 });
         const mine = session;
         if (!send("start")) return;
-        await tap(mine.context, mine.stream, (chunk) => listen(mine, chunk));
+        await tap(mine, (chunk) => listen(mine, chunk));
         if (mine !== session) return; // over before it began
         mine.stream.getTracks()[0].onended = () => mine === session && lost("Ended");
         mine.context.onstatechange = () => {
@@ -130,8 +125,7 @@ export default {
         heard.replaceChildren();
         last = -1;
       }
-      for (const word of list) {
-        if (word.number <= last) continue;
+      for (const word of list.filter(({ number }) => number > last)) {
         const item = document.createElement("li");
         const name = document.createElement("strong");
         name.textContent = word.word;
@@ -164,8 +158,7 @@ export default {
       if (!document.hidden) draw();
     };
 
-    const toggle = () => (session ? stop() : start());
-    button.addEventListener("click", toggle);
+    button.addEventListener("click", () => (session ? stop() : start()));
     document.addEventListener("visibilitychange", visibility);
     model.on("msg:custom", answered);
     model.on("change:heard", write);

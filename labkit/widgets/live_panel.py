@@ -9,7 +9,6 @@ import numpy as np
 from .. import plots
 from ..data.audio import SCALE
 from ..data.corpus import OTHER
-from ..errors import LabError
 from ..experiments import pretrained
 from ..streaming import Decider, Detector, decide
 from .browser import ACCEPTED, LiveMicrophone
@@ -28,9 +27,8 @@ IDLE = "Press Start and speak, or upload a file. Sound stays on this computer; n
 class LivePanel(Panel):
     """Listens to the microphone, or to a file, and shows the words that a network reports while they are said.
 
-    Nothing is stored. Sound goes in blocks of 80 ms from the browser to the kernel, which answers each of them. If the
-    kernel is busy, sound waits in the browser and comes in larger blocks; what would wait more than ten seconds is
-    left out, and the gap is named.
+    Nothing is stored. Sound goes in blocks of 80 ms from the browser to the kernel, which answers each of them. While
+    the kernel is busy, sound waits in the browser; what would wait more than ten seconds is left out, and said so.
 
     Controls: `threshold` (what a word's probability needs), `upload` (a file of any format libsndfile reads).
 
@@ -94,16 +92,16 @@ class LivePanel(Panel):
 
     def hear(self, samples, rate, start):
         """Hear the next block, whose first sample has the number `start`; what is wrong with it becomes the message."""
-        try:
-            self._report(self.detector.push(samples, rate, at=start / rate))
-            self._sound.append((samples, rate, start))
-        except LabError as error:
-            self.say(str(error), wrong=True)
+        self.attempt(self._push, samples, rate, start)
         while sum(len(part) / its_rate for part, its_rate, _ in self._sound) > KEPT + 1:
             self._sound.popleft()
         for problem in self.detector.problems[self._named :]:
             self.say(problem, wrong=True)
         self._named = len(self.detector.problems)
+
+    def _push(self, samples, rate, start):
+        self._report(self.detector.push(samples, rate, at=start / rate))
+        self._sound.append((samples, rate, start))
 
     def draw(self):
         if not self._sound:
@@ -163,24 +161,21 @@ class LivePanel(Panel):
         self.hear(samples.astype(np.float32) / SCALE, rate, start)
         self.costs.append(time.perf_counter() - began)
         loudest = np.abs(samples.astype(np.int32)).max(initial=1) / SCALE
+        # [second, smoothed probability of the likeliest word] for each row that is new since the last block
+        times, probabilities = self.detector.times[self._sent :], self.detector.probabilities[self._sent :]
+        self._sent += len(times)
+        surest = times  # (rows,)
+        if len(times):
+            surest = self._smoother.smooth(probabilities)[:, self._smoother.words].max(1)
         answer = {
             "kind": "heard",
             "session": self._session,
             "upto": start + len(samples),
             "seconds": self.detector.seconds,
-            "steps": self._steps(),
+            "steps": np.stack([times, surest], axis=1).tolist(),
             "level": max(QUIET_DB, 20 * float(np.log10(loudest))),
         }
         self.microphone.send(answer)
-
-    def _steps(self):
-        """[second, smoothed probability of the likeliest word] for each row that is new since the last call."""
-        times, probabilities = self.detector.times[self._sent :], self.detector.probabilities[self._sent :]
-        self._sent += len(times)
-        if not len(times):
-            return []
-        surest = self._smoother.smooth(probabilities)[:, self._smoother.words].max(1)  # (rows,)
-        return np.stack([times, surest], axis=1).tolist()
 
     def _report(self, found):
         fresh = [
@@ -191,15 +186,13 @@ class LivePanel(Panel):
         if fresh:
             self.microphone.heard = [*self.microphone.heard, *fresh][-SHOWN:]
 
-    def _end(self):
+    def _end(self, last=None):
         """The stream is over: the last words, the picture, a summary."""
-        self._report(self.detector.flush())
-        self._show()
-
-    def _show(self):
+        self._report(self.detector.flush() if last is None else last)
         self.redraw()
         words = ", ".join(f"{word.word} ({word.reported:.1f} s, {word.confidence:.0%})" for word in self.words[-SHOWN:])
-        said = [f"{self.detector.seconds:.1f} s heard, {len(self.words)} words reported{': ' if words else ''}{words}."]
+        words = f": {words}" if words else ""
+        said = [f"{self.detector.seconds:.1f} s heard, {len(self.words)} words reported{words}."]
         if self.costs:
             usual, most = 1000 * float(np.median(self.costs)), 1000 * max(self.costs)
             said.append(f"A block took {usual:.1f} ms here, the slowest {most:.0f} ms.")
@@ -215,17 +208,11 @@ class LivePanel(Panel):
         if self._session is None and self._sound:
             found = decide(detector.labels, detector.times, detector.probabilities, decision, detector.decider.span)
             self.words, self.microphone.heard = [], []
-            self._report(found)
-            self._show()
+            self._end(found)
 
     def _uploaded(self):
         if not self.controls["upload"].value:
             return
         file = self.controls["upload"].value[0]
         self.controls["upload"].value = ()  # so that the same file can be uploaded again
-        try:
-            samples = from_file(bytes(file["content"]), file["name"], LONGEST)
-        except LabError as error:
-            self.say(str(error), wrong=True)
-            return
-        self.listen(samples, RATE)
+        self.listen(from_file(bytes(file["content"]), file["name"], LONGEST), RATE)

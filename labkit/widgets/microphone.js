@@ -9,18 +9,19 @@ const WORKLET = `registerProcessor("labkit-tap", class extends AudioWorkletProce
 });`;
 const PLAIN = { channelCount: 1, echoCancellation: false, noiseSuppression: false, autoGainControl: false };
 
+function element(tag, className, attributes) {
+  const made = Object.assign(document.createElement(tag), { className });
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  return made;
+}
+
 // The button that starts and stops, the level, and a few words beside it.
 function instruments(el) {
   el.classList.add("labkit-recorder");
-  const button = document.createElement("button");
-  button.type = "button";
-  button.className = "labkit-record";
-  const meter = document.createElement("meter");
+  const button = element("button", "labkit-record", { type: "button" });
+  const meter = element("meter", "", { "aria-label": "level of the microphone in decibels" });
   Object.assign(meter, { min: -60, max: 0, low: -40, high: -3, optimum: -20, value: -60 });
-  meter.setAttribute("aria-label", "level of the microphone in decibels");
-  const words = document.createElement("span");
-  words.className = "labkit-words";
-  words.setAttribute("role", "status");
+  const words = element("span", "labkit-words", { role: "status" });
   el.append(button, meter, words);
   const show = (name, pressed) => {
     button.textContent = name;
@@ -52,8 +53,9 @@ function problem(error) {
   return { kind: "problem", name: error.name || "Error", message: error.message || "" };
 }
 
-// Send to Python; false if there is none any more.
 const GONE = "Python is gone: the kernel was restarted or shut down. Run this cell again.";
+
+// Send to Python; false if there is none any more.
 function post(model, content, buffers) {
   try {
     model.send(content, undefined, buffers);
@@ -64,7 +66,7 @@ function post(model, content, buffers) {
 }
 
 // Hand each block of samples to `receive`; an older way where the page may not load the newer one.
-async function tap(context, stream, receive) {
+async function tap({ context, stream }, receive) {
   const source = context.createMediaStreamSource(stream);
   await context.resume();
   try {

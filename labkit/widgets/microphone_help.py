@@ -30,10 +30,8 @@ PROBLEMS["OverconstrainedError"] = PROBLEMS["NotFoundError"]
 
 def what_to_do(content, again):
     """A problem that the microphone reports (`name` and `message`), as a sentence; `again` is the button to press."""
-    name, message = content.get("name", ""), content.get("message", "")
-    if name in PROBLEMS:
-        return PROBLEMS[name].format(again=again)
-    return f"The microphone failed ({name}: {message}). Press {again} again. {UPLOAD}"
+    unknown = f"The microphone failed ({content['name']}: {content['message']}). Press {{again}} again. {UPLOAD}"
+    return PROBLEMS.get(content["name"], unknown).format(again=again)
 
 
 def from_file(content, name, longest):

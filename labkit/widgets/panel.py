@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import ipywidgets
 from ipywidgets import Layout
+from matplotlib.figure import Figure
 
 from ..errors import LabError, choose
 from ..plots import render, stamp
@@ -27,7 +28,7 @@ class Panel:
         self.figure, self.said, self.alt = None, "", type(self).__name__
         # HTML, not an Output widget: that one catches what other cells print, and no test can run it
         self.picture, self.message = ipywidgets.HTML(), ipywidgets.HTML()
-        self._png, self._held = b"", False
+        self._png, self.held = b"", False
 
     @property
     def synthetic(self):
@@ -42,36 +43,50 @@ class Panel:
         """What stands on the page, from top to bottom: widgets, names of controls, and tuples of these for a row."""
         raise NotImplementedError
 
+    def still(self):
+        """What a page shows where no kernel runs: (PNG, description)."""
+        return self._png, self.alt
+
     def add(self, name, kind, call=None, label=None, **settings):
         """Add an input, of a class of ipywidgets; `call` is called when its value changes."""
-        control = getattr(ipywidgets, kind)(description=label or name, **{**LOOK, **settings})
-        self.controls[name] = control
+        self.controls[name] = getattr(ipywidgets, kind)(description=label or name, **{**LOOK, **settings})
         if call is not None:
-            control.observe(lambda change: call(), "value")
+            self.controls[name].observe(lambda change: self.attempt(call), "value")
+
+    def button(self, name, icon, call, **settings):
+        """A button; `call` is called when it is pressed."""
+        button = ipywidgets.Button(description=name, icon=icon, **settings)
+        button.on_click(lambda button: self.attempt(call))
+        return button
 
     def add_sound(self):
         self.sounds.append(ipywidgets.Audio(format="wav", autoplay=False, loop=False))
 
+    def attempt(self, call, *args):
+        """Call something; a mistake that a student can mend becomes the message."""
+        try:
+            call(*args)
+        except (LabError, ValueError) as error:
+            self.say(str(error), wrong=True)
+
     @contextmanager
     def drawn_once(self):
         """Several controls move; the panel is drawn when all have, not after each."""
-        outer, self._held = self._held, True
+        outer, self.held = self.held, True
         try:
             yield
         finally:
-            self._held = outer
+            self.held = outer
         self.redraw()
 
     def redraw(self):
-        """Draw the present state; a mistake that a student can mend becomes the message, and the old picture stays."""
-        if self._held:
-            return
-        try:
-            figure, self.alt = self.draw()
-        except (LabError, ValueError) as error:
-            self.say(str(error), wrong=True)
-            return
-        self.figure, self._png = figure, self.render(figure)
+        """Draw the present state; where that fails, the old picture stays."""
+        if not self.held:
+            self.attempt(self._draw)
+
+    def _draw(self):
+        self.figure, self.alt = self.draw()
+        self._png = self.render(self.figure)
         self.picture.value = image(self._png, self.alt)
 
     def render(self, figure):
@@ -89,23 +104,10 @@ class Panel:
         words = f"{'<b>Note:</b> ' if wrong else ''}{html.escape(text)}"
         self.message.value = f'<div role="status" aria-live="polite" style="{style}">{words}</div>'
 
-    @property
-    def view(self):
-        """The panel as one ipywidgets box."""
-        lines = [self.row(*line) if isinstance(line, tuple) else self._widget(line) for line in self.rows()]
-        return ipywidgets.VBox(lines, layout=Layout(width="100%"))
-
     def row(self, *items):
         """Widgets side by side; what does not fit goes to the next line, as it does when the page is zoomed."""
-        layout = Layout(flex_flow="row wrap", width="100%")
-        return ipywidgets.HBox([self._widget(item) for item in items], layout=layout)
-
-    def _widget(self, item):
-        return self.controls[item] if isinstance(item, str) else item
-
-    def still(self):
-        """What a page shows where no kernel runs: (PNG, description)."""
-        return self._png, self.alt
+        widgets = [self.controls[item] if isinstance(item, str) else item for item in items]
+        return ipywidgets.HBox(widgets, layout=Layout(flex_flow="row wrap", width="100%"))
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         """The live panel, and beside it its picture: what a web page shows when no kernel runs."""
@@ -113,7 +115,8 @@ class Panel:
             from google.colab import output
 
             output.enable_custom_widget_manager()
-        data = self.view._repr_mimebundle_() or {}
+        lines = [self.row(*(line if isinstance(line, tuple) else [line])) for line in self.rows()]
+        data = ipywidgets.VBox(lines, layout=Layout(width="100%"))._repr_mimebundle_() or {}
         data["text/plain"] = f"{type(self).__name__}: {self.said}"
         png, alt = self.still()
         data["image/png"] = base64.b64encode(png).decode()
@@ -124,13 +127,15 @@ class ClipPanel(Panel):
     """A panel that shows one clip of `corpus`, chosen by the controls `word` and `speaker`."""
 
     def add_clip(self, labels, word, speaker):
-        """Add the two controls; `word` and `speaker` are shown first."""
+        """Add the two controls; `word` (by default the first label) and `speaker` are shown first."""
+        word = word or labels[0]
         choose(word, dict.fromkeys(labels), f"label of {self.corpus.name}")
         self.add("word", "Dropdown", self.new_word, options=labels, value=word)
         self.add("speaker", "Dropdown", self.redraw)
         self.add_sound()
-        names = self._offer_speakers()
+        self.new_word()
         if speaker is not None:
+            names = [name for _, name in self.controls["speaker"].options]
             choose(speaker, dict.fromkeys(names), f"speaker who says {word!r}")
             self.controls["speaker"].value = speaker
 
@@ -142,18 +147,13 @@ class ClipPanel(Panel):
         return clips[chosen].iloc[0]
 
     def new_word(self):
-        """The same speaker stays if they say this word too."""
-        with self.drawn_once():
-            self._offer_speakers()
-
-    def _offer_speakers(self):
-        clips = self.corpus.clips
+        """Offer the speakers of the word; the same one stays if they say this word too."""
+        clips, speaker = self.corpus.clips, self.controls["speaker"]
         clips = clips[clips.label == self.controls["word"].value].drop_duplicates("speaker").sort_values("speaker")
-        control, names = self.controls["speaker"], list(clips.speaker)
-        before = control.value
-        control.options = list(zip(clips.speaker + " (" + clips.split + ")", names, strict=True))
-        control.value = before if before in names else names[0]
-        return names
+        before, names = speaker.value, list(clips.speaker)
+        with self.drawn_once():
+            speaker.options = list(zip(clips.speaker + " (" + clips.split + ")", names, strict=True))
+            speaker.value = before if before in names else names[0]
 
 
 def image(png, alt):
@@ -164,8 +164,6 @@ def image(png, alt):
 
 def empty_figure(width, height):
     """A figure outside of pyplot, so that no notebook draws it a second time (inches)."""
-    from matplotlib.figure import Figure
-
     return Figure(figsize=(width, height), layout="constrained", dpi=100)
 
 

@@ -1,6 +1,5 @@
 """Record yourself, or upload a file, and keep it as a corpus of your own."""
 
-import ipywidgets
 import numpy as np
 
 from .. import plots
@@ -41,13 +40,11 @@ class RecorderPanel(Panel):
         cut = {"value": True, "indent": False, "layout": {"width": "auto"}}
         self.add("cut", "Checkbox", label="cut to the second with the word", **cut)
         self.add("upload", "FileUpload", self._uploaded, "Upload", multiple=True, **ACCEPTED)
-        self.keep = ipywidgets.Button(description="Keep", button_style="primary", icon="save", disabled=True)
-        self.discard = ipywidgets.Button(description="Discard", icon="trash", disabled=True)
+        self.keep = self.button("Keep", "save", self._keep, button_style="primary", disabled=True)
+        self.discard = self.button("Discard", "trash", self._discard, disabled=True)
         self.add_sound()
         self.takes = []  # what waits for Keep: where each is from, and its samples at 16 kHz
         self.microphone.on_msg(lambda widget, content, buffers: self.receive(content, buffers))
-        self.keep.on_click(self._keep)
-        self.discard.on_click(self._discard)
         self.redraw()
         self.say(f"Press Record and say the word, or upload a file. {_kept()}")
 
@@ -100,32 +97,27 @@ class RecorderPanel(Panel):
                 problems.append(f"{name}: {error}")
         if good:
             self.takes = good
-            self.sounds[0].value = wav_bytes(good[-1][1], RATE)
+            name, samples = good[-1]
+            self.sounds[0].value = wav_bytes(samples, RATE)
             self.keep.disabled = self.discard.disabled = False
             self.redraw()
-        if problems:
-            self.say(" ".join(problems), wrong=True)
-        else:
-            many = f"{len(good)} files" if len(good) > 1 else f"{len(good[-1][1]) / RATE:.2f} s"
+            many = f"{len(good)} files" if len(good) > 1 else f"{len(samples) / RATE:.2f} s"
             self.say(
                 f"{many}, loudest moment {level:.0f} dB (0 is the limit). Listen, then press Keep, or record again."
             )
+        if problems:
+            self.say(" ".join(problems), wrong=True)
 
-    def _keep(self, button=None):
+    def _keep(self):
         if not self.takes:
-            self.say("There is nothing to keep. Record first.", wrong=True)
-            return
+            raise LabError("There is nothing to keep. Record first.")
         word, speaker = self.controls["word"].value, self.controls["speaker"].value
-        try:
-            paths = [keep(samples, RATE, word, speaker) for _, samples in self.takes]
-        except LabError as error:
-            self.say(str(error), wrong=True)
-            return
+        paths = [keep(samples, RATE, word, speaker) for _, samples in self.takes]
         self._discard()
         names = ", ".join(f"{path.parent.name}/{path.name}" for path in paths)
         self.say(f"Kept as {names}. {_kept()}")
 
-    def _discard(self, button=None):
+    def _discard(self):
         self.takes = []
         self.keep.disabled = self.discard.disabled = True
         self.redraw()

@@ -29,7 +29,7 @@ export default {
         take = Object.assign(await openMicrophone(), { chunks: [], got: 0 });
         const mine = take;
         const wanted = Math.round(model.get("seconds") * mine.context.sampleRate);
-        await tap(mine.context, mine.stream, (chunk) => {
+        await tap(mine, (chunk) => {
           if (mine.over) return;
           mine.chunks.push(chunk);
           mine.got += chunk.length;

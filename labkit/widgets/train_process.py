@@ -9,6 +9,11 @@ import json
 import os
 import subprocess
 import sys
+import threading
+from dataclasses import fields
+
+import numpy as np
+import pandas as pd
 
 from ..errors import LabError
 from ..experiments import run as runs
@@ -30,44 +35,40 @@ class Process:
 
     def __init__(self):
         path = os.pathsep.join(filter(None, sys.path))  # a student's module is found there as here
-        self.popen = subprocess.Popen(
-            COMMAND,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            encoding="utf-8",
-            env={**os.environ, "PYTHONPATH": path, "LABKIT_BARS": "off"},
-        )
+        environment = {**os.environ, "PYTHONPATH": path, "LABKIT_BARS": "off"}
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "encoding": "utf-8"}
+        self.popen, self._sending = subprocess.Popen(COMMAND, env=environment, **pipes), threading.Lock()
 
     def send(self, message):
-        with contextlib.suppress(OSError, ValueError):  # it has ended: `follow` says so
-            print(json.dumps(message), file=self.popen.stdin, flush=True)
+        with self._sending, contextlib.suppress(OSError, ValueError):  # it has ended: `follow` says so
+            print(json.dumps(message, default=_as_json), file=self.popen.stdin, flush=True)
 
     def follow(self, watch):
         """Pass on what the process tells until its job is over; returns how: "done", "stopped" or "foreign"."""
         try:
             for line in self.popen.stdout:
                 ((kind, value),) = json.loads(line).items()
-                if kind in ("batch", "epoch", "note"):
-                    getattr(watch, kind)(*value if kind == "batch" else [value])
-                    continue
-                release(self)
-                if kind == "error":
-                    raise LabError(value)
-                return kind
+                if kind == "batch":
+                    watch.batch(*value)
+                elif kind in ("epoch", "note"):
+                    getattr(watch, kind)(value)
+                else:
+                    release(self)
+                    break
+            else:
+                raise LabError(ENDED)
         except BaseException:
-            if self not in _waiting:
-                self.popen.kill()  # nobody listens to it any more
+            self.popen.kill()  # nobody listens to it any more
             raise
-        raise LabError(ENDED)
+        if kind == "error":
+            raise LabError(value)
+        return kind
 
 
 def take():
     """The process that waits, or a new one."""
-    while _waiting:
-        process = _waiting.pop()
-        if process.popen.poll() is None:
-            return process
-    return Process()
+    process = _waiting.pop() if _waiting else Process()
+    return process if process.popen.poll() is None else Process()
 
 
 def release(process):
@@ -85,13 +86,6 @@ def end_waiting():
             popen.stdin.close()
 
 
-def prepare(name, corpus):
-    """Have a process that waits and has opened the corpus."""
-    process = take()
-    process.send({"corpus": _corpus(name, corpus)})
-    release(process)
-
-
 def begin(experiment, corpus, results, device):
     """A process that trains this experiment from now on; None if the run exists."""
     _, run_id, folder = runs.place(experiment, corpus, results)
@@ -100,19 +94,22 @@ def begin(experiment, corpus, results, device):
     process = take()
     process.send(
         {
-            "corpus": _corpus(experiment.corpus.name, corpus),
+            "corpus": {field.name: getattr(corpus, field.name) for field in fields(corpus)},
             "experiment": experiment.to_dict(),
             "id": run_id,
             "module": MODELS[experiment.model.name].__module__,
-            "results": str(results),
-            "device": str(device),
+            "results": results,
+            "device": device,
         }
     )
     return process
 
 
-def _corpus(name, corpus):
-    return {"folder": str(corpus.root), "name": name, "fingerprint": corpus.fingerprint}
+def _as_json(value):
+    """What JSON has no word for, as the process reads it."""
+    if isinstance(value, pd.DataFrame):
+        return value.to_dict("list")
+    return value.item() if isinstance(value, np.generic) else str(value)
 
 
 def interrupted(base, corpus, results):
@@ -123,12 +120,13 @@ def interrupted(base, corpus, results):
     corpus, _, folder = runs.place(base, corpus, results)
     begun = sorted(folder.parent.glob("*/experiment.json"), key=lambda path: path.stat().st_mtime, reverse=True)
     for path in begun:
+        if (path.parent / "run.json").exists():
+            continue
         try:
             experiment = Experiment.from_dict(read_json(path))
             run_id = experiment.id(corpus.fingerprint)
             task = (experiment.corpus, experiment.target, experiment.split) == (base.corpus, base.target, base.split)
-            # of this very corpus, not of one that was here before
-            if task and path.parent.name.endswith(run_id) and not (path.parent / "run.json").exists():
+            if task and path.parent.name.endswith(run_id):  # of this very corpus, not of one that was here before
                 with alone(results / ".locks" / f"{run_id}.lock", refusal="It is under way."):
                     checkpoint = path.parent / "checkpoint.safetensors"
                     about = read_tensors(checkpoint, mend="")[1]["about"] if checkpoint.exists() else '{"history": []}'

@@ -13,13 +13,13 @@ from ..training.loop import Watch
 from .comparison import compared, drawn_curves, listed
 from .controls import SettingsPanel
 from .panel import image
-from .train_process import begin, interrupted, prepare
+from .train_process import begin, interrupted, release, take
 
 PAUSE = 0.5  # seconds between two pictures of a training: drawing must not slow it down
 BUSY = "A training is under way already. Press Stop first, or wait."
 HERE = (
-    "This model, or its corpus, was written in the notebook, where another process cannot build it, so it is trained "
-    "in the notebook's own process. If it uses dropout, run no cell that draws random numbers until it is done."
+    "This model was written in the notebook, where another process cannot build it, so it is trained in the notebook's "
+    "own process. If it uses dropout, run no cell that draws random numbers until it is done."
 )
 
 
@@ -30,8 +30,7 @@ class TrainerPanel(SettingsPanel):
     were finished. Resume goes on with the latest training that was interrupted, in this panel or before the kernel was
     restarted.
 
-    Controls: `model`, `feature`, `seed`, `guess` (percent), and each setting by its path,
-    as in `model.hidden`.
+    Controls: `model`, `feature`, `seed`, `guess` (percent), and each setting by its path, as in `model.hidden`.
 
     Parameters
     ----------
@@ -43,15 +42,7 @@ class TrainerPanel(SettingsPanel):
     guess : float, optional
         What validation accuracy you expect, between 0 and 1. Without it the panel asks before it trains.
 
-    Attributes
-    ----------
-    train, stop, resume : ipywidgets.Button
-    run, runs : Run or None, and list of Run
-        The last run that was finished in this panel, and all of them.
-    chart : matplotlib.figure.Figure or None
-        The runs compared.
-    busy, error : bool, and Exception or None
-        Whether a training is under way, and what ended the last one.
+    `panel.runs` are the finished runs, `panel.run` the latest, `panel.chart` the figure that compares them.
     """
 
     def __init__(self, lab, experiment=None, words=None, guess=None):
@@ -60,19 +51,22 @@ class TrainerPanel(SettingsPanel):
         self.run, self.runs, self.error, self.chart = None, [], None, None
         self.thread, self.process, self._watch = None, None, None
         self._history, self._trained = [], None  # of the run under way, and its experiment
-        self.train = ipywidgets.Button(description="Train", button_style="primary", icon="play")
-        self.stop = ipywidgets.Button(description="Stop", icon="stop")
-        self.resume = ipywidgets.Button(description="Resume", icon="step-forward", disabled=True)
+        self.train = self.button("Train", "play", self._start, button_style="primary")
+        self.stop = self.button("Stop", "stop", self._halt)
+        self.resume = self.button("Resume", "step-forward", self._go_on, disabled=True)
         self.bar = ipywidgets.FloatProgress(value=0, min=0, max=1, layout={"width": "20em"})
         self.table_view, self.chart_view = ipywidgets.HTML(), ipywidgets.HTML()
-        for button, pressed in ((self.train, self._start), (self.stop, self._halt), (self.resume, self._go_on)):
-            button.on_click(lambda button, pressed=pressed: pressed())
         percent = {"value": "" if guess is None else f"{100 * guess:g}", "placeholder": "0 to 100"}
         self.add("guess", "Text", self.changed, "guess, %", continuous_update=False, **percent)
         self.changed()
         self.redraw()
-        self._look_for_interrupted(tell=True)
-        prepare(base.corpus.name, lab.data)
+        if found := self._look_for_interrupted():
+            experiment, epochs = found
+            self.say(
+                f"A training of {experiment.model} was interrupted after {epochs} of {experiment.recipe.epochs} epochs "
+                "(stopped, or the kernel was restarted). What was finished is kept: press Resume to go on."
+            )
+        release(take())  # a process that is ready when Train is pressed
 
     @property
     def guess(self):
@@ -116,39 +110,33 @@ class TrainerPanel(SettingsPanel):
         )
 
     def rows(self):
-        above = ("model", "feature", "seed"), self._above, self._section, self._settings, ("guess",)
+        above = ("model", "feature", "seed"), self._above, self._section, self._settings, "guess"
         buttons = self.train, self.stop, self.resume, self.bar
         return *above, buttons, self.message, self.picture, self.table_view, self.chart_view, self.code_view
 
     def _start(self):
         if self.busy:
-            self.say(BUSY, wrong=True)
-            return
-        try:
-            experiment, _ = self.check()
-            if self.guess is None and not self.runs:
-                raise LabError(
-                    "First write your guess: how many percent of the validation clips will it get right? "
-                    "It is drawn beside the result. Then press Train."
-                )
-            self.process = begin(experiment, self.lab.data, self.lab.results, self.lab.device)
-        except LabError as error:
-            self.say(str(error), wrong=True)
-            return
+            raise LabError(BUSY)
+        experiment, _ = self.check()
+        if self.guess is None and not self.runs:
+            raise LabError(
+                "First write your guess: how many percent of the validation clips will it get right? "
+                "It is drawn beside the result. Then press Train."
+            )
         if experiment != self._trained:
             self._history = []
-        self._trained, self.error, self._watch = experiment, None, PanelWatch(self)
+        self._trained, self.error, self._watch, self.process = experiment, None, PanelWatch(self), None
         self.bar.value, self.bar.max, self.bar.bar_style = 0, experiment.recipe.epochs, ""
         self.controls["guess"].disabled = self.resume.disabled = True
         self.say(f"Training {experiment.model.name} ...")
+        self.redraw()
         self.busy = True
-        self.thread = threading.Thread(target=self._work, args=(experiment, self._watch), name="trainer", daemon=True)
+        self.thread = threading.Thread(target=self._work, args=(experiment, self._watch), daemon=True)
         self.thread.start()
 
     def _halt(self):
         if not self.busy:
-            self.say("Nothing is being trained.", wrong=True)
-            return
+            raise LabError("Nothing is being trained. Press Train first.")
         self.say("Stopping after this batch ...")
         self._watch.stop = True
         if self.process is not None:
@@ -157,37 +145,33 @@ class TrainerPanel(SettingsPanel):
     def _go_on(self):
         """Put the controls where they were when the latest training was interrupted, and train."""
         if self.busy:
-            self.say(BUSY, wrong=True)
-            return
-        found = interrupted(self.base, self.lab.data, self.lab.results)
+            raise LabError(BUSY)
+        found = self._look_for_interrupted()
         if found is None:
-            self.resume.disabled = True
-            self.say("No training was interrupted. Press Train.", wrong=True)
-            return
+            raise LabError("No training was interrupted. Press Train.")
         self.show(found[0])
+        self.changed()
         self._start()
 
-    def _look_for_interrupted(self, tell=False):
+    def _look_for_interrupted(self):
         found = interrupted(self.base, self.lab.data, self.lab.results)
         self.resume.disabled = found is None
-        if found is not None and tell:
-            experiment, epochs = found
-            self.say(
-                f"A training of {experiment.model} was interrupted after {epochs} of {experiment.recipe.epochs} epochs "
-                "(stopped, or the kernel was restarted). What was finished is kept: press Resume to go on."
-            )
+        return found
 
     def _work(self, experiment, watch):
         """What the thread does. Whatever happens ends as a message: nobody sees a thread's errors."""
+        where = self.lab.data, self.lab.results, self.lab.device
         try:
-            ended = "done" if self.process is None else self.process.follow(watch)
+            self.process, ended = begin(experiment, *where), "done"
+            if self.process is not None:
+                if watch.stop:  # pressed before there was a process
+                    self.process.send({"stop": None})
+                ended = self.process.follow(watch)
             if ended == "foreign":
                 self.process = None
                 watch.note(HERE)
-            run = None
-            if ended != "stopped":
-                run = runs.train(experiment, self.lab.data, self.lab.results, self.lab.device, watch)
-            words = self._finish(run, experiment, watch)
+            run = None if ended == "stopped" else runs.train(experiment, *where, watch)
+            words = self._finish(run, watch)
         except Exception as error:
             name = f"{type(error).__name__}: {error}. Change a setting and press Train again."
             self.error, words = error, str(error) if isinstance(error, LabError) else name
@@ -199,11 +183,11 @@ class TrainerPanel(SettingsPanel):
             self.busy = False
             self.say(words, wrong=self.error is not None)  # last: who reads it may press a button
 
-    def _finish(self, run, experiment, watch):
+    def _finish(self, run, watch):
         """Show a run that is complete, or that was stopped (None); returns what to say of it."""
         if run is None:
             done = len(self._history)
-            kept = f"after epoch {done} of {experiment.recipe.epochs}" if done else "before the first epoch was over"
+            kept = f"after epoch {done} of {self._trained.recipe.epochs}" if done else "before the first epoch was over"
             self.bar.bar_style = "warning"
             return f"Stopped {kept}. The epochs that were finished are kept: press Resume to go on."
         self._history, self.run = run.history.to_dict("records"), run
@@ -213,15 +197,15 @@ class TrainerPanel(SettingsPanel):
         table, self.chart = compared(self.runs, self.guess)
         self.table_view.value = listed(table, run)
         self.chart_view.value = image(self.render(self.chart), "The runs of the table above, each accuracy as a dot")
-        figures = run.validation
+        metrics = run.validation
         heard = "that it was trained on" if run.record["protocol"] in LEAKY else "it never heard"
         guessed = "" if self.guess is None else f"; your guess was {100 * self.guess:.0f}%"
-        return (
+        result = (
             f"{'Trained' if watch.seen else 'This run was there already, so it was loaded'}: validation accuracy "
-            f"{100 * figures['accuracy']:.1f}% on {figures['clips']:,} clips of speakers {heard} "
-            f"(chance {100 * figures['chance']:.1f}%{guessed}), weights of epoch {run.record['best_epoch']}."
-            + "".join(f" {note}" for note in watch.notes)
+            f"{100 * metrics['accuracy']:.1f}% on {metrics['clips']:,} clips of speakers {heard} "
+            f"(chance {100 * metrics['chance']:.1f}%{guessed}), weights of epoch {run.record['best_epoch']}."
         )
+        return " ".join([result, *watch.notes])
 
 
 class PanelWatch(Watch):
