@@ -11,7 +11,7 @@ from tiny import RATE, SPEAKERS, TEST, VALIDATION, WORDS
 from labkit.cli import main as command
 from labkit.errors import LabError
 from labkit.files import home, read_json
-from labkit.metrics.scores import speaker_interval
+from labkit.metrics import speaker_interval
 from labkit.streaming import Decision, Detection
 from labkit.streaming import benchmark as live
 from labkit.streaming.mixtures import LATE, LEVEL, MixturePlan, background, mixture, pool, spoken

@@ -6,7 +6,7 @@ import pytest
 from sklearn import metrics as theirs
 
 from labkit.errors import LabError
-from labkit.metrics.scores import confusion, scores, speaker_interval, verdict
+from labkit.metrics import confusion, scores, speaker_interval, verdict
 
 
 def table(right, speakers):

@@ -102,7 +102,7 @@ def test_the_table_of_new_voices_is_that_of_the_records():
 
     from labkit.experiments import nested_cv as nested
     from labkit.experiments.sweep import committed
-    from labkit.metrics.scores import speaker_interval
+    from labkit.metrics import speaker_interval
 
     def figure(one):
         return f"{100 * one['mean']:.1f} [{100 * one['low']:.1f}, {100 * one['high']:.1f}]"

@@ -28,7 +28,7 @@ from labkit.experiments.records import read_runs
 from labkit.experiments.run import Run, train
 from labkit.features import LogMel, Raw
 from labkit.files import read_json
-from labkit.metrics.scores import scores
+from labkit.metrics import scores
 from labkit.models import MODELS, Model
 from labkit.training.batches import source
 from labkit.training.loop import Watch

@@ -7,7 +7,7 @@ import pytest
 from labkit.experiments.experiment import Experiment
 from labkit.experiments.seeds import Seeds, groups
 from labkit.experiments.sweep import committed
-from labkit.metrics.scores import confusion, speaker_interval, verdict
+from labkit.metrics import confusion, speaker_interval, verdict
 
 
 class FakeRun:

@@ -14,7 +14,7 @@ from torch import nn
 
 from ..errors import LabError
 from ..evaluation.predictions import need_clips, predictions
-from ..metrics.scores import speaker_interval
+from ..metrics import speaker_interval
 from ..training.augment import Augmentation
 from ..training.batches import source
 

@@ -17,7 +17,7 @@ from itertools import combinations
 import pandas as pd
 
 from ..errors import LabError, choose
-from ..metrics.scores import speaker_interval
+from ..metrics import speaker_interval
 
 
 def pairs(voices):

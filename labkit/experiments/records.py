@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from ..errors import LabError, LabWarning
-from ..metrics.scores import percent, speaker_interval
+from ..metrics import percent, speaker_interval
 from .run import Run, read_record
 from .seeds import groups
 

@@ -1,6 +1,6 @@
 """Runs that differ in nothing but their seed are one value: what is said of a configuration is said of all of them."""
 
-from ..metrics.scores import speaker_interval, verdict
+from ..metrics import speaker_interval, verdict
 
 
 class Seeds(tuple):

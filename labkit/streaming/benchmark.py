@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..experiments.run import about, origin
-from ..metrics.scores import speaker_interval
+from ..metrics import speaker_interval
 from .decision import Decision, decide
 from .detector import detect
 from .mixtures import LATE, MixturePlan, background, mixture, pool

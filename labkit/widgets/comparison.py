@@ -3,7 +3,7 @@
 import pandas as pd
 
 from .. import plots
-from ..metrics.scores import speaker_interval
+from ..metrics import speaker_interval
 from .panel import empty_figure
 
 SHOWN = 12  # runs in the chart; the table has all

@@ -6,7 +6,7 @@ import pandas as pd
 
 from ..data.recordings import yours
 from ..errors import LabError, LabWarning
-from ..metrics.scores import speaker_interval
+from ..metrics import speaker_interval
 
 
 def with_you(table, run):

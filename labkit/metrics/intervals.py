@@ -1,0 +1,81 @@
+"""How sure: accuracies and differences with their intervals over speakers."""
+
+import numpy as np
+
+from ..errors import LabError
+
+
+def speaker_interval(tables, others=None, draws=10_000, seed=0, level=0.95):
+    """Accuracy, or a difference in accuracy, with its bootstrap interval over speakers.
+
+    Clips of one speaker stand and fall together, so speakers are drawn, not clips (Efron and Tibshirani, 1993, ch. 8).
+    For a difference, both sides are read on the same drawn speakers.
+
+    Parameters
+    ----------
+    tables : list of pandas.DataFrame
+        Predictions (`path`, `speaker`, `label`, `predicted`) of one configuration, a table per seed.
+    others : list of pandas.DataFrame, optional
+        The same clips under another configuration; the result is then `tables` minus `others`.
+    draws, seed, level
+        Number of bootstrap draws, seed of the draws, coverage of the interval.
+
+    Returns
+    -------
+    dict
+        `mean`, `low`, `high` (fractions between 0 and 1; of one speaker there is a mean, and `low` and `high` are nan),
+        `speakers`, `seeds`.
+    """
+    right, speakers = _right(tables)
+    if others is not None:
+        other, _ = _right(others)
+        if not right.index.equals(other.index):
+            raise LabError(
+                "The two sides were tested on different clips, so they cannot be compared. Test both on the same split."
+            )
+        right = right - other
+    sums = right.groupby(speakers).agg(["sum", "count"])
+    low = high = float("nan")
+    if len(sums) > 1:
+        rng = np.random.default_rng(seed)
+        drawn = rng.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=draws)  # (draws, speakers)
+        means = (drawn @ sums["sum"].values) / (drawn @ sums["count"].values)
+        low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2]).tolist()
+    return {"mean": float(right.mean()), "low": low, "high": high, "speakers": len(sums), "seeds": len(tables)}
+
+
+def _right(tables):
+    """Fraction of seeds that got each clip right, indexed by path; and the clips' speakers."""
+    tables = [table.sort_values("path").set_index("path") for table in tables]
+    if any(not table.index.equals(tables[0].index) for table in tables):
+        raise LabError("The seeds were tested on different clips. Use the same split for all of them.")
+    right = sum((table.label == table.predicted).astype(float) for table in tables) / len(tables)
+    return right, tables[0].speaker
+
+
+def percent(interval):
+    """An interval in percent.
+
+    Examples
+    --------
+    >>> percent({"mean": 0.9, "low": 0.85, "high": 0.95})
+    '90.0% [85.0, 95.0]'
+    """
+    mean, low, high = (100 * interval[key] for key in ("mean", "low", "high"))
+    return f"{mean:.1f}% " + ("[one speaker: no interval]" if np.isnan(low) else f"[{low:.1f}, {high:.1f}]")
+
+
+def verdict(interval, first="the first", second="the second"):
+    """One sentence for a difference: who is ahead, or that no difference was shown.
+
+    Examples
+    --------
+    >>> verdict({"mean": 0.01, "low": -0.01, "high": 0.03, "speakers": 112, "seeds": 3}, "GRU", "LSTM")
+    'GRU minus LSTM: +1.0 points [-1.0, +3.0] over 112 speakers and 3 seeds: no difference shown.'
+    """
+    mean, low, high = (100 * interval[key] for key in ("mean", "low", "high"))
+    over = f"[{low:+.1f}, {high:+.1f}] over {interval['speakers']} speakers and {interval['seeds']} seeds"
+    if interval["speakers"] == 1:
+        over = "for one speaker"
+    ahead = f"{first} is ahead" if low > 0 else f"{second} is ahead" if high < 0 else "no difference shown"
+    return f"{first} minus {second}: {mean:+.1f} points {over}: {ahead}."
