@@ -122,7 +122,8 @@ def code_of(name):
         return None
     classes = getattr(builder, "__mro__", [])
     own = [cls for cls in classes if not cls.__module__.startswith(("labkit.", "torch.", "builtins"))]
-    functions = [item for cls in own for _, item in sorted(vars(cls).items()) if inspect.isfunction(item)] or [builder]
+    members = [item for cls in own for _, item in sorted(vars(cls).items())] or [builder]
+    functions = [item for item in members if inspect.isfunction(item)]
     return digest([[_source(function) for function in functions], repr(hyperparameters(name))])
 
 

@@ -46,6 +46,7 @@ class Decider:
 
     def __init__(self, labels, decision, period, span=1.0):
         self.labels, self.decision, self.period, self.span = tuple(labels), decision, period, span
+        self.words = np.array([label != OTHER for label in self.labels])  # classes that may be reported
         self.reset()
 
     def reset(self):
@@ -67,7 +68,7 @@ class Decider:
         if not len(times):
             return []
         found, smooth = [], self.smooth(probabilities)
-        words = np.where(np.array(self.labels) == OTHER, -1, smooth)  # "other" is never the likeliest
+        words = np.where(self.words, smooth, -1)
         for time, row, word in zip(times.tolist(), smooth, words.argmax(1).tolist(), strict=True):
             if self.waits_for is not None and row[self.waits_for] < self.decision.threshold:
                 self.waits_for = None
