@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from urllib3.response import HTTPResponse
 
 from labkit.data import download as module
 from labkit.data.download import DOWNLOADS, BadArchive, Download, download, fetch, present
@@ -197,6 +198,20 @@ def test_a_cut_download_goes_on_where_it_stopped(cut, server, get, tmp_path):
     assert server.sent[-1] == 300_000 - cut  # no byte came twice
     if cut:
         assert server.seen[-1]["Range"] == f"bytes={cut}-" and server.seen[-1]["If-Range"] == '"first"'
+
+
+def test_a_cut_is_noticed_where_urllib3_does_not_look(server, get, monkeypatch):
+    stream = HTTPResponse.stream
+
+    def trusting(self, *given, **named):
+        self.enforce_content_length = False  # as urllib3 1 has it, which requests still takes
+        return stream(self, *given, **named)
+
+    monkeypatch.setattr(HTTPResponse, "stream", trusting)
+    server.body, server.cuts = random.Random(1).randbytes(300_000), [100_000, 0]
+    with pytest.raises(LabError, match="are here and stay"):
+        get()
+    assert get() == server.body
 
 
 def test_ten_cuts_in_one_call_are_survived_as_long_as_each_attempt_brings_something(server, get, capsys):
