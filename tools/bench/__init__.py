@@ -7,6 +7,8 @@ line in `BENCHES`.
 import statistics
 import time
 
+import torch
+
 from labkit.errors import LabError
 
 BENCHES = {
@@ -50,3 +52,13 @@ def ratio(times, slow, fast):
     """How many times faster `fast` is: (median, lowest, highest) over the rounds, each round compared with itself."""
     each = [a / b for a, b in zip(times[slow], times[fast], strict=True)]
     return statistics.median(each), min(each), max(each)
+
+
+def training_step(network, optimiser, x, lengths, targets, bf16):
+    """One step of training on the CPU, the forward pass in bf16 if wanted."""
+    with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+        logits = network(x, lengths)
+    loss = torch.nn.functional.cross_entropy(logits.float(), targets)
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    optimiser.step()

@@ -13,7 +13,7 @@ from labkit.experiments.experiment import Experiment
 from labkit.published.r3_audionet import settings
 from labkit.training.batches import source
 from labkit.training.recipe import make_optimiser
-from tools.bench import ratio, take_turns
+from tools.bench import ratio, take_turns, training_step
 
 USUAL = "nn.Conv1d"
 OURS = "labkit"
@@ -77,12 +77,7 @@ def sides(name, corpus, batch):
         optimiser = make_optimiser(network.parameters(), experiment.recipe)
 
         def step():
-            with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-                scores = network(x, lengths)
-            loss = nn.functional.cross_entropy(scores.float(), targets)
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            optimiser.step()
+            training_step(network, optimiser, x, lengths, targets, bf16)
 
         return step
 

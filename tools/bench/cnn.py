@@ -10,7 +10,6 @@ import sys
 
 import numpy as np
 import torch
-from torch import nn
 
 from labkit.data import find
 from labkit.experiments.experiment import Experiment
@@ -20,7 +19,7 @@ from labkit.models.classifier import Classifier
 from labkit.published.r2_mel_cnn import settings
 from labkit.training.batches import source
 from labkit.training.recipe import make_optimiser
-from tools.bench import ratio, take_turns
+from tools.bench import ratio, take_turns, training_step
 
 USUAL = "the usual way"
 OURS = "labkit"
@@ -105,12 +104,7 @@ def _sides(experiment, corpus, clips):
 
         def epoch():
             for x, lengths, targets in batches():
-                with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-                    scores = network(x, lengths)
-                loss = nn.functional.cross_entropy(scores.float(), targets)
-                optimiser.zero_grad(set_to_none=True)
-                loss.backward()
-                optimiser.step()
+                training_step(network, optimiser, x, lengths, targets, bf16)
 
         return epoch
 
