@@ -217,7 +217,7 @@ def test_confusions_of_a_record_without_recordings_say_what_to_do(lab, trained):
 
 def test_all_names_of_controls_and_pictures_are_texts_a_screen_reader_can_say(lab, trained, cells):
     panels = ExplorerPanel(lab), TrainerPanel(lab, SMALL), ConfusionsPanel(lab, trained), RecorderPanel(lab)
-    for panel in (*panels, GatesPanel(lab, cells)):
+    for panel in (*panels, GatesPanel(lab, by_name(cells))):
         assert f'alt="{panel.alt.replace(chr(39), "&#x27;")}"' in panel.picture.value
         assert 'role="status"' in panel.message.value
         for name, control in panel.controls.items():
@@ -239,7 +239,7 @@ def cells(made, tmp_path_factory):
 def test_the_gates_are_those_of_the_cell_and_the_word_that_are_chosen(lab, cells):
     import torch
 
-    panel = GatesPanel(lab, cells, word="rise", speaker=SPEAKERS[2])
+    panel = GatesPanel(lab, by_name(cells), word="rise", speaker=SPEAKERS[2])
     assert set(panel.quantities) == {"i", "f", "g", "o", "c", "h"} and "'rise' by speaker" in panel.said
     for name in "ifo":
         assert 0 <= panel.quantities[name].min() and panel.quantities[name].max() <= 1
@@ -253,6 +253,10 @@ def test_the_gates_are_those_of_the_cell_and_the_word_that_are_chosen(lab, cells
     x, frames = run.experiment.feature.build()(*_clip(run, panel.clip))
     h, _ = run.network.network.forwards[0](run.network.front(x))
     assert torch.allclose(panel.quantities["h"], h[0].detach(), atol=1e-5), "what torch's own LSTM says"
+
+
+def by_name(runs):
+    return {run.experiment.model.name: run for run in runs}
 
 
 def _clip(run, clip):
@@ -283,4 +287,4 @@ def test_a_network_without_gates_is_refused_with_a_way_on(lab, trained):
     with pytest.raises(LabError, match="'gru' has no LSTM cell .* Train 'lstm'"):
         GatesPanel(lab, trained)
     with pytest.raises(LabError, match="no run to look into"):
-        GatesPanel(lab, [])
+        GatesPanel(lab, {})

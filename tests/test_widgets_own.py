@@ -14,7 +14,7 @@ from labkit.data.recordings import around_word, keep, own_folder, yours
 from labkit.errors import LabError, LabWarning
 from labkit.experiments import run as runs
 from labkit.widgets import RecorderPanel, with_you
-from labkit.widgets.microphone_help import PROBLEMS
+from labkit.widgets.listening import PROBLEMS
 
 pytest_plugins = ["tiny"]
 
@@ -40,10 +40,15 @@ def sound(samples, rate=RATE, kind="WAV"):
     return buffer.getvalue()
 
 
-def record(panel, samples, rate=RATE):
+def record(panel, samples, rate=RATE, size=1280):
     """What the microphone of the browser sends."""
     samples = np.round(np.clip(samples, -1, 1) * 32767).astype("<i2")
-    panel.receive({"kind": "samples", "rate": rate}, [memoryview(samples.tobytes())])
+    about = {"session": "one", "rate": rate}
+    panel.receive({"kind": "start", **about})
+    for start in range(0, len(samples), size):
+        content = memoryview(samples[start : start + size].tobytes())
+        panel.receive({"kind": "block", "start": start, **about}, [content])
+    panel.receive({"kind": "stop", **about})
 
 
 def upload(panel, *files):
