@@ -270,6 +270,7 @@ def _clip(run, clip):
 def test_one_unit_or_the_mean_of_all_is_drawn_as_a_line(lab, cells):
     import numpy as np
 
+    assert GatesPanel(lab, cells).controls["run"].options == tuple(run.name for run in cells)
     panel = GatesPanel(lab, {"my cell": cells[1]})
     assert panel.controls["unit"].max == 8
 
@@ -287,4 +288,4 @@ def test_a_network_without_gates_is_refused_with_a_way_on(lab, trained):
     with pytest.raises(LabError, match="'gru' has no LSTM cell .* Train 'lstm'"):
         GatesPanel(lab, trained)
     with pytest.raises(LabError, match="no run to look into"):
-        GatesPanel(lab, {})
+        GatesPanel(lab, [])

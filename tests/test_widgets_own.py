@@ -82,6 +82,27 @@ def test_a_recording_is_cut_shown_kept_and_found_as_a_corpus(panel):
     assert corpus.clips[["path", "label", "speaker"]].to_numpy().tolist() == [["rise/you_001.wav", "rise", "you"]]
 
 
+@pytest.mark.parametrize("size", [999, 5 * RATE])
+def test_a_recording_does_not_depend_on_its_blocks_and_each_is_answered(panel, size):
+    sent = []
+    panel.microphone.send = lambda content, buffers=None: sent.append(content)
+    record(panel, word())
+    ((_, expected),) = panel.takes
+    sent.clear()
+    record(panel, word(), size=size)
+    ((_, samples),) = panel.takes
+    assert np.array_equal(samples, expected)
+    assert sent[0] == {"kind": "heard", "session": "one", "upto": min(size, 2 * RATE)} and sent[-1]["upto"] == 2 * RATE
+
+
+def test_of_two_views_of_the_recorder_the_newer_one_records(panel):
+    sent = []
+    panel.microphone.send = lambda content, buffers=None: sent.append(content)
+    panel.receive({"kind": "start", "session": "old", "rate": RATE})
+    record(panel, word())
+    assert sent[0] == {"kind": "end", "session": "old"} and len(panel.takes) == 1
+
+
 def test_a_recording_is_left_as_it_is_where_nobody_wants_it_cut(panel):
     panel.controls["cut"].value = False
     record(panel, word())
@@ -148,6 +169,10 @@ def test_a_stereo_file_at_48_khz_becomes_one_channel_at_16(panel):
 
 
 def test_a_corrupt_upload_is_named_and_the_others_are_taken(panel):
+    upload(panel, ("broken.wav", b"RIFF no sound"), ("good.flac", sound(word(), kind="FLAC")), ("my.m4a", b"ftypM4A"))
+    assert [name for name, _ in panel.takes] == ["good.flac"]
+    upload(panel, ("one.wav", sound(word())), ("two.wav", sound(word())))
+    assert [name for name, _ in panel.takes] == ["one.wav", "two.wav"] and "2 files, loudest" in panel.said
     upload(panel, ("broken.wav", b"RIFF no sound"), ("good.flac", sound(word(), kind="FLAC")), ("my.m4a", b"ftypM4A"))
     assert [name for name, _ in panel.takes] == ["good.flac"]
     assert "broken.wav: it cannot be read" in panel.said and "ffmpeg -i my.m4a" in panel.said

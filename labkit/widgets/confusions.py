@@ -93,7 +93,7 @@ class ConfusionsPanel(Panel):
             sound.value = wav_bytes(samples, rate)
             title.value = f"{clip.Index + 1}: {100 * clip.confidence:.0f}% sure"
         many = f"clips {first + 1} to {last} of {count}" if count > 1 else "one clip"
-        right = "rightly recognised" if said == heard else f"taken for {heard!r}"
+        right = "recognised correctly" if said == heard else f"taken for {heard!r}"
         self.say(f"{said!r} {right}: {many}, the surest first ({self.controls['part'].value} part).")
         return figure, f"Waveforms and spectrograms of {said!r} {right}: {many}"
 
@@ -107,8 +107,8 @@ class ConfusionsPanel(Panel):
         return self.render(figure), f"Confusion matrix of the {part} part: {right} of {clips} clips on the diagonal"
 
     def rows(self):
-        cell = ("said", "heard"), self.message, self.picture, tuple(self.players), ("earlier", "later")
-        return "part", self.matrix, *cell
+        clips = self.message, self.picture, tuple(self.players), ("earlier", "later")
+        return "part", self.matrix, ("said", "heard"), *clips
 
     def _new_part(self):
         """Another part: its matrix, and the most frequent mistake in it."""

@@ -26,7 +26,7 @@ class GatesPanel(ClipPanel):
 
     Parameters
     ----------
-    runs : Run, or dict from name to Run
+    runs : Run, or list of Run, or dict from name to Run
         Of LSTM cells: the model "lstm", or any registered cell ("peephole", "coupled" ...).
     word, speaker : str, optional
         What is shown first.
@@ -34,16 +34,17 @@ class GatesPanel(ClipPanel):
 
     def __init__(self, lab, runs, word=None, speaker=None):
         super().__init__(lab)
-        self.runs = runs if isinstance(runs, dict) else {runs.experiment.model.name: runs}
+        if not isinstance(runs, dict):
+            runs = {run.name: run for run in (runs if isinstance(runs, list | tuple) else [runs])}
+        self.runs = runs
         if not self.runs:
             raise LabError("There is no run to look into. Train one: lab.train(experiment).")
         self.layers = {name: layer_of(run) for name, run in self.runs.items()}
-        first = next(iter(self.runs.values()))
-        self.corpus = first.corpus
+        self.corpus = next(iter(runs.values())).corpus
         with self.drawn_once():
             self.add("run", "Dropdown", self._new_run, "cell", options=list(self.runs))
             self.add("unit", "IntSlider", self.redraw, value=0, min=0, max=1, continuous_update=False)
-            self.add_clip(first.labels, word, speaker)
+            self.add_clip(self.corpus.labels, word, speaker)
             self._new_run()
 
     def draw(self):

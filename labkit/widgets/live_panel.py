@@ -22,8 +22,8 @@ SHOWN = 8  # words that stay on the page
 class LivePanel(ListeningPanel):
     """Listens to the microphone, or to a file, and shows the words that a network reports while they are said.
 
-    Nothing is stored. Sound goes in blocks of 80 ms from the browser to the kernel, which answers each of them. While
-    the kernel is busy, sound waits in the browser; what would wait more than ten seconds is left out, and said so.
+    Nothing is stored. The browser sends blocks of 80 ms, and the kernel answers each of them. While the kernel is busy,
+    sound waits in the browser. What would wait more than ten seconds is left out, and the panel says so.
 
     Controls: `threshold` (what a word's probability needs), `upload` (a file of any format libsndfile reads).
 
@@ -93,7 +93,7 @@ class LivePanel(ListeningPanel):
         self.synthetic = False
         self.detector.reset()
         self._smoother = Decider(self.detector.labels, self.detector.decision, self.detector.decider.period)
-        self._sound = deque(maxlen=round(KEPT / BLOCK))  # the latest blocks: none is shorter, but for the last
+        self._sound = deque(maxlen=round(KEPT / BLOCK) + 1)  # the latest blocks; only the last may be shorter
         self._rate, self._next = None, 0  # theirs, in Hz; number of the sample that comes next
         self.costs = deque(maxlen=1000)  # seconds that the latest blocks took here
         self.words, self.microphone.heard = [], []
@@ -121,8 +121,7 @@ class LivePanel(ListeningPanel):
         if self.costs:
             usual, most = 1000 * float(np.median(self.costs)), 1000 * max(self.costs)
             said.append(f"A block took {usual:.1f} ms here, the slowest {most:.0f} ms.")
-        problems = self.detector.problems
-        self.say(" ".join([*said, *problems[-3:]]), wrong=bool(problems))
+        self.say(" ".join([*said, *self.detector.problems[-3:]]), wrong=bool(self.detector.problems))
 
     def take(self, name, samples):
         self.listen(samples, RATE)

@@ -1,7 +1,6 @@
-// The microphone: a button that starts and stops it, its level, and a few words beside it.
-// What it hears goes to Python in small blocks. Each block says at which sample it starts, and Python answers each one.
-// While answers are missing, sound waits here and goes out as one larger block, and what waits too long is left out, so
-// that nothing piles up. What goes wrong is sent as the browser's name for it; the sentences are Python's.
+// The microphone: a button that starts and stops it, its level, and a few words beside it. What it hears goes to Python
+// in small blocks; each says at which sample it starts, and Python answers each one. While answers are missing, sound
+// waits here and goes out as one larger block, and what waits too long is left out, so that nothing piles up.
 // With `seconds` it is a recorder, which stops by itself; without, it goes on and shows the words that Python reports.
 
 const BLOCK = 0.08; // seconds of a block

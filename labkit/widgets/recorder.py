@@ -59,7 +59,7 @@ class RecorderPanel(ListeningPanel):
         self.attempt(self.take, "microphone", resample(self._samples, self._rate, RATE))
 
     def take(self, name, samples):
-        """Check a sound; what is of use waits for Keep, beside others of one upload."""
+        """Check a sound; one that can be used waits for Keep, together with others of the same upload."""
         samples = around_word(samples, RATE) if self.controls["cut"].value else samples
         level = check(samples)
         self.batch.append((name, samples))
