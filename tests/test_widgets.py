@@ -217,7 +217,7 @@ def test_confusions_of_a_record_without_recordings_say_what_to_do(lab, trained):
 
 def test_all_names_of_controls_and_pictures_are_texts_a_screen_reader_can_say(lab, trained, cells):
     panels = ExplorerPanel(lab), TrainerPanel(lab, SMALL), ConfusionsPanel(lab, trained), RecorderPanel(lab)
-    for panel in (*panels, GatesPanel(lab, cells)):
+    for panel in (*panels, GatesPanel(lab, by_name(cells))):
         assert f'alt="{panel.alt.replace(chr(39), "&#x27;")}"' in panel.picture.value
         assert 'role="status"' in panel.message.value
         for name, control in panel.controls.items():
@@ -239,7 +239,7 @@ def cells(made, tmp_path_factory):
 def test_the_gates_are_those_of_the_cell_and_the_word_that_are_chosen(lab, cells):
     import torch
 
-    panel = GatesPanel(lab, cells, word="rise", speaker=SPEAKERS[2])
+    panel = GatesPanel(lab, by_name(cells), word="rise", speaker=SPEAKERS[2])
     assert set(panel.quantities) == {"i", "f", "g", "o", "c", "h"} and "'rise' by speaker" in panel.said
     for name in "ifo":
         assert 0 <= panel.quantities[name].min() and panel.quantities[name].max() <= 1
@@ -255,6 +255,10 @@ def test_the_gates_are_those_of_the_cell_and_the_word_that_are_chosen(lab, cells
     assert torch.allclose(panel.quantities["h"], h[0].detach(), atol=1e-5), "what torch's own LSTM says"
 
 
+def by_name(runs):
+    return {run.experiment.model.name: run for run in runs}
+
+
 def _clip(run, clip):
     import soundfile
     import torch
@@ -266,6 +270,7 @@ def _clip(run, clip):
 def test_one_unit_or_the_mean_of_all_is_drawn_as_a_line(lab, cells):
     import numpy as np
 
+    assert GatesPanel(lab, cells).controls["run"].options == tuple(run.name for run in cells)
     panel = GatesPanel(lab, {"my cell": cells[1]})
     assert panel.controls["unit"].max == 8
 

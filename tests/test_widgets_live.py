@@ -15,7 +15,7 @@ from labkit.experiments import pretrained
 from labkit.plots import STAMP
 from labkit.streaming import detect
 from labkit.widgets import LivePanel
-from labkit.widgets.microphone_help import PROBLEMS
+from labkit.widgets.listening import PROBLEMS
 
 pytest_plugins = ["tiny"]
 BLOCK = 1280  # samples: 80 ms
@@ -63,7 +63,7 @@ def test_spoken_words_are_shown_with_their_times_while_the_stream_runs(panel):
     assert said(panel.words) == ["low", "high"] and panel.said == "Listening."
     shown = panel.microphone.heard
     assert [(word["number"], word["word"]) for word in shown] == [(0, "low"), (1, "high")]
-    assert 0.7 < shown[0]["time"] < 1.7 < shown[1]["time"] < 3.0 and 0.6 <= shown[0]["confidence"] <= 1
+    assert 0.7 < shown[0]["reported"] < 1.7 < shown[1]["reported"] < 3.0 and 0.6 <= shown[0]["confidence"] <= 1
     panel.receive({"kind": "stop", "session": "one", "rate": RATE})
     assert "2 words reported: low" in panel.said and "A block took" in panel.said
     assert "low at" in panel.alt and Image.open(io.BytesIO(panel.still()[0])).size[0] > 700

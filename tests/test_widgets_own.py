@@ -14,7 +14,7 @@ from labkit.data.recordings import around_word, keep, own_folder, yours
 from labkit.errors import LabError, LabWarning
 from labkit.experiments import run as runs
 from labkit.widgets import RecorderPanel, with_you
-from labkit.widgets.microphone_help import PROBLEMS
+from labkit.widgets.listening import PROBLEMS
 
 pytest_plugins = ["tiny"]
 
@@ -40,10 +40,15 @@ def sound(samples, rate=RATE, kind="WAV"):
     return buffer.getvalue()
 
 
-def record(panel, samples, rate=RATE):
+def record(panel, samples, rate=RATE, size=1280):
     """What the microphone of the browser sends."""
     samples = np.round(np.clip(samples, -1, 1) * 32767).astype("<i2")
-    panel.receive({"kind": "samples", "rate": rate}, [memoryview(samples.tobytes())])
+    about = {"session": "one", "rate": rate}
+    panel.receive({"kind": "start", **about})
+    for start in range(0, len(samples), size):
+        content = memoryview(samples[start : start + size].tobytes())
+        panel.receive({"kind": "block", "start": start, **about}, [content])
+    panel.receive({"kind": "stop", **about})
 
 
 def upload(panel, *files):
@@ -75,6 +80,27 @@ def test_a_recording_is_cut_shown_kept_and_found_as_a_corpus(panel):
     assert np.abs(kept).argmax() / rate == pytest.approx(0.5, abs=0.3), "the word lies in the middle"
     corpus = quietly(corpora.find, "folder")
     assert corpus.clips[["path", "label", "speaker"]].to_numpy().tolist() == [["rise/you_001.wav", "rise", "you"]]
+
+
+@pytest.mark.parametrize("size", [999, 5 * RATE])
+def test_a_recording_does_not_depend_on_its_blocks_and_each_is_answered(panel, size):
+    sent = []
+    panel.microphone.send = lambda content, buffers=None: sent.append(content)
+    record(panel, word())
+    ((_, expected),) = panel.takes
+    sent.clear()
+    record(panel, word(), size=size)
+    ((_, samples),) = panel.takes
+    assert np.array_equal(samples, expected)
+    assert sent[0] == {"kind": "heard", "session": "one", "upto": min(size, 2 * RATE)} and sent[-1]["upto"] == 2 * RATE
+
+
+def test_of_two_views_of_the_recorder_the_newer_one_records(panel):
+    sent = []
+    panel.microphone.send = lambda content, buffers=None: sent.append(content)
+    panel.receive({"kind": "start", "session": "old", "rate": RATE})
+    record(panel, word())
+    assert sent[0] == {"kind": "end", "session": "old"} and len(panel.takes) == 1
 
 
 def test_a_recording_is_left_as_it_is_where_nobody_wants_it_cut(panel):
@@ -143,6 +169,10 @@ def test_a_stereo_file_at_48_khz_becomes_one_channel_at_16(panel):
 
 
 def test_a_corrupt_upload_is_named_and_the_others_are_taken(panel):
+    upload(panel, ("broken.wav", b"RIFF no sound"), ("good.flac", sound(word(), kind="FLAC")), ("my.m4a", b"ftypM4A"))
+    assert [name for name, _ in panel.takes] == ["good.flac"]
+    upload(panel, ("one.wav", sound(word())), ("two.wav", sound(word())))
+    assert [name for name, _ in panel.takes] == ["one.wav", "two.wav"] and "2 files, loudest" in panel.said
     upload(panel, ("broken.wav", b"RIFF no sound"), ("good.flac", sound(word(), kind="FLAC")), ("my.m4a", b"ftypM4A"))
     assert [name for name, _ in panel.takes] == ["good.flac"]
     assert "broken.wav: it cannot be read" in panel.said and "ffmpeg -i my.m4a" in panel.said

@@ -13,14 +13,3 @@ from .panel import Panel
 from .recorder import RecorderPanel
 from .trainer import TrainerPanel
 from .you import with_you
-
-__all__ = [
-    "ConfusionsPanel",
-    "ExplorerPanel",
-    "GatesPanel",
-    "LivePanel",
-    "Panel",
-    "RecorderPanel",
-    "TrainerPanel",
-    "with_you",
-]

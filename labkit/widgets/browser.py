@@ -6,8 +6,6 @@ import anywidget
 import traitlets
 
 HERE = Path(__file__).parent
-# an upload of sounds, and the looks of its button
-ACCEPTED = {"accept": "audio/*,.wav,.flac,.ogg,.mp3", "style": {}, "layout": {}}
 
 
 def script(*names):
@@ -16,37 +14,26 @@ def script(*names):
 
 
 class Microphone(anywidget.AnyWidget):
-    """A Record button and a level meter.
-
-    It sends {"kind": "samples", "rate": Hz} with samples (int16), or {"kind": "problem", "name", "message"}; it stops
-    after `seconds`.
-    """
-
-    _esm = script("microphone.js", "recording.js")
-    _css = HERE / "style.css"
-    seconds = traitlets.Float(2.0).tag(sync=True)
-
-
-class LiveMicrophone(anywidget.AnyWidget):
-    """A Start button, a level meter, the words that were recognised, and the last seconds as a picture.
+    """A button that starts and stops the microphone, and its level; without `seconds` also the words that were heard.
 
     It sends {"kind": "start"}, then {"kind": "block"} with samples (int16, of any length) and the number `start` of
-    their first one, and {"kind": "stop"}; and what happens meanwhile: "problem", "resumed", "hidden", "visible". Each
-    message has its `session` (of one press of Start) and `rate` (Hz). Python answers each block with {"kind": "heard",
-    "upto": number of the next sample, ...}: see `LivePanel`.
+    their first one, and {"kind": "stop"}; meanwhile "problem" (with `name` and `message`), "resumed", "hidden" and
+    "visible". Each message has its `session` (of one press of the button) and `rate` (Hz). Python answers each block
+    with {"kind": "heard", "upto": number of the next sample}, and may end a session with {"kind": "end"}.
     """
 
-    _esm = script("microphone.js", "live_microphone.js")
+    _esm = script("element.js", "live_words.js", "microphone.js")
     _css = HERE / "style.css"
+    seconds = traitlets.Float(None, allow_none=True).tag(sync=True)  # it stops after these; None: it goes on
+    waiting = traitlets.Float(10.0).tag(sync=True)  # seconds of sound that wait for a slow kernel; more is left out
     heard = traitlets.List(traitlets.Dict()).tag(sync=True)  # the latest words, oldest first
     threshold = traitlets.Float(0.5).tag(sync=True)
-    waiting = traitlets.Float(10.0).tag(sync=True)  # seconds of sound that wait for a slow kernel; more is left out
 
 
 class Matrix(anywidget.AnyWidget):
     """A confusion matrix with clickable cells."""
 
-    _esm = HERE / "matrix.js"
+    _esm = script("element.js", "matrix.js")
     _css = HERE / "style.css"
     labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
     counts = traitlets.List(traitlets.List(traitlets.Int())).tag(sync=True)  # true labels down

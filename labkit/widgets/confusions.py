@@ -4,7 +4,6 @@ from functools import partial
 
 import ipywidgets
 import numpy as np
-from ipywidgets import Layout
 
 from .. import plots
 from ..data.audio import read_audio, wav_bytes
@@ -23,7 +22,6 @@ class ConfusionsPanel(Panel):
 
     Parameters
     ----------
-    lab : Lab
     run : Run
         With its corpus, as `lab.train` returns it.
     part : {"validation", "test"}
@@ -35,7 +33,7 @@ class ConfusionsPanel(Panel):
         super().__init__(lab)
         if run.corpus is None:
             raise LabError(NO_SOUND.format(run.id))
-        self.run, self._first = run, 0
+        self.run, self.corpus = run, run.corpus
         parts = ["validation", "test"] if run.tested else ["validation"]
         choose(part, dict.fromkeys(parts), "part that this run has been tried on")
         self.matrix = Matrix(labels=list(run.labels))
@@ -44,18 +42,14 @@ class ConfusionsPanel(Panel):
             self.add(name, "Dropdown", self._named, options=run.labels)
         for name, icon, step in (("earlier", "arrow-left", -SHOWN), ("later", "arrow-right", SHOWN)):
             self.controls[name] = self.button(f"{name} clips", icon, partial(self._turn, step))
+        below_its_picture = ipywidgets.Layout(flex="1 1 13em", max_width="22em")  # if there is room
         self.players = []
         for _ in range(SHOWN):
             self.add_sound()
             self.sounds[-1].layout.width = "100%"
-            below_its_picture = Layout(flex="1 1 13em", max_width="22em")  # if there is room
             self.players.append(ipywidgets.VBox([ipywidgets.HTML(), self.sounds[-1]], layout=below_its_picture))
-        self.matrix.observe(self._clicked, "chosen")
+        self.matrix.observe(lambda change: self._chosen(), "chosen")
         self._new_part()
-
-    @property
-    def synthetic(self):
-        return self.run.synthetic
 
     @property
     def cell(self):
@@ -75,32 +69,31 @@ class ConfusionsPanel(Panel):
         return self.clips.iloc[self._first : self._first + SHOWN]
 
     def draw(self):
-        (said, heard), shown, rate = self.cell, self.shown, self.run.corpus.sample_rate
+        said, heard = self.cell
+        shown, count, first, rate = self.shown, len(self.clips), self._first, self.corpus.sample_rate
+        last = first + len(shown)
+        self.controls["earlier"].disabled, self.controls["later"].disabled = first == 0, last >= count
         for number, player in enumerate(self.players):
             player.layout.display = None if number < len(shown) else "none"
         if shown.empty:
-            words = f"o clip of {said!r} was taken for {heard!r}"
-            self.say(f"N{words}. Click another cell.")
-            return empty_picture(9.5, 1.5, f"n{words}"), f"Empty: n{words}"
+            words = f"No clip of {said!r} was taken for {heard!r}"
+            self.say(f"{words}. Click another cell.")
+            return empty_picture(9.5, 1.5, words), f"Empty: {words}"
         figure = empty_figure(9.5, 2.9)
         axes = figure.subplots(2, SHOWN, sharex="col", height_ratios=(1, 2))
         for ax in axes[:, len(shown) :].flat:
             ax.axis("off")
         for (above, below), clip, player in zip(axes.T, shown.itertuples(), self.players, strict=False):
             title, sound = player.children
-            samples, _ = read_audio(self.run.corpus.root / clip.path, rate)
+            samples, _ = read_audio(self.corpus.root / clip.path, rate)
             high = 1.05 * abs(samples).max() + 1e-6
             plots.waveform(samples, rate, above).set(xlabel="", ylabel="", ylim=(-high, high), yticks=[])
-            speaker = clip.speaker if len(clip.speaker) <= 12 else clip.speaker[:10] + "…"
-            above.set_title(f"{clip.Index + 1}: speaker {speaker}", loc="left", fontsize=10)
-            plots.spectrogram(samples, rate, below, colorbar=False)
-            if clip.Index > self._first:
-                below.set(ylabel="", yticklabels=[])
+            above.set_title(f"{clip.Index + 1}: speaker {clip.speaker:.12}", loc="left", fontsize=10)
+            plots.spectrogram(samples, rate, below, colorbar=False).label_outer()
             sound.value = wav_bytes(samples, rate)
             title.value = f"{clip.Index + 1}: {100 * clip.confidence:.0f}% sure"
-        last, count = self._first + len(shown), len(self.clips)
-        many = f"clips {self._first + 1} to {last} of {count}" if count > 1 else "one clip"
-        right = "rightly recognised" if said == heard else f"taken for {heard!r}"
+        many = f"clips {first + 1} to {last} of {count}" if count > 1 else "one clip"
+        right = "recognised correctly" if said == heard else f"taken for {heard!r}"
         self.say(f"{said!r} {right}: {many}, the surest first ({self.controls['part'].value} part).")
         return figure, f"Waveforms and spectrograms of {said!r} {right}: {many}"
 
@@ -113,14 +106,9 @@ class ConfusionsPanel(Panel):
         figure = plots.confusion(table, empty_figure(side + 1.9, side + 0.9))
         return self.render(figure), f"Confusion matrix of the {part} part: {right} of {clips} clips on the diagonal"
 
-    def redraw(self):
-        super().redraw()
-        self.controls["earlier"].disabled = self._first == 0
-        self.controls["later"].disabled = self._first + SHOWN >= len(self.clips)
-
     def rows(self):
-        cell = ("said", "heard"), self.message, self.picture, tuple(self.players), ("earlier", "later")
-        return "part", self.matrix, *cell
+        clips = self.message, self.picture, tuple(self.players), ("earlier", "later")
+        return "part", self.matrix, ("said", "heard"), *clips
 
     def _new_part(self):
         """Another part: its matrix, and the most frequent mistake in it."""
@@ -130,24 +118,22 @@ class ConfusionsPanel(Panel):
         wrong = counts - np.diag(np.diag(counts))
         made = ", synthetic speech" if self.synthetic else ""
         self.matrix.counts = counts.tolist()
-        self.matrix.caption = f"Clips of the {part} part ({self.run.record['corpus']['name']}{made}). Click a cell."
-        self._choose(*divmod(int((wrong if wrong.any() else counts).argmax()), len(counts)))
-
-    def _clicked(self, change):
-        cell = change["new"]
-        if not self.held and len(cell) == 2 and all(0 <= number < len(self.run.labels) for number in cell):
-            self._choose(*cell)
+        self.matrix.caption = f"Clips of the {part} part ({self.corpus.name}{made}). Click a cell."
+        with self.drawn_once():
+            self.matrix.chosen = [*divmod(int((wrong if wrong.any() else counts).argmax()), len(counts))]
+            self._chosen()
 
     def _named(self):
         if not self.held:
-            self._choose(*map(self.run.labels.index, self.cell))
+            self.matrix.chosen = [self.run.labels.index(label) for label in self.cell]
 
-    def _choose(self, said, heard):
-        """Show one cell."""
+    def _chosen(self):
+        """Show the cell that was clicked, or named."""
+        if max(self.matrix.chosen) >= len(self.run.labels):
+            return
         self._first = 0
         with self.drawn_once():
-            self.controls["said"].value, self.controls["heard"].value = self.run.labels[said], self.run.labels[heard]
-            self.matrix.chosen = [said, heard]
+            self.controls["said"].index, self.controls["heard"].index = self.matrix.chosen
 
     def _turn(self, step):
         self._first = max(0, min(self._first + step, (len(self.clips) - 1) // SHOWN * SHOWN))

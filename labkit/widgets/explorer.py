@@ -22,37 +22,28 @@ class ExplorerPanel(ClipPanel):
 
     Parameters
     ----------
-    lab : Lab
     word, speaker : str, optional
         What is shown first.
     """
 
     def __init__(self, lab, word=None, speaker=None):
         super().__init__(lab)
-        self.corpus = lab.data
-        names = [lab.data.name, *(name for name in present() if name != lab.data.name)]
+        entries = [(folder, entry) for entry in CORPORA.values() for folder in entry.folders()]
+        self.present = {folder: entry for folder, entry in entries if (data_folder() / folder).is_dir()}
         slider = {"value": 40, "continuous_update": False}  # draws where it is left, not on its way
         with self.drawn_once():
-            self.add("corpus", "Dropdown", self._new_corpus, options=names, layout={"width": "32em"})
+            names = dict.fromkeys([lab.data.name, *self.present])
+            self.add("corpus", "Dropdown", self._new_corpus, options=list(names), layout={"width": "32em"})
             self.add_clip(lab.data.labels, word, speaker)
             self.add("window", "IntSlider", self.redraw, "window, ms", min=5, max=150, step=5, **slider)
             self.add("bands", "IntSlider", self.redraw, "mel bands", min=8, max=80, step=4, **slider)
 
     @property
-    def synthetic(self):
-        return self.corpus.synthetic
-
-    @property
     def features(self):
         """The settings that are shown: (LogMel, MFCC)."""
-        settings = {
-            "sample_rate": self.corpus.sample_rate,
-            "window_ms": self.controls["window"].value,
-            "hop_ms": HOP_MS,
-            "n_mels": self.controls["bands"].value,
-            "seconds": None,
-        }
-        return LogMel(**settings), MFCC(**settings, n_mfcc=min(13, settings["n_mels"]))
+        window, bands = self.controls["window"].value, self.controls["bands"].value
+        settings = {"sample_rate": self.corpus.sample_rate, "window_ms": window, "hop_ms": HOP_MS, "seconds": None}
+        return LogMel(n_mels=bands, **settings), MFCC(n_mels=bands, n_mfcc=min(13, bands), **settings)
 
     def draw(self):
         clip = self.clip
@@ -90,15 +81,13 @@ class ExplorerPanel(ClipPanel):
 
     def _new_corpus(self):
         """Read it; if it cannot be read, the panel says why and stays where it was."""
-        name, word = self.controls["corpus"].value, self.controls["word"]
+        name, word, mine = self.controls["corpus"].value, self.controls["word"], self.lab.data
         if name == self.corpus.name:
             return
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", LabWarning)  # of few speakers: here they are only looked at
-                corpus = self.lab.data
-                if name != corpus.name:
-                    corpus = present()[name].load(data_folder() / name)
+                corpus = mine if name == mine.name else self.present[name].load(data_folder() / name)
         except LabError:
             self.controls["corpus"].value = self.corpus.name
             raise
@@ -107,10 +96,3 @@ class ExplorerPanel(ClipPanel):
             word.options = corpus.labels
             word.value = before if before in corpus.labels else corpus.labels[0]
             self.new_word()
-
-
-def present():
-    """The corpora in the data folder: from the name of each folder to what reads it."""
-    return {
-        folder: entry for entry in CORPORA.values() for folder in entry.folders() if (data_folder() / folder).is_dir()
-    }

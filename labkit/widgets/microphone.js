@@ -1,69 +1,162 @@
-// What the recorder and the live panel share: a microphone, its samples block by block, and how loud they are.
-// (Python puts this file in front of recording.js or live_microphone.js, since a widget is one file.)
+// The microphone: a button that starts and stops it, its level, and a few words beside it. What it hears goes to Python
+// in small blocks; each says at which sample it starts, and Python answers each one. While answers are missing, sound
+// waits here and goes out as one larger block, and what waits too long is left out, so that nothing piles up.
+// With `seconds` it is a recorder, which stops by itself; without, it goes on and shows the words that Python reports.
 
+const BLOCK = 0.08; // seconds of a block
+const AHEAD = 1; // seconds that may be on their way without an answer
+const PATIENCE = 5; // seconds without an answer, after which the reader is told
+const PLAIN = { channelCount: 1, echoCancellation: false, noiseSuppression: false, autoGainControl: false };
 const WORKLET = `registerProcessor("labkit-tap", class extends AudioWorkletProcessor {
   process(inputs) {
     if (inputs[0].length) this.port.postMessage(inputs[0][0].slice());
     return true;
   }
 });`;
-const PLAIN = { channelCount: 1, echoCancellation: false, noiseSuppression: false, autoGainControl: false };
 
-function element(tag, className, attributes) {
-  const made = Object.assign(document.createElement(tag), { className });
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  return made;
-}
+export default {
+  render({ model, el }) {
+    const live = model.get("seconds") === null;
+    const button = element("button", { class: "labkit-record", type: "button" });
+    const scale = { min: -60, max: 0, low: -40, high: -3, optimum: -20 };
+    const meter = element("meter", { ...scale, "aria-label": "level of the microphone in decibels" });
+    const words = element("span", { class: "labkit-words", role: "status" });
+    el.classList.add("labkit-recorder");
+    el.append(button, meter, words);
+    if (live) showWords(model, el);
+    let session = null;
 
-// The button that starts and stops, the level, and a few words beside it.
-function instruments(el) {
-  el.classList.add("labkit-recorder");
-  const button = element("button", "labkit-record", { type: "button" });
-  const meter = element("meter", "", { "aria-label": "level of the microphone in decibels" });
-  Object.assign(meter, { min: -60, max: 0, low: -40, high: -3, optimum: -20, value: -60 });
-  const words = element("span", "labkit-words", { role: "status" });
-  el.append(button, meter, words);
-  const show = (name, pressed) => {
-    button.textContent = name;
-    button.setAttribute("aria-pressed", String(pressed));
-  };
-  const idle = (name, text) => {
-    show(name, false);
-    meter.value = -60;
-    words.textContent = text;
-  };
-  return { button, meter, words, show, idle };
-}
+    const show = (running, text) => {
+      button.textContent = running ? "■ Stop" : live ? "● Start" : "● Record";
+      button.setAttribute("aria-pressed", String(running));
+      meter.value = -60;
+      words.textContent = text;
+    };
 
-// Ask for the microphone; what goes wrong is an Error with the browser's name for it.
-async function openMicrophone() {
-  if (!navigator.mediaDevices || !navigator.mediaDevices.getUserMedia) {
-    throw Object.assign(new Error(window.isSecureContext ? "" : "no secure context"), { name: "Unsupported" });
-  }
-  const stream = await navigator.mediaDevices.getUserMedia({ audio: PLAIN });
-  return { stream, context: new AudioContext(), over: false };
-}
+    const end = (text) => {
+      const mine = session;
+      session = null;
+      if (mine) {
+        mine.context.onstatechange = null;
+        mine.stream.getTracks().forEach((track) => track.stop());
+        clearInterval(mine.clock);
+        mine.context.close();
+      }
+      show(false, text);
+    };
 
-function release(microphone) {
-  microphone.over = true;
-  microphone.stream.getTracks().forEach((track) => track.stop());
-}
+    // Tell Python something; where Python is gone, the session is over.
+    const send = (kind, more, buffers) => {
+      try {
+        model.send({ kind, session: session?.id, rate: session?.context.sampleRate, ...more }, undefined, buffers);
+        return true;
+      } catch {
+        end("Python is gone: the kernel was restarted or shut down. Run this cell again.");
+        return false;
+      }
+    };
 
-function problem(error) {
-  return { kind: "problem", name: error.name || "Error", message: error.message || "" };
-}
+    const flush = (everything = false) => {
+      const rate = session.context.sampleRate;
+      while (session.waiting > model.get("waiting") * rate) {
+        const old = session.chunks.shift();
+        session.at += old.length;
+        session.waiting -= old.length;
+      }
+      const early = session.waiting < BLOCK * rate || session.sent - session.answered > AHEAD * rate;
+      if (!session.waiting || (early && !everything)) return;
+      const samples = Int16Array.from(session.chunks.flatMap((chunk) => Array.from(chunk)), int16);
+      if (session.sent === session.answered) session.since = performance.now();
+      if (!send("block", { start: session.at }, [samples.buffer])) return;
+      const next = session.at + samples.length;
+      Object.assign(session, { at: next, sent: next, chunks: [], waiting: 0 });
+    };
 
-const GONE = "Python is gone: the kernel was restarted or shut down. Run this cell again.";
+    const heard = () => `${((session.at + session.waiting) / session.context.sampleRate).toFixed(1)} s`;
 
-// Send to Python; false if there is none any more.
-function post(model, content, buffers) {
-  try {
-    model.send(content, undefined, buffers);
-    return true;
-  } catch {
-    return false;
-  }
-}
+    const stop = () => {
+      flush(true);
+      if (session && send("stop")) end(live ? "" : `${heard()} recorded`);
+    };
+
+    const listen = (block) => {
+      const chunk = block.subarray(0, session.left);
+      session.chunks.push(chunk);
+      session.waiting += chunk.length;
+      session.left -= chunk.length;
+      const fall = (60 * block.length) / session.context.sampleRate; // 60 dB in a second
+      meter.value = Math.max(level(block), meter.value - fall);
+      if (session.left) flush();
+      else stop();
+    };
+
+    // The microphone failed or could not be opened.
+    const fail = ({ name = "Error", message = "" }) => {
+      if (session && !send("stop")) return;
+      if (send("problem", { name, message })) end("");
+    };
+
+    const tick = () => {
+      const late = session.sent > session.answered && performance.now() - session.since > 1000 * PATIENCE;
+      const waits = `The last ${model.get("waiting")} s wait here.`;
+      if (late) words.textContent = `Python does not answer: it may be busy with another cell. ${waits}`;
+      else words.textContent = live ? "listening ..." : heard();
+    };
+
+    const start = async () => {
+      button.disabled = true;
+      words.textContent = "asking for the microphone ...";
+      try {
+        if (!navigator.mediaDevices?.getUserMedia) throw new DOMException("", "Unsupported");
+        const stream = await navigator.mediaDevices.getUserMedia({ audio: PLAIN });
+        const context = new AudioContext();
+        const left = Math.round((model.get("seconds") ?? Infinity) * context.sampleRate); // samples until it stops
+        const id = Math.random().toString(36).slice(2);
+        const mine = { id, stream, context, left, chunks: [], waiting: 0, at: 0, sent: 0, answered: 0, since: 0 };
+        session = mine;
+        if (!send("start")) return;
+        await tap(mine, (block) => mine === session && listen(block));
+        if (mine !== session) return; // over before it began
+        stream.getTracks()[0].onended = () => fail({ name: "Ended" });
+        context.onstatechange = () => {
+          if (context.state === "running") send("resumed");
+          else {
+            send("problem", { name: "Suspended", message: context.state });
+            context.resume();
+          }
+        };
+        mine.clock = setInterval(tick, live ? 1000 : 100);
+        show(true, "listening ...");
+      } catch (error) {
+        fail(error);
+      } finally {
+        button.disabled = false;
+      }
+    };
+
+    const visibility = () => {
+      if (session) send(document.hidden ? "hidden" : "visible");
+    };
+
+    const answered = ({ kind, session: id, upto }) => {
+      if (!session || id !== session.id) return;
+      if (kind === "end") end("");
+      else if (kind === "heard") {
+        Object.assign(session, { answered: upto, since: performance.now() });
+        flush();
+      }
+    };
+
+    show(false, "");
+    button.addEventListener("click", () => (session ? stop() : start()));
+    document.addEventListener("visibilitychange", visibility);
+    model.on("msg:custom", answered);
+    return () => {
+      end("");
+      document.removeEventListener("visibilitychange", visibility);
+    };
+  },
+};
 
 // Hand each block of samples to `receive`; an older way where the page may not load the newer one.
 async function tap({ context, stream }, receive) {
@@ -73,7 +166,8 @@ async function tap({ context, stream }, receive) {
     const address = URL.createObjectURL(new Blob([WORKLET], { type: "text/javascript" }));
     await context.audioWorklet.addModule(address);
     URL.revokeObjectURL(address);
-    const node = new AudioWorkletNode(context, "labkit-tap", { numberOfOutputs: 0, channelCount: 1, channelCountMode: "explicit" });
+    const one = { numberOfOutputs: 0, channelCount: 1, channelCountMode: "explicit" };
+    const node = new AudioWorkletNode(context, "labkit-tap", one);
     node.port.onmessage = (event) => receive(event.data);
     source.connect(node);
   } catch {
@@ -84,20 +178,8 @@ async function tap({ context, stream }, receive) {
   }
 }
 
-function joined(chunks, most) {
-  const length = Math.min(most, chunks.reduce((sum, chunk) => sum + chunk.length, 0));
-  const samples = new Float32Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    if (at >= length) break;
-    samples.set(chunk.subarray(0, length - at), at);
-    at += chunk.length;
-  }
-  return samples;
-}
-
-function level(chunk) {
-  const top = chunk.reduce((most, sample) => Math.max(most, Math.abs(sample)), 1e-6);
+function level(block) {
+  const top = block.reduce((most, sample) => Math.max(most, Math.abs(sample)), 1e-6);
   return Math.max(-60, 20 * Math.log10(top));
 }
 

@@ -25,6 +25,7 @@ class Panel:
 
     def __init__(self, lab):
         self.lab, self.controls, self.sounds = lab, {}, []
+        self.corpus = lab.data  # that is shown
         self.figure, self.said, self.alt = None, "", type(self).__name__
         # HTML, not an Output widget: that one catches what other cells print, and no test can run it
         self.picture, self.message = ipywidgets.HTML(), ipywidgets.HTML()
@@ -33,7 +34,7 @@ class Panel:
     @property
     def synthetic(self):
         """Whether what the panel shows rests on synthetic speech."""
-        return self.lab.data.synthetic
+        return self.corpus.synthetic
 
     def draw(self):
         """Return the picture of the present state and its description: (Figure, str)."""

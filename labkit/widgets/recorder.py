@@ -1,60 +1,38 @@
 """Record yourself, or upload a file, and keep it as a corpus of your own."""
 
 import numpy as np
+from traitlets import dlink
 
 from .. import plots
-from ..data.audio import SCALE, resample, wav_bytes
+from ..data.audio import resample, wav_bytes
 from ..data.recordings import around_word, check, keep, own_folder, yours
 from ..errors import LabError
-from .browser import ACCEPTED, Microphone
-from .microphone_help import RATE, from_file, what_to_do
-from .panel import Panel, empty_figure, empty_picture
-
-LONGEST = 60.0  # seconds of an upload
+from .listening import RATE, ListeningPanel
+from .panel import empty_figure, empty_picture
 
 
-class RecorderPanel(Panel):
+class RecorderPanel(ListeningPanel):
     """A microphone and a file upload; what you keep becomes a corpus of your own.
 
     Nothing is kept until you press Keep, and what is kept stays in the folder `recordings` of your data folder.
 
     Controls: `word` and `speaker` (what is said, by whom), `seconds` (a recording stops by itself), `cut` (keep the
     second that holds the word), `upload` (files of any format libsndfile reads).
-
-    Parameters
-    ----------
-    lab : Lab
-    word, speaker : str, optional
     """
 
-    synthetic = False
-
     def __init__(self, lab, word=None, speaker="you"):
-        super().__init__(lab)
-        words = list(lab.data.labels)
-        self.microphone = Microphone(seconds=2.0)
-        self.add("word", "Combobox", value=word or words[0], options=words)
+        super().__init__(lab, press="Record", longest=60.0, multiple=True, seconds=2.0)
+        self.add("word", "Combobox", value=word or lab.data.labels[0], options=lab.data.labels)
         self.add("speaker", "Text", value=speaker)
-        length = {"value": 2.0, "min": 1.0, "max": 5.0, "step": 0.5, "readout_format": ".1f"}
-        self.add("seconds", "FloatSlider", self._new_length, **length)
-        cut = {"value": True, "indent": False, "layout": {"width": "auto"}}
-        self.add("cut", "Checkbox", label="cut to the second with the word", **cut)
-        self.add("upload", "FileUpload", self._uploaded, "Upload", multiple=True, **ACCEPTED)
-        self.keep = self.button("Keep", "save", self._keep, button_style="primary", disabled=True)
-        self.discard = self.button("Discard", "trash", self._discard, disabled=True)
+        self.add("seconds", "FloatSlider", value=2.0, min=1.0, max=5.0, step=0.5, readout_format=".1f")
+        dlink((self.controls["seconds"], "value"), (self.microphone, "seconds"))
+        wide = {"width": "auto"}
+        self.add("cut", "Checkbox", label="cut to the second with the word", value=True, indent=False, layout=wide)
+        self.keep = self.button("Keep", "save", self._keep, button_style="primary")
+        self.discard = self.button("Discard", "trash", self._discard)
         self.add_sound()
-        self.takes = []  # what waits for Keep: where each is from, and its samples at 16 kHz
-        self.microphone.on_msg(lambda widget, content, buffers: self.receive(content, buffers))
-        self.redraw()
+        self._discard()
         self.say(f"Press Record and say the word, or upload a file. {_kept()}")
-
-    def receive(self, content, buffers=()):
-        """What the microphone sends: samples, or the name of a problem."""
-        if content.get("kind") == "problem":
-            self.say(what_to_do(content, "Record"), wrong=True)
-        elif content.get("kind") == "samples":
-            samples = np.frombuffer(buffers[0], "<i2").astype(np.float32) / SCALE
-            self._take([("microphone", resample(samples, content["rate"], RATE))], [])
 
     def draw(self):
         if not self.takes:
@@ -70,43 +48,27 @@ class RecorderPanel(Panel):
         above = ("word", "speaker"), ("seconds", "cut"), (self.microphone, "upload")
         return *above, self.message, self.picture, self.sounds[0], (self.keep, self.discard)
 
-    def _new_length(self):
-        self.microphone.seconds = self.controls["seconds"].value
+    def begin(self):
+        self._samples, self._rate, self.batch = np.zeros(0, np.float32), RATE, []
 
-    def _uploaded(self):
-        files, sounds, problems = self.controls["upload"].value, [], []
-        if not files:
-            return
-        for file in files:
-            try:
-                sounds.append((file["name"], from_file(bytes(file["content"]), file["name"], LONGEST)))
-            except LabError as error:
-                problems.append(str(error))
-        self._take(sounds, problems)
-        self.controls["upload"].value = ()  # so that the same file can be uploaded again
+    def block(self, samples, rate, start):
+        self._samples, self._rate = np.append(self._samples, samples), rate
+        return {}
 
-    def _take(self, sounds, problems):
-        """Check sounds; those of use wait for Keep, the others are named."""
-        good = []
-        for name, samples in sounds:
-            samples = around_word(samples, RATE) if self.controls["cut"].value else samples
-            try:
-                level = check(samples)
-                good.append((name, samples))
-            except LabError as error:
-                problems.append(f"{name}: {error}")
-        if good:
-            self.takes = good
-            name, samples = good[-1]
-            self.sounds[0].value = wav_bytes(samples, RATE)
-            self.keep.disabled = self.discard.disabled = False
-            self.redraw()
-            many = f"{len(good)} files" if len(good) > 1 else f"{len(samples) / RATE:.2f} s"
-            self.say(
-                f"{many}, loudest moment {level:.0f} dB (0 is the limit). Listen, then press Keep, or record again."
-            )
-        if problems:
-            self.say(" ".join(problems), wrong=True)
+    def end(self):
+        self.attempt(self.take, "microphone", resample(self._samples, self._rate, RATE))
+
+    def take(self, name, samples):
+        """Check a sound; one that can be used waits for Keep, together with others of the same upload."""
+        samples = around_word(samples, RATE) if self.controls["cut"].value else samples
+        level = check(samples)
+        self.batch.append((name, samples))
+        self.takes = self.batch
+        self.sounds[0].value = wav_bytes(samples, RATE)
+        self.keep.disabled = self.discard.disabled = False
+        self.redraw()
+        many = f"{len(self.takes)} files" if len(self.takes) > 1 else f"{len(samples) / RATE:.2f} s"
+        self.say(f"{many}, loudest moment {level:.0f} dB (0 is the limit). Listen, then press Keep, or record again.")
 
     def _keep(self):
         if not self.takes:
@@ -118,7 +80,7 @@ class RecorderPanel(Panel):
         self.say(f"Kept as {names}. {_kept()}")
 
     def _discard(self):
-        self.takes = []
+        self.takes = []  # what waits for Keep: where each is from, and its samples at 16 kHz
         self.keep.disabled = self.discard.disabled = True
         self.redraw()
         self.say("Discarded. Press Record, or upload a file.")
@@ -128,9 +90,7 @@ def _kept():
     own = yours()
     if own is None:
         return f"What you keep goes to the folder {own_folder().name} of your data folder, and stays there."
-    many = own.clips.label.value_counts()
-    words = ", ".join(f"{label} {count}" for label, count in many.sort_index().items())
-    return (
-        f"You have {len(own)} clips of {own.clips.speaker.nunique()} speaker(s): {words}. "
-        'Use them with labkit.start(..., corpus="folder").'
-    )
+    many = own.clips.label.value_counts().sort_index()
+    words = ", ".join(f"{label} {count}" for label, count in many.items())
+    mine = f"You have {len(own)} clips of {own.clips.speaker.nunique()} speaker(s): {words}."
+    return f'{mine} Use them with labkit.start(..., corpus="folder").'

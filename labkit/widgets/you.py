@@ -30,14 +30,12 @@ def with_you(table, run):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", LabWarning)
-            predictions, scores = run.evaluate(corpus)
+            predictions, _ = run.evaluate(corpus)
     except LabError as error:
         warnings.warn(f"Your recordings are left out: {error}", LabWarning, stacklevel=2)
         return table
-    clips, speakers = scores["clips"], predictions.speaker.nunique()
-    row = {"mean": scores["accuracy"], "low": float("nan"), "high": float("nan"), "clips": clips, "speakers": speakers}
-    if speakers > 1:  # of one voice there is a mean and no interval
-        row |= {name: value for name, value in speaker_interval([predictions]).items() if name in ("low", "high")}
+    clips = len(predictions)
+    row = speaker_interval([predictions]) | {"clips": clips}
     name = f"you ({clips} clip{'' if clips == 1 else 's'})"
     mine = pd.DataFrame([{column: row[column] for column in table if column in row}], index=[name])
     return pd.concat([table, mine]).rename_axis(table.index.name)
