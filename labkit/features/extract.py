@@ -27,17 +27,20 @@ class SpectralExtractor(nn.Module):
 
     def forward(self, waveforms, lengths):
         feature = self.feature
-        waveforms, lengths = feature.fit(waveforms, lengths)  # (batch, samples)
-        if waveforms.shape[1] < feature.shortest:
-            raise LabError(
-                f"A clip of {waveforms.shape[1]} samples is shorter than a window of {feature.window} "
-                f"({feature.window_ms:g} ms at {feature.sample_rate} Hz). Take a longer clip, or shorten window_ms."
-            )
-        mel = self.power(waveforms)  # (batch, frames, frequencies)
+        waveforms, _, lengths = feature.fit(waveforms, lengths)  # (batch, samples)
+        samples, window = waveforms.shape[1], feature.window
+        if samples < feature.shortest:
+            needs = f"a window of {window} ({feature.window_ms:g} ms at {feature.sample_rate} Hz)"
+            raise LabError(f"A clip of {samples} samples is shorter than {needs}. Leave it out, or shorten window_ms.")
+        # Frame t is centred on sample t * hop. The zeros around fill a batch, too: a clip alone gets the same.
+        count = feature.steps(samples)
+        after = (count - 1) * feature.hop + window - self.before - samples
+        padded = nn.functional.pad(waveforms, (self.before, max(after, 0)))
+        mel = self.spectrum(padded.unfold(1, window, feature.hop)[:, :count])  # (batch, frames, frequencies)
         if feature.mel:
             mel = mel @ self.filters  # (batch, frames, bands)
-        lengths = feature.steps(feature.valid(waveforms, lengths))  # frames centred inside the clip
-        mask = (torch.arange(mel.shape[1], device=mel.device) < lengths[:, None])[..., None]  # (batch, frames, 1)
+        lengths = feature.steps(lengths)  # frames centred inside the clip
+        mask = (torch.arange(count, device=mel.device) < lengths[:, None])[..., None]  # (batch, frames, 1)
         mel = self.logarithm(mel, mask)
         if feature.clip_mean:
             mel = mel - (mel * mask).sum(1, keepdim=True) / lengths[:, None, None]
@@ -56,17 +59,8 @@ class SpectralExtractor(nn.Module):
             return 0.0
         return math.log(self.feature.floor) if self.feature.log == "ln" else 10 * math.log10(self.feature.floor)
 
-    def power(self, waveforms):
-        """|STFT|^2, shape (batch, frames, frequencies): as from torch.stft, in the order that the mel product wants."""
-        feature = self.feature
-        # Frame t is centred on sample t * hop. The zeros around fill a batch, too: a clip alone gets the same.
-        count = feature.steps(waveforms.shape[1])
-        after = (count - 1) * feature.hop + feature.window - self.before - waveforms.shape[1]
-        padded = nn.functional.pad(waveforms, (self.before, max(after, 0)))
-        return self.spectrum(padded.unfold(1, feature.window, feature.hop)[:, :count])
-
     def spectrum(self, frames):
-        """Power spectrum: from (batch, frames, window) to (batch, frames, frequencies)."""
+        """Power spectrum |STFT|^2: from (batch, frames, window) to (batch, frames, frequencies)."""
         real, imaginary = torch.view_as_real(torch.fft.rfft(frames * self.window, n=self.feature.fft)).unbind(-1)
         return torch.addcmul(real * real, imaginary, imaginary)
 
@@ -85,24 +79,20 @@ class SpectralExtractor(nn.Module):
 
 def mel_filters(feature):
     """Triangular mel filters, shape (frequencies, bands); warns of bands so narrow that no frequency falls in."""
+    from torchaudio.functional import melscale_fbanks
 
-    def make(bands):
-        import torchaudio.functional as F
+    bands, rate, scale = feature.n_mels, feature.filter_rate, (feature.mel_norm, feature.mel_scale)
 
-        frequencies, scale = feature.fft // 2 + 1, (feature.mel_norm, feature.mel_scale)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torchaudio's own warning does not say what would work
-            return F.melscale_fbanks(frequencies, feature.f_min, feature.top, bands, feature.filter_rate, *scale)
+    def make(count):
+        return melscale_fbanks(feature.fft // 2 + 1, feature.f_min, feature.top, count, rate, *scale)
 
-    filters = make(feature.n_mels)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torchaudio's own warning does not say what would work
+        filters = make(bands)
+        works = next((count for count in range(bands, 0, -1) if make(count).amax(0).all()), 0)
     if empty := int((filters.amax(0) == 0).sum()):
-        works = next((bands for bands in range(feature.n_mels, 0, -1) if (make(bands).amax(0) > 0).all()), 0)
-        warnings.warn(
-            f"{empty} of {feature.n_mels} mel bands are empty: n_fft {feature.fft} at {feature.filter_rate} Hz is too "
-            f"coarse for them. At most {works} bands work; or take a longer n_fft.",
-            LabWarning,
-            stacklevel=3,
-        )
+        about = f"{empty} of {bands} mel bands are empty: n_fft {feature.fft} at {rate} Hz is too coarse for them."
+        warnings.warn(f"{about} At most {works} bands work; or take a longer n_fft.", LabWarning, stacklevel=3)
     return filters
 
 

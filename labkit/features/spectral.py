@@ -31,20 +31,18 @@ class Spectral(Feature):
     clip_mean: bool = False
 
     mel = True  # whether frequencies are gathered in mel bands
+    time_axis = 1  # of x, the batch is 0
 
     def __post_init__(self):
         super().__post_init__()
         short = self.samples is not None and self.samples < self.window
         if self.hop < 1 or self.window < 2 or self.fft < self.window or short:
-            raise LabError(
-                f"A window of {self.window} samples, a hop of {self.hop}, n_fft={self.n_fft}, seconds={self.seconds} "
-                f"do not fit together at {self.sample_rate} Hz. n_fft and seconds must hold a window, the hop a sample."
-            )
-        if not self.f_min < self.top <= self.filter_rate / 2:
-            raise LabError(
-                f"f_min={self.f_min:g} must be below f_max={self.top:g}, and f_max at most half the rate "
-                f"({self.filter_rate / 2:g} Hz). Change these."
-            )
+            what = f"A window of {self.window} samples, a hop of {self.hop}, n_fft={self.n_fft}, seconds={self.seconds}"
+            needs = "n_fft and seconds must hold a window, the hop a sample."
+            raise LabError(f"{what} do not fit together at {self.sample_rate} Hz. {needs}")
+        nyquist = self.filter_rate / 2
+        if not self.f_min < self.top <= nyquist:
+            raise LabError(f"f_min={self.f_min} must be below f_max={self.top}, f_max at most {nyquist} Hz. Change it.")
 
     @property
     def window(self):  # in samples, as `hop` and `fft`
@@ -64,7 +62,7 @@ class Spectral(Feature):
 
     @property
     def top(self):  # upper edge of the highest band in Hz
-        return self.filter_rate / 2 if self.f_max is None else self.f_max
+        return self.f_max or self.filter_rate / 2
 
     @property
     def shortest(self):  # filled up to `seconds` any clip will do, else it must fill a window
@@ -75,7 +73,7 @@ class Spectral(Feature):
 
     @property
     def width(self):  # numbers in a frame
-        return self.n_mels
+        return self.n_mels if self.mel else self.fft // 2 + 1
 
     @property
     def shape(self):
@@ -85,11 +83,6 @@ class Spectral(Feature):
     @property
     def streamable(self):
         return self.top_db is None and not self.clip_mean and self.trim is None
-
-    @property
-    def look_ahead(self):
-        """Seconds of sound after a frame's time that the frame needs (half the transform; frames are centred)."""
-        return self.fft / 2 / self.sample_rate
 
     def build(self):
         return SpectralExtractor(self)
@@ -111,16 +104,10 @@ class Spectrogram(LogMel):
 
     mel = False
 
-    @property
-    def width(self):
-        return self.fft // 2 + 1
-
 
 @settings
 class MelFrames(Spectral):
     """Mel spectrogram as a sequence, for recurrent models: (batch, frames, bands); lengths in frames."""
-
-    time_axis = 1
 
 
 @settings
@@ -134,15 +121,12 @@ class MFCC(Spectral):
     deltas: Annotated[int, Field(ge=0, le=2)] = 2  # 1 appends the slope over time, 2 the slope of the slope, too
     delta_width: Count = 7  # frames that a slope is fitted over, odd
 
-    time_axis = 1
-
     def __post_init__(self):
         super().__post_init__()
-        if self.n_mfcc > self.n_mels or self.delta_width % 2 == 0 or self.delta_width < 3:
-            raise LabError(
-                f"n_mfcc={self.n_mfcc} may not exceed n_mels={self.n_mels}, and delta_width={self.delta_width} is odd "
-                "and at least 3. Change these."
-            )
+        if self.n_mfcc > self.n_mels:
+            raise LabError(f"n_mfcc={self.n_mfcc} may not exceed n_mels={self.n_mels}. Change one.")
+        if self.delta_width % 2 == 0 or self.delta_width < 3:
+            raise LabError(f"delta_width={self.delta_width} must be odd and at least 3. Change it.")
 
     @property
     def width(self):

@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from ..features import Normalise
+from ..features.feature import Normalise
 
 
 class Classifier(nn.Module):
