@@ -26,6 +26,7 @@ class Feature:
     trim: Positive | None = None
 
     shortest = 1  # samples that a clip must have
+    streamable = False  # whether it can be computed block by block
 
     def __post_init__(self):
         if self.seconds is None and (self.padding == "signal" or self.trim is not None):
@@ -89,11 +90,6 @@ class Raw(Feature):
         super().__post_init__()
         if self.scatter and self.seconds is None:
             raise LabError("scatter needs a window of one length. Set seconds, for example to 1.0.")
-
-    @property
-    def streamable(self):
-        """Whether a step in time can be computed without knowing the rest of the clip."""
-        return self.percentile is None and not self.scatter and self.trim is None
 
     @property
     def shape(self):

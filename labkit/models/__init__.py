@@ -30,7 +30,8 @@ def register(name):
     """Class decorator: make a model known to experiments, panels and the command line under `name`.
 
     It is made as `Class(shape, classes, **hyperparameters)`; `shape` is the feature's without the batch, None where
-    lengths vary. It may say what it `takes` (a key of `TAKES`), and `one_length = True` if its clips must have one.
+    lengths vary. It may say what it `takes` (a key of `TAKES`), `one_length = True` if its clips must have one, and the
+    memory `layout` of its convolutions.
     """
 
     def add(builder):
@@ -87,7 +88,8 @@ class Model:
             raise LabError(f"The model {self.name!r} cannot read features of shape {shape}. It takes {TAKES[takes]}.")
         if getattr(builder, "one_length", False) and shape[-1] is None:
             raise LabError(f"The model {self.name!r} takes clips of one length. Set seconds=1.0 in the feature.")
-        return builder(shape, classes, **dict(self.options))
+        network = builder(shape, classes, **dict(self.options))
+        return network.to(memory_format=getattr(builder, "layout", torch.preserve_format))
 
 
 def parameters(name):
@@ -134,5 +136,5 @@ def inside(size, lengths):
 
 
 # Each module registers its models; they come last because they import from here.
-from ..published import r1_rnn, r2_mel_cnn, r2_raw_cnn, r3_audionet, r4_voice_mnist, r5_accents  # noqa: E402, F401, I001
+from ..published import r1_rnn, r2_mel_cnn, r3_audionet, r4_voice_mnist, r5_accents  # noqa: E402, F401, I001
 from . import bc_resnet, lstm_cells, rnn, stream_cnn, word_cnn  # noqa: E402, F401

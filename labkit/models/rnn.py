@@ -63,8 +63,7 @@ class Recurrent(nn.Module):
 
     def forward(self, x, lengths):
         # x: (batch, frames, features)
-        outputs = self.frames(x, lengths)  # (batch, frames, hidden)
-        vector = self.readout(outputs, lengths)  # (batch, hidden)
+        vector = self.readout(self.frames(x, lengths), lengths)  # (batch, hidden)
         return self.linear(self.dropout(vector))  # (batch, classes)
 
     def frames(self, x, lengths):

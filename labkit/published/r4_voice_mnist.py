@@ -5,15 +5,14 @@ convolutions, pools, dense layers. `NETWORKS` holds each step of the series, `ST
 """
 
 import itertools
-from dataclasses import dataclass
 
 import torch
 from torch import nn
 
-from ..errors import LabError, choose
+from ..errors import LabError
 from ..models import register
 from ..settings import Count, one_of
-from . import check_room
+from . import Variant, check_room, settings_in
 from .r2_mel_cnn import quiet_beyond
 
 KERNEL = 3
@@ -59,7 +58,6 @@ class VoiceMNIST(nn.Module):
         for layer in (*self.convolutions, *self.dense, self.scores):
             nn.init.xavier_uniform_(layer.weight)
             nn.init.zeros_(layer.bias)
-        self.to(memory_format=self.layout)
 
     def forward(self, x, lengths):
         # x: (batch, 1, bands, frames); below, the shapes of the final network
@@ -84,33 +82,19 @@ TRAINING = {"optimiser": "adam", "rate": 1e-3, "schedule": "constant", "weight_d
 TRAINING |= {"batch": 32, "epochs": 8}
 
 
-@dataclass(frozen=True)
-class Network:
-    """One step of the series."""
-
-    side: int  # bands and frames of its spectrogram, a key of `PICTURES`
-    channels: tuple  # these three as `VoiceMNIST` takes them
-    pools: tuple
-    hidden: tuple
-    parameters: int  # trainable, with ten classes
-    published: str  # what the study says of it
+def _network(side, channels, pools, hidden, parameters, said):
+    model = {"name": "voice_mnist", "channels": channels, "pools": pools, "hidden": hidden}
+    return Variant(PICTURES[side], model, TRAINING, parameters, said)
 
 
-NETWORKS = {
-    "dense": Network(128, (), (), (1024,), 16_788_490, "surprisingly good, unstable"),
-    "one conv": Network(128, (32,), (2,), (1024,), 130_067_786, "a clear boost"),
-    "two convs": Network(128, (32, 64), (2, 2), (1024,), 59_012_490, "99.7% at batch 64, about 0.3 less at 150"),
-    "three convs": Network(64, (32, 64, 128), (1, 2, 2), (1024, 512), 26_313_738, "no better: rejected"),
-    "final": Network(64, (32, 64), (2, 2), (512,), 6_446_986, "99.2%"),
+NETWORKS = {  # trainable parameters with ten classes, and what the study says of the network
+    "dense": _network(128, (), (), (1024,), 16_788_490, "surprisingly good, unstable"),
+    "one conv": _network(128, (32,), (2,), (1024,), 130_067_786, "a clear boost"),
+    "two convs": _network(128, (32, 64), (2, 2), (1024,), 59_012_490, "99.7% at batch 64, about 0.3 less at 150"),
+    "three convs": _network(64, (32, 64, 128), (1, 2, 2), (1024, 512), 26_313_738, "no better: rejected"),
+    "final": _network(64, (32, 64), (2, 2), (512,), 6_446_986, "99.2%"),
 }
-
-
-def settings(name):
-    """Feature, model and recipe of a network, as `Experiment.from_dict` reads them."""
-    network = choose(name, NETWORKS, "network of the series")
-    model = {"name": "voice_mnist", "channels": network.channels, "pools": network.pools, "hidden": network.hidden}
-    return {"feature": dict(PICTURES[network.side]), "model": model, "recipe": dict(TRAINING)}
-
+settings = settings_in(NETWORKS)
 
 # What the study varied on its final network. "Bare decibels" are ours: it does not say that its own were normalised.
 STUDIES = {
