@@ -61,10 +61,7 @@ class Feature:
         return torch.where(index < end[:, None], kept, 0.0), end - start
 
     def fit(self, waveforms, lengths):
-        """Apply `trim` and `seconds` to clips of shape (batch, samples), which are zero beyond their lengths.
-
-        Returns the clips, their lengths, and the lengths that models take for sound (see `padding`).
-        """
+        """Clips (batch, samples) after `trim` and `seconds`, their lengths, and the lengths that count as sound."""
         waveforms, lengths = self.cut(waveforms, lengths)
         if self.samples is not None:
             waveforms = nn.functional.pad(waveforms, (0, self.samples - waveforms.shape[1]))  # below zero, it crops
@@ -78,11 +75,10 @@ class Raw(Feature):
     """The samples themselves: (batch, 1, samples); lengths in samples."""
 
     normalise: bool = False
-    # Divide each clip by this percentile of its samples, plus 0.001 of a 16-bit step, so that all are about as loud
-    # (Becker et al., arXiv 1807.03418, take 95). With padding="signal" the filled zeros count too, as they did there: a
-    # clip that fills less than a tenth of the window is then divided by almost nothing.
+    # Divide each clip by this percentile of its samples, plus 0.001 of a 16-bit step, so that all are about as loud.
+    # Becker et al. (arXiv 1807.03418) take 95, and let the filled zeros count: so does padding="signal".
     percentile: Annotated[float, Field(gt=0, le=100)] | None = None
-    scatter: bool = False  # let each clip begin somewhere in the window: always at the same place, see `start_of`
+    scatter: bool = False  # let each clip begin somewhere in the window, always at the same place
 
     time_axis = 2
 
@@ -105,18 +101,10 @@ class Raw(Feature):
             own = clips.masked_fill(time >= signal[:, None], torch.nan)  # nan is left out of the percentile
             x = clips / (own.nanquantile(self.percentile / 100, dim=1, keepdim=True) + 0.001 * STEP)
         if self.scatter:
-            start = start_of(clips, lengths)
+            # As good as random, but decided by the sound alone, so the same in each epoch and batch: multiplicative
+            # hashing (Knuth, vol. 3, 6.4), whose last 32 bits are a fraction of the free room.
+            room = clips.shape[1] - lengths + 1
+            start = (clips / STEP).round().long().sum(1) * 2654435761 % 2**32 * room // 2**32  # (batch,)
             x = x.gather(1, (time - start[:, None]) % self.samples)  # zeros from behind the clip come before it
             signal = lengths + start if self.padding == "masked" else signal
         return x[:, None], signal
-
-
-def start_of(clips, lengths):
-    """Where in its window each clip begins, in samples: as good as random, but decided by its sound alone.
-
-    So it is the same in each epoch, in each batch and on every machine (multiplicative hashing: Knuth, vol. 3, 6.4).
-    """
-    total = (clips / STEP).round().long().sum(1)  # (batch,)
-    room = clips.shape[1] - lengths + 1
-    # The last 32 bits of the product look random and are read as a fraction of the free room.
-    return total * 2654435761 % 2**32 * room // 2**32

@@ -41,8 +41,7 @@ class Spectral(Feature):
         short = self.samples is not None and self.samples < self.window
         if self.hop < 1 or self.window < 2 or self.fft < self.window or short:
             what = f"A window of {self.window} samples, a hop of {self.hop}, n_fft={self.n_fft}, seconds={self.seconds}"
-            needs = "n_fft and seconds must hold a window, the hop a sample."
-            raise LabError(f"{what} do not fit together at {self.sample_rate} Hz. {needs}")
+            raise LabError(f"{what}: n_fft and seconds must hold a window, the hop a sample. Change one of them.")
         nyquist = (self.mel_rate or self.sample_rate) / 2
         if not self.f_min < (self.f_max or nyquist) <= nyquist:
             why = f"f_min={self.f_min} must be below f_max={self.f_max}, and f_max at most {nyquist} Hz"
@@ -93,10 +92,7 @@ class LogMel(Spectral):
 
 @settings
 class Spectrogram(LogMel):
-    """Spectrogram as an image, without mel bands: (batch, 1, frequencies, frames); lengths in frames.
-
-    Settings of mel bands change nothing. Becker et al. (arXiv 1807.03418) take 455 samples by 35 at 8 kHz, in dB.
-    """
+    """Spectrogram as an image, (batch, 1, frequencies, frames): settings of mel bands change nothing."""
 
     mel = False
 
@@ -108,12 +104,9 @@ class MelFrames(Spectral):
 
 @settings
 class MFCC(Spectral):
-    """Mel-frequency cepstral coefficients (Davis and Mermelstein, 1980): (batch, frames, features); lengths in frames.
+    """Mel-frequency cepstral coefficients (Davis, Mermelstein, 1980): (batch, frames, features); lengths in frames."""
 
-    The cosine transform of the log-mel spectrum: slow changes over frequency first.
-    """
-
-    n_mfcc: Count = 13  # coefficients
+    n_mfcc: Count = 13  # coefficients of the cosine transform of the log-mel spectrum; the first ones vary most slowly
     deltas: Annotated[int, Field(ge=0, le=2)] = 2  # 1 appends the slope over time, 2 the slope of the slope, too
     delta_width: Count = 7  # frames that a slope is fitted over, odd
 
@@ -139,6 +132,8 @@ class SpectralExtractor(nn.Module):
         window = torch.hann_window(feature.window, periodic=True, dtype=torch.float64).float()
         self.register_buffer("window", window, persistent=False)
         self.register_buffer("filters", mel_filters(feature) if feature.mel else None, persistent=False)
+        silent = {"none": 0.0, "ln": math.log(feature.floor), "db": 10 * math.log10(feature.floor)}[feature.log]
+        self.silence = 0.0 if self.cepstrum or feature.clip_mean else silent  # the feature's value without sound
         self.before = feature.fft // 2 - (feature.fft - feature.window) // 2  # samples of a window before its time
         if self.cepstrum:
             import torchaudio.functional as F
@@ -172,13 +167,6 @@ class SpectralExtractor(nn.Module):
         mel = torch.where(mask, mel, self.silence)  # in dB, 0 would be loud
         return (mel.transpose(1, 2)[:, None] if feature.time_axis == 3 else mel), lengths  # (batch, 1, bands, frames)
 
-    @property
-    def silence(self):
-        """The feature's value where there is no sound."""
-        if self.cepstrum or self.feature.clip_mean or self.feature.log == "none":
-            return 0.0
-        return math.log(self.feature.floor) if self.feature.log == "ln" else 10 * math.log10(self.feature.floor)
-
     def spectrum(self, frames):
         """Power spectrum |STFT|^2: from (batch, frames, window) to (batch, frames, frequencies)."""
         real, imaginary = torch.view_as_real(torch.fft.rfft(frames * self.window, n=self.feature.fft)).unbind(-1)
@@ -202,15 +190,14 @@ def mel_filters(feature):
     from torchaudio.functional import melscale_fbanks
 
     bands, rate = feature.n_mels, feature.mel_rate or feature.sample_rate
-    high, scale = feature.f_max or rate / 2, (feature.mel_norm, feature.mel_scale)
-
-    def make(count):
-        return melscale_fbanks(feature.fft // 2 + 1, feature.f_min, high, count, rate, *scale)
-
+    shared = {"n_freqs": feature.fft // 2 + 1, "f_min": feature.f_min, "f_max": feature.f_max or rate / 2}
+    shared |= {"sample_rate": rate, "norm": feature.mel_norm, "mel_scale": feature.mel_scale}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torchaudio's own warning does not say what would work
-        filters = make(bands)
-        works = next((count for count in range(bands, 0, -1) if make(count).amax(0).all()), 0)
+        filters = melscale_fbanks(n_mels=bands, **shared)
+        works = bands
+        while works and not melscale_fbanks(n_mels=works, **shared).amax(0).all():
+            works -= 1
     if empty := int((filters.amax(0) == 0).sum()):
         about = f"{empty} of {bands} mel bands are empty: n_fft {feature.fft} at {rate} Hz is too coarse for them."
         warnings.warn(f"{about} At most {works} bands work; or take a longer n_fft.", LabWarning, stacklevel=3)
@@ -220,8 +207,8 @@ def mel_filters(feature):
 def delta(x, lengths, width=7):
     """Slope over time by linear regression over `width` frames (HTK book, eq. 5.16): x is (batch, frames, features).
 
-    At the edges the first and the last valid frame are repeated, whatever the padding holds. Delta-deltas are this
-    function applied twice, which is not librosa's `order=2`.
+    At the edges the first and the last valid frame are repeated. Delta-deltas are this function applied twice, which is
+    not librosa's `order=2`.
     """
     half, frames = width // 2, x.shape[1]
     last = (lengths - 1).clamp(min=0)

@@ -9,9 +9,8 @@ from ..errors import LabError
 def scores(predictions, labels, majority=None):
     """Scores of a table with the columns `label` and `predicted`, a row per clip.
 
-    A dict of `clips`, `accuracy`, `balanced_accuracy` (mean recall over the classes present), `macro_f1` (over the
-    same), `classes_present`, `chance` (one over the number of classes) and `majority`: what always guessing the class
-    most frequent in training gets right, if that class is given.
+    Recall and F1 are averaged over the classes that are present. `chance` is one over the number of classes; with
+    `majority`, the class most frequent in training, there is also what always guessing it gets right.
     """
     from sklearn.metrics import f1_score, recall_score
 
@@ -45,10 +44,9 @@ def speaker_interval(tables, others=None, draws=10_000, seed=0, level=0.95):
 
     Parameters
     ----------
-    tables : list of pandas.DataFrame
-        Predictions (`path`, `speaker`, `label`, `predicted`) of one configuration, a table per seed.
-    others : list of pandas.DataFrame, optional
-        The same clips under another configuration; the result is then `tables` minus `others`.
+    tables, others : list of pandas.DataFrame
+        Predictions (`path`, `speaker`, `label`, `predicted`), a table per seed. With `others`, the same clips under
+        another configuration, the result is `tables` minus `others`.
     draws, seed, level
         Number of bootstrap draws, their seed, coverage of the interval.
 

@@ -26,16 +26,17 @@ TAKES = {  # the feature's shape without the batch, and features that give it
 STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True, allow_inf_nan=False)  # "64" and True are no numbers
 
 
-def register(name):
+def register(name, **attributes):
     """Class decorator: make a model known to experiments, panels and the command line under `name`.
 
     It is made as `Class(shape, classes, **hyperparameters)`; `shape` is the feature's without the batch, None where
-    lengths vary. It may say what it `takes` (a key of `TAKES`), `one_length = True` if its clips must have one, and the
-    memory `layout` of its convolutions.
+    lengths vary. The class may say what it `takes` (a key of `TAKES`), `one_length = True` if its clips must have one,
+    and the memory `layout` of its convolutions. With `attributes`, the model is a subclass that has these.
     """
 
     def add(builder):
-        MODELS[name] = builder
+        own = {"__module__": builder.__module__, **attributes}
+        MODELS[name] = type(name, (builder,), own) if attributes else builder
         return builder
 
     return add
@@ -63,9 +64,8 @@ class Model:
             try:
                 TypeAdapter(kind, config=STRICT).validate_python(value)
             except ValidationError as error:
-                wants = error.errors()[0]["msg"].removeprefix("Input ")
                 said = f"The hyperparameter {key} of the model {name!r} cannot be {value!r}"
-                raise LabError(f"{said}: it {wants}. Change it.") from None
+                raise LabError(f"{said}: it {error.errors()[0]['msg'].removeprefix('Input ')}. Change it.") from None
             if value != setting.default:  # so a new option with a default changes no existing experiment
                 changed[key] = value
         object.__setattr__(self, "name", name)

@@ -14,10 +14,9 @@ from torch import channels_last, nn
 from ..settings import Count
 from . import Dropout, inside, register
 
+Width = Annotated[int, Field(ge=4, multiple_of=4)]
 # Per stage: width as a fraction of `hidden`, blocks, step over bands, distance between the frames a block looks at.
 STAGES = ((1 / 2, 2, 1, 1), (3 / 4, 2, 2, 2), (1, 4, 2, 4), (5 / 4, 4, 1, 8))
-FIRST, LAST = 5, 5  # side of the first kernel; frames under the last
-Width = Annotated[int, Field(ge=4, multiple_of=4)]
 
 
 def convolution(before, after, kernel, **options):
@@ -59,14 +58,14 @@ class BCResNet(nn.Module):
         super().__init__()
         bands = -(-shape[1] // 8)  # that are left after three steps of 2
         self.step = step
-        self.first = nn.Sequential(convolution(1, hidden, FIRST, stride=(2, step), padding=FIRST // 2), nn.ReLU())
+        self.first = nn.Sequential(convolution(1, hidden, 5, stride=(2, step), padding=2), nn.ReLU())
         width, self.blocks = hidden, nn.ModuleList()
         for fraction, blocks, over, distance in STAGES:
             for number in range(blocks):
                 after = int(fraction * hidden)
                 self.blocks.append(Broadcast(width, after, 1 if number else over, distance, dropout))
                 width = after
-        self.last = convolution(width, width, (bands, LAST), padding=(0, LAST // 2), groups=width)  # all bands
+        self.last = convolution(width, width, (bands, 5), padding=(0, 2), groups=width)  # all bands
         self.widen = nn.Sequential(convolution(width, 2 * hidden, 1), nn.ReLU())
         self.scores = nn.Linear(2 * hidden, classes)
 

@@ -34,8 +34,7 @@ def cell(name, gates, **extras):
         step.gates, step.extras = gates, extras
         CELLS[name] = step
         # The model counts as the module's that wrote the equations, and a student's with the code of them.
-        members = {"equations": step, "__module__": step.__module__, "__doc__": step.__doc__}
-        register(name)(type(name, (CellClassifier,), members))
+        register(name, equations=step, __module__=step.__module__)(CellClassifier)
         return step
 
     return add
@@ -71,9 +70,8 @@ class CellLayer(nn.Module):
     def from_torch(cls, lstm):
         """The cell "lstm_cell" with the weights of a torch.nn.LSTM (one layer, one direction)."""
         layer = cls("lstm_cell", lstm.input_size, lstm.hidden_size).to(lstm.weight_ih_l0)
-        weights = lstm.state_dict()
-        bias = weights.pop("bias_ih_l0") + weights.pop("bias_hh_l0")
-        layer.load_state_dict({**weights, "bias_l0": bias})
+        bias = lstm.bias_ih_l0 + lstm.bias_hh_l0
+        layer.load_state_dict({"weight_ih_l0": lstm.weight_ih_l0, "weight_hh_l0": lstm.weight_hh_l0, "bias_l0": bias})
         return layer
 
     def forward(self, x, state=None):

@@ -35,8 +35,11 @@ READOUTS = {"last": last_frame, "mean": mean_frames, "max": max_frames, "ends": 
 Readout = one_of(READOUTS, "readout")
 
 
+@register("lstm", layer=nn.LSTM)  # Hochreiter and Schmidhuber (1997), with the forget gate of Gers et al. (2000)
+@register("gru", layer=nn.GRU)  # gated recurrent unit (Cho et al., arXiv 1406.1078)
+@register("rnn", layer=nn.RNN)  # h' = tanh(W x + U h + b) (Elman, 1990)
 class Recurrent(nn.Module):
-    """Recurrent layers over frames, one vector read out, one linear layer; a subclass says which `layer`."""
+    """Recurrent layers over frames, one vector read out, one linear layer."""
 
     takes = "frames"
 
@@ -103,24 +106,3 @@ def reverse(x, lengths):
     time = torch.arange(x.shape[1], device=x.device)
     turned = torch.where(time < lengths[:, None], lengths[:, None] - 1 - time, time)  # (batch, frames)
     return x.gather(1, turned[..., None].expand_as(x))
-
-
-@register("rnn")
-class RNN(Recurrent):
-    """Plain recurrent network (Elman, 1990): h' = tanh(W x + U h + b)."""
-
-    layer = nn.RNN
-
-
-@register("gru")
-class GRU(Recurrent):
-    """Gated recurrent unit (Cho et al., arXiv 1406.1078)."""
-
-    layer = nn.GRU
-
-
-@register("lstm")
-class LSTM(Recurrent):
-    """Long short-term memory (Hochreiter and Schmidhuber, 1997), with forget gate (Gers et al., 2000)."""
-
-    layer = nn.LSTM

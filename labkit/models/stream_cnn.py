@@ -23,11 +23,8 @@ class Causal(nn.Module):
         self.norm = nn.BatchNorm2d(after)
 
     def forward(self, x, kept=None):
-        """The outputs (None if there are too few frames for one), and the frames to keep for the next.
-
-        `kept` are those from the frames before; before the beginning of a clip (None) are zeros.
-        """
-        # x: (batch, before, bands, frames)
+        """The outputs (None if there are too few frames for one), and the frames to keep for the next."""
+        # x: (batch, before, bands, frames); kept: the frames before them, None (zeros) where a clip begins
         x = nn.functional.pad(x, (self.past, 0)) if kept is None else torch.cat([kept, x], 3)
         stride = self.convolution.stride[1]
         outputs = max(0, (x.shape[3] - self.past - 1) // stride + 1)
@@ -87,8 +84,7 @@ class StreamCNN(WordCNN):
     def step(self, x, state=None):
         """Go on with the next frames, (batch, frames, bands), from the `state` that the last call returned.
 
-        The scores after each second frame (the first, the third ...), (batch, outputs, classes), are what `forward`
-        gives for all frames up to there.
+        The scores after the first, the third, ... frame, (batch, outputs, classes), are `forward`'s up to there.
         """
         kept, recent, seen = state or ([None] * (2 + len(self.blocks)), None, 0)
         x, kept = self.vectors(x, kept)

@@ -1,9 +1,8 @@
 """A small network of today for one spoken word: two-dimensional convolutions first, then convolutions along time.
 
-Two convolutions read the mel spectrogram as an image and make it smaller. Then each frame's bands become one vector,
-and blocks of *separable* convolutions look along time: one kernel per channel over neighbouring frames, then a matrix
-over the channels of each frame, added to what came in. So do MatchboxNet (Majumdar and Ginsburg, arXiv 2004.08531)
-and TC-ResNet (Choi et al., arXiv 1904.03814), which name short commands with few multiplications.
+Two convolutions make the mel spectrogram smaller. Then each frame's bands become one vector, and blocks of *separable*
+convolutions look along time: one kernel per channel, then a matrix over the channels of each frame (MatchboxNet,
+Majumdar and Ginsburg, arXiv 2004.08531; TC-ResNet, Choi et al., arXiv 1904.03814).
 """
 
 import torch

@@ -26,11 +26,12 @@ PUBLISHED = {  # (network, bidirectional): accuracy in percent and loss in nats,
 }
 
 
+@register("r1_lstm", layer=nn.LSTM)
+@register("r1_gru", layer=nn.GRU)
 class Resultados(Recurrent):
     """Recurrent layers, batch normalisation over the number of the frame, one frame read out, one linear layer.
 
-    As in the study, `padding="signal"` lets "last" read the last frame of the second, zeros included, where the
-    backward half of a bidirectional layer starts. With `padding="masked"` it reads the last frame of the clip.
+    Where the feature has `padding="signal"`, as in the study, "last" is the last frame of the zeros after the clip.
     """
 
     def __init__(
@@ -61,25 +62,9 @@ class Resultados(Recurrent):
         return self.linear(self.readout(outputs, lengths))  # (batch, classes)
 
 
-@register("r1_rnn")
+@register("r1_rnn", layer=nn.RNN)
 class ResultadosRNN(Resultados):
     """R1's plain recurrent network: one layer of 256."""
 
-    layer = nn.RNN
-
     def __init__(self, shape, classes, hidden: Count = 256, layers: Count = 1, **options):
         super().__init__(shape, classes, hidden, layers, **options)
-
-
-@register("r1_gru")
-class ResultadosGRU(Resultados):
-    """R1's GRU: two layers of 64."""
-
-    layer = nn.GRU
-
-
-@register("r1_lstm")
-class ResultadosLSTM(Resultados):
-    """R1's LSTM: two layers of 64."""
-
-    layer = nn.LSTM

@@ -1,8 +1,6 @@
-"""R2's three mel-spectrogram CNNs, M1 to M3, one table of what differs between them, and their rivals on raw samples.
+"""R2's three mel-spectrogram CNNs, M1 to M3, each "at 8 kHz" and "at 16 kHz"; and their rivals on raw samples.
 
-A student study trained three networks on Speech Commands, each "at 8 kHz" and "at 16 kHz". All share one plan: two
-convolutions, three linear layers. `VARIANTS` holds every version. The rivals are M5, and convolutions in front of an
-LSTM or a GRU.
+All three share one plan: two convolutions, three linear layers. The table `VARIANTS` holds what differs.
 """
 
 import itertools
@@ -17,7 +15,6 @@ from ..models.rnn import last_frame, mean_frames
 from ..settings import Count
 from . import Variant, check_room, settings_in
 
-KERNEL, POOL = 3, 3
 FIRST = 80  # samples under the first kernel of the rivals: 5 ms at 16 kHz
 
 
@@ -38,11 +35,11 @@ class MelCNN(nn.Module):
         dropout: tuple[Dropout, Dropout, Dropout, Dropout] = (0.0, 0.0, 0.0, 0.0),
     ):
         super().__init__()
-        left = [((side - 2) // POOL - 2) // POOL for side in shape[1:]]
+        left = [((side - 2) // 3 - 2) // 3 for side in shape[1:]]
         check_room(shape, *left)
-        self.convolution1 = nn.Conv2d(1, channels[0], KERNEL)
-        self.convolution2 = nn.Conv2d(channels[0], channels[1], KERNEL)
-        self.pool = nn.MaxPool2d(POOL)
+        self.convolution1 = nn.Conv2d(1, channels[0], 3)
+        self.convolution2 = nn.Conv2d(channels[0], channels[1], 3)
+        self.pool = nn.MaxPool2d(3)
         self.linear1 = nn.Linear(channels[1] * left[0] * left[1], hidden)
         self.linear2 = nn.Linear(hidden, hidden // 2)
         self.scores = nn.Linear(hidden // 2, classes)
@@ -59,11 +56,7 @@ class MelCNN(nn.Module):
 
 
 def quiet_beyond(x, lengths):
-    """Fill what lies beyond each clip with the quietest value of that clip: (batch, 1, bands, frames).
-
-    The linear layers look at every place of the spectrogram, so padding must hold *something*. Zero would not do: on a
-    scale of decibels it is loud.
-    """
+    """Fill the padding of (batch, 1, bands, frames) with each clip's quietest value; in decibels, 0 would be loud."""
     mask = inside(x.shape[3], lengths)[:, None, None]  # (batch, 1, 1, frames)
     quietest = x.masked_fill(~mask, torch.inf).amin(dim=(1, 2, 3), keepdim=True)
     return torch.where(mask, x, quietest)
@@ -110,8 +103,7 @@ class M5(nn.Module):
         self.scores = nn.Linear(2 * hidden, classes)
 
     def forward(self, x, lengths):
-        # x: (batch, 1, samples)
-        x, lengths = self.convolutions(x, lengths)  # (batch, steps, channels)
+        x, lengths = self.convolutions(x, lengths)  # from (batch, 1, samples) to (batch, steps, channels)
         return self.scores(mean_frames(x, lengths))  # (batch, classes)
 
 
@@ -133,13 +125,12 @@ class RawRecurrent(nn.Module):
         super().__init__()
         widths = (hidden, hidden, 2 * hidden, 2 * hidden)[:blocks]
         self.convolutions = Convolutions(shape, widths, stride)
-        layer = {"lstm": nn.LSTM, "gru": nn.GRU}[cell]  # two biases per gate, and the published counts include both
+        layer = {"lstm": nn.LSTM, "gru": nn.GRU}[cell]  # two biases per gate; the published counts include both
         self.recurrent = layer(widths[-1], hidden, batch_first=True)
         self.scores = nn.Linear(hidden, classes)
 
     def forward(self, x, lengths):
-        # x: (batch, 1, samples)
-        x, lengths = self.convolutions(x, lengths)  # (batch, steps, channels)
+        x, lengths = self.convolutions(x, lengths)  # from (batch, 1, samples) to (batch, steps, channels)
         return self.scores(last_frame(self.recurrent(x)[0], lengths))  # (batch, classes)
 
 
@@ -148,12 +139,10 @@ class RawRecurrent(nn.Module):
 BASE = {"name": "log_mel", "normalise": False, "padding": "signal"}  # the zeros after a short clip count as signal
 LONG = BASE | {"window_ms": 25.0, "hop_ms": 12.5}
 POWER_16K = LONG | {"n_mels": 128, "log": "none"}  # mel power without a logarithm
-# "8 kHz": the mel filters were told 8,000 Hz, the sound kept its 16,000 samples a second.
-POWER_8K = POWER_16K | {"mel_rate": 8000}
+POWER_8K = POWER_16K | {"mel_rate": 8000}  # "8 kHz": the mel filters were told so, the sound kept its 16,000 samples
 LOG_40 = BASE | {"n_mels": 40, "window_ms": 20.0, "hop_ms": 10.0, "n_fft": 512}
 LOG_80 = LONG | {"n_mels": 80}
-# 201 frequencies allow at most 89 mel bands at 16 kHz; over 4,000 Hz they allow 128.
-TRUE_16K = LOG_80 | {"normalise": True}
+TRUE_16K = LOG_80 | {"normalise": True}  # 201 frequencies allow at most 89 bands up to 8,000 Hz, and 128 up to 4,000
 TRUE_8K = BASE | {"sample_rate": 8000, "n_mels": 128, "window_ms": 50.0, "hop_ms": 25.0, "normalise": True}
 
 CONVOLUTIONS = {"name": "mel_cnn", "dropout": (0.5, 0.5, 0.0, 0.0)}
@@ -161,8 +150,7 @@ MIDDLE = {"name": "mel_cnn", "dropout": (0.0, 0.3, 0.3, 0.0)}
 EVERYWHERE = {"name": "mel_cnn", "dropout": (0.3, 0.3, 0.3, 0.3)}
 
 BY_BATCH = {"optimiser": "adam", "rate": 0.01, "batch": 256, "epochs": 10, "weight_decay": 0.0, "clip_norm": None}
-# Their OneCycle was made for epochs * batches steps and moved on once an epoch. (M1's for 5 epochs starts alike.)
-BY_EPOCH = BY_BATCH | {"schedule_step": "epoch"}
+BY_EPOCH = BY_BATCH | {"schedule_step": "epoch"}  # their OneCycle, made for all batches, moved on once an epoch
 DECAY = BY_EPOCH | {"weight_decay": 1e-4}
 CONSTANT = BY_BATCH | {"schedule": "constant"}  # StepLR(20) never steps in 10 epochs
 FAST = CONSTANT | {"rate": 0.05, "batch": 100}

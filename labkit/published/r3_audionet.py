@@ -1,7 +1,6 @@
 """AudioNet: convolutions on the samples themselves (Becker et al., arXiv 1807.03418), and a GRU tried beside it.
 
-A student study built both. They read (batch, 1, samples) of the feature `raw` at 8 kHz. `VARIANTS` holds the published
-networks with their recipes.
+A student study built both, on samples at 8 kHz. `VARIANTS` holds the published networks with their recipes.
 """
 
 import itertools

@@ -1,7 +1,7 @@
 """The published series of Keras-style networks on mel spectrograms of spoken digits, and one table of what differs.
 
-A student study looked at spoken digits as others look at MNIST's written ones: a mel spectrogram of 128x128 or 64x64,
-convolutions, pools, dense layers. `NETWORKS` holds each step of the series, `STUDIES` what was changed on its last.
+A student study looked at spoken digits as others do at MNIST's written ones. `NETWORKS` holds each step of its series,
+`STUDIES` what it changed on the last.
 """
 
 import itertools
@@ -24,8 +24,8 @@ Activation = one_of(ACTIVATIONS, "activation")
 class VoiceMNIST(nn.Module):
     """Convolutions of 3x3 without padding, each with a max pool or none; then dense layers.
 
-    Weights start as Keras starts them: Glorot uniform (Glorot and Bengio, AISTATS 2010, eq. 16), biases at zero.
-    PyTorch's own start is another. The last layer gives scores; softmax or sigmoid belong to the recipe's loss.
+    Weights start as in Keras: Glorot uniform (Glorot and Bengio, AISTATS 2010, eq. 16), biases at zero. Softmax or
+    sigmoid after the scores belong to the recipe's loss.
     """
 
     takes, one_length = "images", True
@@ -70,14 +70,13 @@ class VoiceMNIST(nn.Module):
         return self.scores(x)  # (batch, classes)
 
 
-# The spectrograms. The study took librosa's defaults: Slaney scale and filters of equal area, transforms of 2,048
-# samples at 22,050 Hz (93 ms), decibels cut 80 below the loudest value of the clip. Three things that it does not say
-# are chosen here. The rate is 8 kHz, which both digit corpora have. A clip is cut or filled with zeros to one second
-# (0.99: a second gives 65 frames). And the hop gives as many frames as there are bands.
+# The study took librosa's defaults: Slaney scale and filters of equal area, transforms of 2,048 samples at 22,050 Hz
+# (93 ms), decibels cut 80 below the loudest value of the clip. What it does not say is chosen here: 8 kHz, which both
+# digit corpora have; one second (0.99: a second gives 65 frames); a hop that gives as many frames as bands.
 MEL = {"name": "log_mel", "sample_rate": 8000, "seconds": 0.99, "padding": "signal", "window_ms": 93.0, "n_fft": 1024}
 MEL |= {"mel_scale": "slaney", "mel_norm": "slaney", "top_db": 80.0}
 PICTURES = {128: {**MEL, "n_mels": 128, "hop_ms": 7.75}, 64: {**MEL, "n_mels": 64, "hop_ms": 15.5}}
-# Keras' Adam and its defaults. How many epochs the study took is not said.
+# Keras' Adam and its defaults; the number of epochs is not said.
 TRAINING = {"optimiser": "adam", "rate": 1e-3, "schedule": "constant", "weight_decay": 0.0, "clip_norm": None}
 TRAINING |= {"batch": 32, "epochs": 8}
 
@@ -115,15 +114,13 @@ STUDIES = {
     "bare decibels, sigmoid output": {"feature": {"normalise": False}, "recipe": {"loss": "sigmoid_cross_entropy"}},
 }
 
-# The final network with fewer of everything, for parameters against accuracy.
-SMALLER = {
+SMALLER = {  # the final network with fewer of everything
     "half as wide": {"model": {"channels": (16, 32), "hidden": (128,)}},
     "a quarter": {"model": {"channels": (8, 16), "hidden": (32,)}},
     "an eighth": {"model": {"channels": (4, 8), "hidden": (8,)}},
 }
 
-# "The shape of harmonics and overtones is essential": spectrograms that blur them. A window of 25 ms cannot tell
-# harmonics of 100 Hz apart, and 16 bands are too wide to.
+# "The shape of harmonics and overtones is essential": 25 ms cannot tell harmonics 100 Hz apart, nor can 16 bands.
 WITHOUT_HARMONICS = {
     "short window": {"feature": {"window_ms": 25.0}},
     "short window, 16 bands": {"feature": {"window_ms": 25.0, "n_mels": 16}},

@@ -11,10 +11,7 @@ from ..settings import Count
 
 @register("accent_net")
 class AccentNet(Recurrent):
-    """A recurrent network with dropout between its layers only, and further layers behind it.
-
-    The repaired networks are the lab's own "lstm" and "gru", with a readout over all valid frames.
-    """
+    """A recurrent network with dropout between its layers only, and further layers behind it."""
 
     def __init__(
         self,
