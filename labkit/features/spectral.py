@@ -44,7 +44,7 @@ class Spectral(Feature):
             raise LabError(f"{what}: n_fft and seconds must hold a window, the hop a sample. Change one of them.")
         nyquist = (self.mel_rate or self.sample_rate) / 2
         if not self.f_min < (self.f_max or nyquist) <= nyquist:
-            why = f"f_min={self.f_min} must be below f_max={self.f_max}, and f_max at most {nyquist} Hz"
+            why = f"f_min={self.f_min} must be below f_max={self.f_max} (None is {nyquist} Hz, the most there can be)"
             raise LabError(f"{why}. Change one of them.")
 
     @property
@@ -106,7 +106,7 @@ class MelFrames(Spectral):
 class MFCC(Spectral):
     """Mel-frequency cepstral coefficients (Davis, Mermelstein, 1980): (batch, frames, features); lengths in frames."""
 
-    n_mfcc: Count = 13  # coefficients of the cosine transform of the log-mel spectrum; the first ones vary most slowly
+    n_mfcc: Count = 13  # cosine transform of the log-mel spectrum: so many coefficients, slow changes over frequency first
     deltas: Annotated[int, Field(ge=0, le=2)] = 2  # 1 appends the slope over time, 2 the slope of the slope, too
     delta_width: Count = 7  # frames that a slope is fitted over, odd
 

@@ -88,15 +88,12 @@ class Recurrent(nn.Module):
         return not self.backwards and self.readout is last_frame
 
     def step(self, x, state=None):
-        """Go on with the next frames, (batch, frames, features), from the `state` that the last call returned.
-
-        The scores after each frame, (batch, frames, classes), are what `forward` gives for all frames up to there.
-        """
+        """Scores after each frame of `x`, as from `forward` up to there; and the state to go on from."""
         if not self.streamable:
             raise LabError("This network needs the whole clip. Use bidirectional=False and readout='last'.")
         state = list(state or [None] * len(self.forwards))
         for number, layer in enumerate(self.forwards):
-            x = self.dropout(x) if number else x
+            x = self.dropout(x) if number else x  # (batch, frames, features or hidden)
             x, state[number] = layer(x, state[number])  # (batch, frames, hidden)
         return self.linear(self.dropout(x)), state  # (batch, frames, classes)
 

@@ -82,10 +82,8 @@ class StreamCNN(WordCNN):
         return self.scores((x * recent[:, None]).sum(2) / recent.sum(1, keepdim=True))  # (batch, classes)
 
     def step(self, x, state=None):
-        """Go on with the next frames, (batch, frames, bands), from the `state` that the last call returned.
-
-        The scores after the first, the third, ... frame, (batch, outputs, classes), are `forward`'s up to there.
-        """
+        """Scores after every second frame of `x`, as from `forward` up to there; and the state to go on from."""
+        # x: (batch, frames, bands); scores: (batch, outputs, classes), the first after the first frame
         kept, recent, seen = state or ([None] * (2 + len(self.blocks)), None, 0)
         x, kept = self.vectors(x, kept)
         if x is None:

@@ -29,19 +29,16 @@ PUBLISHED = {  # (network, bidirectional): accuracy in percent and loss in nats,
 @register("r1_lstm", layer=nn.LSTM)
 @register("r1_gru", layer=nn.GRU)
 class Resultados(Recurrent):
-    """Recurrent layers, batch normalisation over the number of the frame, one frame read out, one linear layer.
-
-    Where the feature has `padding="signal"`, as in the study, "last" is the last frame of the zeros after the clip.
-    """
+    """Recurrent layers, batch normalisation over the number of the frame, one frame read out, one linear layer."""
 
     def __init__(
         self,
         shape,  # (frames, features): the number of frames is part of the network
         classes,
-        hidden: Count = 64,
+        hidden: Count = 64,  # in the study: of the GRU and the LSTM
         layers: Count = 2,
         bidirectional=False,
-        readout: Readout = "last",
+        readout: Readout = "last",  # with the feature's padding="signal", as in the study, zeros after the clip count
         norm=True,  # keep the batch normalisation (as published) or leave it out
         init: Init = "uniform",
     ):

@@ -15,18 +15,13 @@ from ..settings import Count, one_of
 from . import Variant, check_room, settings_in
 from .r2_mel_cnn import quiet_beyond
 
-KERNEL = 3
 ACTIVATIONS = {"relu": torch.relu, "sigmoid": torch.sigmoid, "tanh": torch.tanh}
 Activation = one_of(ACTIVATIONS, "activation")
 
 
 @register("voice_mnist")
 class VoiceMNIST(nn.Module):
-    """Convolutions of 3x3 without padding, each with a max pool or none; then dense layers.
-
-    Weights start as in Keras: Glorot uniform (Glorot and Bengio, AISTATS 2010, eq. 16), biases at zero. Softmax or
-    sigmoid after the scores belong to the recipe's loss.
-    """
+    """Convolutions of 3x3 without padding, each with a max pool or none; then dense layers. Softmax is part of the loss."""
 
     takes, one_length = "images", True
     layout = torch.channels_last  # the same numbers, in the order that a CPU convolves fastest
@@ -48,15 +43,15 @@ class VoiceMNIST(nn.Module):
         count, *sides = shape
         self.convolutions, self.pools = nn.ModuleList(), nn.ModuleList()
         for width, pool in zip(channels, pools, strict=True):
-            self.convolutions.append(nn.Conv2d(count, width, KERNEL))
+            self.convolutions.append(nn.Conv2d(count, width, 3))
             self.pools.append(nn.MaxPool2d(pool) if pool > 1 else nn.Identity())
-            count, sides = width, [(side - KERNEL + 1) // pool for side in sides]
+            count, sides = width, [(side - 2) // pool for side in sides]
         check_room(shape, *sides)
         widths = (count * sides[0] * sides[1], *hidden)
         self.dense = nn.ModuleList(nn.Linear(*pair) for pair in itertools.pairwise(widths))
         self.scores = nn.Linear(widths[-1], classes)
         for layer in (*self.convolutions, *self.dense, self.scores):
-            nn.init.xavier_uniform_(layer.weight)
+            nn.init.xavier_uniform_(layer.weight)  # as Keras does (Glorot and Bengio, AISTATS 2010, eq. 16)
             nn.init.zeros_(layer.bias)
 
     def forward(self, x, lengths):
