@@ -106,7 +106,7 @@ class MelFrames(Spectral):
 class MFCC(Spectral):
     """Mel-frequency cepstral coefficients (Davis, Mermelstein, 1980): (batch, frames, features); lengths in frames."""
 
-    n_mfcc: Count = 13  # cosine transform of the log-mel spectrum: so many coefficients, slow changes over frequency first
+    n_mfcc: Count = 13  # coefficients: cosine transform of the log-mel spectrum, slow changes over frequency first
     deltas: Annotated[int, Field(ge=0, le=2)] = 2  # 1 appends the slope over time, 2 the slope of the slope, too
     delta_width: Count = 7  # frames that a slope is fitted over, odd
 

@@ -21,7 +21,7 @@ Activation = one_of(ACTIVATIONS, "activation")
 
 @register("voice_mnist")
 class VoiceMNIST(nn.Module):
-    """Convolutions of 3x3 without padding, each with a max pool or none; then dense layers. Softmax is part of the loss."""
+    """Convolutions of 3x3 without padding, each with a max pool or none; then dense layers. Softmax is in the loss."""
 
     takes, one_length = "images", True
     layout = torch.channels_last  # the same numbers, in the order that a CPU convolves fastest
