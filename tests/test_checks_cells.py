@@ -1,16 +1,21 @@
 """The self-check of notebook 03: right cells pass, each wrong one is told which of its quantities is wrong."""
 
+from types import FunctionType
+
 import pytest
 import torch
 from torch import sigmoid, tanh
 
 from labkit.checks.resultados_2 import check_cell
-from labkit.models.cell_layer import Cell
-from labkit.models.lstm_cells import CELLS
+from labkit.models import MODELS
+from labkit.models.lstm_cells import CELLS, cell
 
 
 def made(step, gates="fg", **extras):
-    return Cell("mine", gates, step, extras)
+    copy = FunctionType(step.__code__, step.__globals__, step.__name__)
+    found = cell("mine", gates, **extras)(copy)
+    CELLS.pop("mine"), MODELS.pop("mine")
+    return found
 
 
 def right(pre, state, params):

@@ -13,7 +13,7 @@ from labkit.data.splits import Split
 from labkit.errors import LabError
 from labkit.experiments.experiment import SCHEMA, Choice, Experiment, Target
 from labkit.features import MFCC, LogMel, Raw
-from labkit.models import Model, hyperparameters
+from labkit.models import Model
 from labkit.training.augment import Augmentation
 from labkit.training.recipe import Recipe
 
@@ -85,7 +85,7 @@ def test_defaults_are_pinned():
         "augmentation": asdict(Augmentation()),
     }
     recurrent = {"hidden": 128, "layers": 1, "bidirectional": False, "readout": "mean", "dropout": 0.0}
-    assert hyperparameters("rnn") == hyperparameters("gru") == hyperparameters("lstm") == recurrent
+    assert Model("rnn").full == Model("gru").full == Model("lstm").full == recurrent
     assert Experiment() == Experiment(Choice(), Target(), Split(), MFCC(), Model("gru"), Recipe(), 0)
 
 

@@ -7,7 +7,7 @@ from torch import nn, sigmoid, tanh
 
 from labkit.errors import LabError
 from labkit.models import MODELS, Model, code_of, count_parameters
-from labkit.models.cell_layer import DIMENSIONS, Cell, CellLayer
+from labkit.models.cell_layer import DIMENSIONS, CellLayer, one_step
 from labkit.models.lstm_cells import CELLS, cell
 
 OWN = ("lstm_cell", "peephole", "peephole_full", "coupled", "no_forget", "no_input", "no_output")
@@ -172,7 +172,7 @@ WRITTEN = {
 
 
 def test_each_cell_has_its_equations_written_out_here():
-    here = [name for name, own in CELLS.items() if own.step.__module__ == "labkit.models.lstm_cells"]
+    here = [name for name, own in CELLS.items() if own.__module__ == "labkit.models.lstm_cells"]
     assert set(WRITTEN) == set(OWN) == set(here)
 
 
@@ -185,8 +185,8 @@ def test_a_step_of_each_cell_is_what_its_equations_say(name):
     a = {gate: rng.normal(size=(BATCH, HIDDEN)) for gate in gates}
     h, c = rng.normal(size=(2, BATCH, HIDDEN))
     p = {key: rng.normal(size=(HIDDEN,) * DIMENSIONS[kind]) for key, kind in own.extras.items()}
-    now = own([torch.from_numpy(a[gate]) for gate in gates], map(torch.from_numpy, (h, c)),
-              [torch.from_numpy(value) for value in p.values()])  # fmt: skip
+    given = [{key: torch.from_numpy(value) for key, value in each.items()} for each in (a, {"h": h, "c": c}, p)]
+    now = one_step(own, *given)
     expected = written(a, h, c, p)
     assert set(now) == set(expected)
     for quantity, values in expected.items():  # what is drawn as a gate is that gate
@@ -299,8 +299,8 @@ def test_lengths_mean_what_packing_means_to_torchs_lstm(bidirectional):
         (lambda: CellLayer("peephol", 3, 6), "peephol'. Did you mean 'peephole'"),
         (lambda: Model("peephole", init="r1"), "init .* 'r1'.*forget_one"),
         (lambda: Model("peephole", hidden=0), "hidden .* 0"),
-        (lambda: Cell("odd", "ii", lambda *_: 0), "gates='ii' .* letter"),
-        (lambda: Cell("odd", "i", lambda *_: 0, {"p": "scalar"}), "'odd'.*'scalar'.*vector, matrix"),
+        (lambda: cell("odd", "ii"), "gates='ii' .* letter"),
+        (lambda: cell("odd", "i", p="scalar"), "'odd'.*'scalar'.*vector, matrix"),
     ],
 )
 def test_what_does_not_fit_is_said_in_one_sentence(call, words):
@@ -311,7 +311,7 @@ def test_what_does_not_fit_is_said_in_one_sentence(call, words):
 @pytest.mark.parametrize("answer", [torch.zeros(2), (torch.zeros(2),) * 2, {"h": torch.zeros(2)}])
 def test_a_cell_that_returns_no_h_and_c_says_what_to_return(answer):
     with pytest.raises(LabError, match=r"End it with `return dict\(h=h, c=c\)`"):
-        Cell("odd", "g", lambda *_: answer)([torch.zeros(2, 3)], (torch.zeros(2, 3), torch.zeros(2, 3)))
+        one_step(lambda *_: answer, {"g": torch.zeros(2, 3)}, {"h": torch.zeros(2, 3), "c": torch.zeros(2, 3)}, {})
 
 
 # A student's own

@@ -77,7 +77,7 @@ def test_a_variant_is_what_the_study_says_of_it():
     assert Experiment.from_dict(settings("M2-8k")).recipe.schedule == "constant"
     places = {name: Experiment.from_dict(settings(name)).model.full["dropout"] for name in ("M1-8k", "M3-8k", "M3-16k")}
     assert places == {"M1-8k": (0.5, 0.5, 0, 0), "M3-8k": (0, 0.3, 0.3, 0), "M3-16k": (0.3, 0.3, 0.3, 0.3)}
-    with pytest.raises(LabError, match="no variant of the mel CNN called 'M3-8'. Did you mean 'M3-8k'"):
+    with pytest.raises(LabError, match="no published network called 'M3-8'. Did you mean 'M3-8k'"):
         settings("M3-8")
 
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from labkit.errors import LabError
 from labkit.features import FEATURES
-from labkit.models import MODELS, Model, count_parameters, hyperparameters, register
+from labkit.models import MODELS, Model, count_parameters, register
 from labkit.models.rnn import READOUTS, reverse
 
 CLASSES = 5
@@ -18,7 +18,7 @@ CELLS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 
 def variants(name):
     """Hyperparameters to try: the defaults, each switch flipped, each choice of a readout, two layers."""
-    known = hyperparameters(name)
+    known = Model(name).full
     small = {key: value for key, value in SMALL.items() if key in known}
     found = [{}, small]
     found += [small | {key: not value} for key, value in known.items() if isinstance(value, bool)]

@@ -46,7 +46,7 @@ def test_the_published_counts_stand_in_the_table():
     assert [network.parameters for network in NETWORKS.values()] == [
         *(16_788_490, 130_067_786, 59_012_490, 26_313_738, 6_446_986)
     ]
-    with pytest.raises(LabError, match="no network of the series called 'finale'. Did you mean 'final'"):
+    with pytest.raises(LabError, match="no published network called 'finale'. Did you mean 'final'"):
         settings("finale")
 
 

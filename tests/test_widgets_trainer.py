@@ -99,7 +99,7 @@ def test_every_model_and_every_feature_shows_its_own_settings(trainer):
     for name in sorted(MODELS):
         trainer.controls["model"].value = name
         mine = {path.partition(".")[2] for path in trainer.controls if path.startswith("model.")}
-        assert mine == set(labkit.models.hyperparameters(name))
+        assert mine == set(Model(name).full)
     trainer.controls["feature"].value = "log_mel"
     assert "feature.n_mfcc" not in trainer.controls and trainer.controls["feature.n_mels"].value == 20
     trainer.controls["feature"].value = "mfcc"

@@ -5,7 +5,7 @@ import traceback
 import torch
 
 from ..errors import LabError
-from ..models.cell_layer import DIMENSIONS
+from ..models.cell_layer import DIMENSIONS, one_step
 from . import Wrong, check, shape
 
 BATCH, HIDDEN = SHAPE = (5, 7)  # two sizes that are not alike
@@ -65,15 +65,16 @@ def _example(cell, scale=1.0, seed=0):
 
 def _step(cell, given):
     """All that a cell names in one step: {name: value}."""
-    pre = [given[f"pre.{gate}"] for gate in cell.gates]
-    extras = [given[f"params.{name}"] for name in cell.extras]
+    pre = {gate: given[f"pre.{gate}"] for gate in cell.gates}
+    state = {"h": given["state.h"], "c": given["state.c"]}
+    params = {name: given[f"params.{name}"] for name in cell.extras}
     try:
-        return cell(pre, (given["state.h"], given["state.c"]), extras)
+        return one_step(cell, pre, state, params)
     except LabError as error:
         raise Wrong(str(error)) from error
     except Exception as error:
-        own = [frame.line for frame in traceback.extract_tb(error.__traceback__) if frame.name == cell.step.__name__]
+        own = [frame.line for frame in traceback.extract_tb(error.__traceback__) if frame.name == cell.__name__]
         raise Wrong(
-            f"the line `{own[-1] if own else cell.step.__name__}` fails: {type(error).__name__}: {error}. "
+            f"the line `{own[-1] if own else cell.__name__}` fails: {type(error).__name__}: {error}. "
             f"Here pre-activations and state have the shape {SHAPE} (batch, hidden)."
         ) from error

@@ -4,12 +4,8 @@ Every feature works on whole batches, on any device, and each clip's result depe
 torchaudio's (HTK mel scale, filters of equal height); `mel_scale="slaney", mel_norm="slaney"` gives librosa's.
 """
 
-from .extract import delta, mel_filters
-from .feature import Feature, Normalise
-from .raw import Raw
-from .spectral import MFCC, LogMel, MelFrames, Spectral, Spectrogram
+from .feature import Feature, Raw
+from .spectral import MFCC, LogMel, MelFrames, Spectral, Spectrogram, delta
 
 FEATURES = {"mfcc": MFCC, "log_mel": LogMel, "mel_frames": MelFrames, "spectrogram": Spectrogram, "raw": Raw}
-
-__all__ = ["FEATURES", "MFCC", "Feature", "LogMel", "MelFrames", "Normalise", "Raw", "Spectral", "Spectrogram"]
-__all__ += ["delta", "mel_filters"]
+__all__ = ["FEATURES", "MFCC", "Feature", "LogMel", "MelFrames", "Raw", "Spectral", "Spectrogram", "delta"]

@@ -1,14 +1,16 @@
-"""What all features share: the sample rate they need and the length that clips are fitted to."""
+"""What all features share, the sample rate and the length that clips are fitted to; and the simplest: the samples."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+from pydantic import Field
 from torch import nn
 
 from ..errors import LabError
 from ..settings import Count, Positive, settings
 
 TICK, MARGIN = 0.01, 0.02  # seconds: how finely `trim` looks, and what it keeps on both sides of the word
+STEP = 1 / 32768  # of a 16-bit sample, whose range is -1 to 1 here
 
 
 @settings
@@ -19,9 +21,12 @@ class Feature:
     seconds: Positive | None = 1.0  # longer clips are cropped, shorter ones filled with zeros; None keeps every length
     padding: Literal["masked", "signal"] = "masked"  # whether models ignore the filled zeros, or take them for sound
     normalise: bool = True  # subtract the mean and divide by the standard deviation, both of the training part
-    # Trim what comes before and after the word, more than so many dB below the loudest place, keeping MARGIN. In
+    # Trim what comes before and after the word: what is so many dB below the loudest moment, but for MARGIN. In
     # training this comes before an augmentation adds noise. Not streamable.
     trim: Positive | None = None
+
+    shortest = 1  # samples that a clip must have
+    streamable = False  # whether it can be computed block by block
 
     def __post_init__(self):
         if self.seconds is None and (self.padding == "signal" or self.trim is not None):
@@ -33,18 +38,13 @@ class Feature:
         return None if self.seconds is None else round(self.seconds * self.sample_rate)
 
     @property
-    def shortest(self):
-        """Fewest samples that a clip may have."""
-        return 1
+    def reads(self):
+        """Samples of a clip to read, at most; None for all: a clip that is trimmed may have its word late."""
+        return self.samples if self.trim is None else None
 
     def steps(self, samples):
         """Length of so many samples along the time axis of the feature."""
         return samples
-
-    @property
-    def reads(self):
-        """Samples of a clip to read, at most; None for all: a clip that is trimmed may have its word late."""
-        return self.samples if self.trim is None else None
 
     def cut(self, waveforms, lengths):
         """Apply `trim` to clips of shape (batch, samples); the result is as wide as its longest clip."""
@@ -61,25 +61,50 @@ class Feature:
         return torch.where(index < end[:, None], kept, 0.0), end - start
 
     def fit(self, waveforms, lengths):
-        """Apply `trim` and `seconds` to clips of shape (batch, samples), which are zero beyond their lengths."""
+        """Clips (batch, samples) after `trim` and `seconds`, their lengths, and the lengths that count as sound."""
         waveforms, lengths = self.cut(waveforms, lengths)
-        if self.samples is None:
-            return waveforms, lengths
-        missing = self.samples - waveforms.shape[1]  # below zero, it crops
-        return nn.functional.pad(waveforms, (0, missing)), lengths.clamp(max=self.samples)
-
-    def valid(self, waveforms, lengths):
-        """Lengths that count as signal, of clips that were fitted: (batch,)."""
-        return lengths if self.padding == "masked" else torch.full_like(lengths, waveforms.shape[1])
+        if self.samples is not None:
+            waveforms = nn.functional.pad(waveforms, (0, self.samples - waveforms.shape[1]))  # below zero, it crops
+            lengths = lengths.clamp(max=self.samples)
+        signal = lengths if self.padding == "masked" else torch.full_like(lengths, waveforms.shape[1])
+        return waveforms, lengths, signal
 
 
-class Normalise(nn.Module):
-    """First layer of a model: subtract the mean of the training part, divide by its standard deviation (`spread`)."""
+@settings
+class Raw(Feature):
+    """The samples themselves: (batch, 1, samples); lengths in samples."""
 
-    def __init__(self, mean, spread):  # both broadcast against the features of one clip
-        super().__init__()
-        self.register_buffer("mean", mean)
-        self.register_buffer("spread", spread)
+    normalise: bool = False
+    # Divide each clip by this percentile of its samples, plus 0.001 of a 16-bit step, so that all are about as loud.
+    # Becker et al. (arXiv 1807.03418) take 95, and let the filled zeros count: so does padding="signal".
+    percentile: Annotated[float, Field(gt=0, le=100)] | None = None
+    scatter: bool = False  # let each clip begin somewhere in the window, always at the same place
 
-    def forward(self, x):
-        return (x - self.mean) / self.spread
+    time_axis = 2
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.scatter and self.seconds is None:
+            raise LabError("scatter needs a window of one length. Set seconds, for example to 1.0.")
+
+    @property
+    def shape(self):
+        return (1, self.samples)
+
+    def build(self):
+        return self.extract
+
+    def extract(self, waveforms, lengths):
+        clips, lengths, signal = self.fit(waveforms, lengths)
+        x, time = clips, torch.arange(clips.shape[1], device=clips.device)
+        if self.percentile is not None:
+            own = clips.masked_fill(time >= signal[:, None], torch.nan)  # nan is left out of the percentile
+            x = clips / (own.nanquantile(self.percentile / 100, dim=1, keepdim=True) + 0.001 * STEP)
+        if self.scatter:
+            # As good as random, but decided by the sound alone, so the same in each epoch and batch: multiplicative
+            # hashing (Knuth, vol. 3, 6.4), whose last 32 bits are a fraction of the free room.
+            room = clips.shape[1] - lengths + 1
+            start = (clips / STEP).round().long().sum(1) * 2654435761 % 2**32 * room // 2**32  # (batch,)
+            x = x.gather(1, (time - start[:, None]) % self.samples)  # zeros from behind the clip come before it
+            signal = lengths + start if self.padding == "masked" else signal
+        return x[:, None], signal

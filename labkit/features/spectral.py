@@ -1,12 +1,15 @@
-"""Settings of the features that start from a spectrogram."""
+"""Features that start from a spectrogram: their settings, and how they are computed for whole batches."""
 
+import math
+import warnings
 from typing import Annotated, Literal
 
+import torch
 from pydantic import Field
+from torch import nn
 
-from ..errors import LabError
+from ..errors import LabError, LabWarning
 from ..settings import Count, NotNegative, Positive, settings
-from .extract import SpectralExtractor
 from .feature import Feature
 
 
@@ -31,20 +34,18 @@ class Spectral(Feature):
     clip_mean: bool = False
 
     mel = True  # whether frequencies are gathered in mel bands
+    time_axis = 1  # of x, the batch is 0
 
     def __post_init__(self):
         super().__post_init__()
         short = self.samples is not None and self.samples < self.window
         if self.hop < 1 or self.window < 2 or self.fft < self.window or short:
-            raise LabError(
-                f"A window of {self.window} samples, a hop of {self.hop}, n_fft={self.n_fft}, seconds={self.seconds} "
-                f"do not fit together at {self.sample_rate} Hz. n_fft and seconds must hold a window, the hop a sample."
-            )
-        if not self.f_min < self.top <= self.filter_rate / 2:
-            raise LabError(
-                f"f_min={self.f_min:g} must be below f_max={self.top:g}, and f_max at most half the rate "
-                f"({self.filter_rate / 2:g} Hz). Change these."
-            )
+            what = f"A window of {self.window} samples, a hop of {self.hop}, n_fft={self.n_fft}, seconds={self.seconds}"
+            raise LabError(f"{what}: n_fft and seconds must hold a window, the hop a sample. Change one of them.")
+        nyquist = (self.mel_rate or self.sample_rate) / 2
+        if not self.f_min < (self.f_max or nyquist) <= nyquist:
+            why = f"f_min={self.f_min} must be below f_max={self.f_max} (None is {nyquist} Hz, the most there can be)"
+            raise LabError(f"{why}. Change one of them.")
 
     @property
     def window(self):  # in samples, as `hop` and `fft`
@@ -59,14 +60,6 @@ class Spectral(Feature):
         return self.n_fft or self.window
 
     @property
-    def filter_rate(self):
-        return self.mel_rate or self.sample_rate
-
-    @property
-    def top(self):  # upper edge of the highest band in Hz
-        return self.filter_rate / 2 if self.f_max is None else self.f_max
-
-    @property
     def shortest(self):  # filled up to `seconds` any clip will do, else it must fill a window
         return self.window if self.samples is None else 1
 
@@ -75,7 +68,7 @@ class Spectral(Feature):
 
     @property
     def width(self):  # numbers in a frame
-        return self.n_mels
+        return self.n_mels if self.mel else self.fft // 2 + 1
 
     @property
     def shape(self):
@@ -85,11 +78,6 @@ class Spectral(Feature):
     @property
     def streamable(self):
         return self.top_db is None and not self.clip_mean and self.trim is None
-
-    @property
-    def look_ahead(self):
-        """Seconds of sound after a frame's time that the frame needs (half the transform; frames are centred)."""
-        return self.fft / 2 / self.sample_rate
 
     def build(self):
         return SpectralExtractor(self)
@@ -104,46 +92,130 @@ class LogMel(Spectral):
 
 @settings
 class Spectrogram(LogMel):
-    """Spectrogram as an image, without mel bands: (batch, 1, frequencies, frames); lengths in frames.
-
-    Settings of mel bands change nothing. Becker et al. (arXiv 1807.03418) take 455 samples by 35 at 8 kHz, in dB.
-    """
+    """Spectrogram as an image, (batch, 1, frequencies, frames): settings of mel bands change nothing."""
 
     mel = False
-
-    @property
-    def width(self):
-        return self.fft // 2 + 1
 
 
 @settings
 class MelFrames(Spectral):
     """Mel spectrogram as a sequence, for recurrent models: (batch, frames, bands); lengths in frames."""
 
-    time_axis = 1
-
 
 @settings
 class MFCC(Spectral):
-    """Mel-frequency cepstral coefficients (Davis and Mermelstein, 1980): (batch, frames, features); lengths in frames.
+    """Mel-frequency cepstral coefficients (Davis, Mermelstein, 1980): (batch, frames, features); lengths in frames."""
 
-    The cosine transform of the log-mel spectrum: slow changes over frequency first.
-    """
-
-    n_mfcc: Count = 13  # coefficients
+    n_mfcc: Count = 13  # coefficients: cosine transform of the log-mel spectrum, slow changes over frequency first
     deltas: Annotated[int, Field(ge=0, le=2)] = 2  # 1 appends the slope over time, 2 the slope of the slope, too
     delta_width: Count = 7  # frames that a slope is fitted over, odd
 
-    time_axis = 1
-
     def __post_init__(self):
         super().__post_init__()
-        if self.n_mfcc > self.n_mels or self.delta_width % 2 == 0 or self.delta_width < 3:
-            raise LabError(
-                f"n_mfcc={self.n_mfcc} may not exceed n_mels={self.n_mels}, and delta_width={self.delta_width} is odd "
-                "and at least 3. Change these."
-            )
+        if self.n_mfcc > self.n_mels:
+            raise LabError(f"n_mfcc={self.n_mfcc} may not exceed n_mels={self.n_mels}. Change one.")
+        if self.delta_width % 2 == 0 or self.delta_width < 3:
+            raise LabError(f"delta_width={self.delta_width} must be odd and at least 3. Change it.")
 
     @property
     def width(self):
         return self.n_mfcc * (1 + self.deltas)
+
+
+class SpectralExtractor(nn.Module):
+    """Computes a `Spectral` feature: `extractor(waveforms, lengths)` gives (x, lengths)."""
+
+    def __init__(self, feature):
+        super().__init__()
+        self.feature = feature
+        self.cepstrum = hasattr(feature, "n_mfcc")
+        window = torch.hann_window(feature.window, periodic=True, dtype=torch.float64).float()
+        self.register_buffer("window", window, persistent=False)
+        self.register_buffer("filters", mel_filters(feature) if feature.mel else None, persistent=False)
+        silent = {"none": 0.0, "ln": math.log(feature.floor), "db": 10 * math.log10(feature.floor)}[feature.log]
+        self.silence = 0.0 if self.cepstrum or feature.clip_mean else silent  # the feature's value without sound
+        self.before = feature.fft // 2 - (feature.fft - feature.window) // 2  # samples of a window before its time
+        if self.cepstrum:
+            import torchaudio.functional as F
+
+            self.register_buffer("dct", F.create_dct(feature.n_mfcc, feature.n_mels, norm="ortho"), persistent=False)
+
+    def forward(self, waveforms, lengths):
+        feature = self.feature
+        waveforms, _, lengths = feature.fit(waveforms, lengths)  # (batch, samples)
+        samples, window = waveforms.shape[1], feature.window
+        if samples < feature.shortest:
+            needs = f"a window of {window} ({feature.window_ms:g} ms at {feature.sample_rate} Hz)"
+            raise LabError(f"A clip of {samples} samples is shorter than {needs}. Leave it out, or shorten window_ms.")
+        # Frame t is centred on sample t * hop. The zeros around fill a batch, too: a clip alone gets the same.
+        count = feature.steps(samples)
+        after = (count - 1) * feature.hop + window - self.before - samples
+        padded = nn.functional.pad(waveforms, (self.before, max(after, 0)))
+        mel = self.spectrum(padded.unfold(1, window, feature.hop)[:, :count])  # (batch, frames, frequencies)
+        if feature.mel:
+            mel = mel @ self.filters  # (batch, frames, bands)
+        lengths = feature.steps(lengths)  # frames centred inside the clip
+        mask = (torch.arange(count, device=mel.device) < lengths[:, None])[..., None]  # (batch, frames, 1)
+        mel = self.logarithm(mel, mask)
+        if feature.clip_mean:
+            mel = mel - (mel * mask).sum(1, keepdim=True) / lengths[:, None, None]
+        if self.cepstrum:
+            blocks = [mel @ self.dct]  # (batch, frames, coefficients)
+            for _ in range(feature.deltas):
+                blocks.append(delta(blocks[-1], lengths, feature.delta_width))
+            return torch.cat(blocks, dim=-1) * mask, lengths  # (batch, frames, features)
+        mel = torch.where(mask, mel, self.silence)  # in dB, 0 would be loud
+        return (mel.transpose(1, 2)[:, None] if feature.time_axis == 3 else mel), lengths  # (batch, 1, bands, frames)
+
+    def spectrum(self, frames):
+        """Power spectrum |STFT|^2: from (batch, frames, window) to (batch, frames, frequencies)."""
+        real, imaginary = torch.view_as_real(torch.fft.rfft(frames * self.window, n=self.feature.fft)).unbind(-1)
+        return torch.addcmul(real * real, imaginary, imaginary)
+
+    def logarithm(self, mel, mask):
+        """The feature's `log`, `floor` and `top_db`; `mask`, (batch, frames, 1), says which frames are of the clip."""
+        if self.feature.log == "none":
+            return mel
+        level = mel.clamp(min=self.feature.floor).log()
+        if self.feature.log == "db":
+            level = level * (10 / math.log(10))
+        if self.feature.top_db is not None:
+            loudest = level.masked_fill(~mask, -math.inf).amax(dim=(1, 2), keepdim=True)
+            level = torch.maximum(level, loudest - self.feature.top_db)
+        return level
+
+
+def mel_filters(feature):
+    """Triangular mel filters, shape (frequencies, bands); warns of bands so narrow that no frequency falls in."""
+    from torchaudio.functional import melscale_fbanks
+
+    bands, rate = feature.n_mels, feature.mel_rate or feature.sample_rate
+    shared = {"n_freqs": feature.fft // 2 + 1, "f_min": feature.f_min, "f_max": feature.f_max or rate / 2}
+    shared |= {"sample_rate": rate, "norm": feature.mel_norm, "mel_scale": feature.mel_scale}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torchaudio's own warning does not say what would work
+        filters = melscale_fbanks(n_mels=bands, **shared)
+        works = bands
+        while works and not melscale_fbanks(n_mels=works, **shared).amax(0).all():
+            works -= 1
+    if empty := int((filters.amax(0) == 0).sum()):
+        about = f"{empty} of {bands} mel bands are empty: n_fft {feature.fft} at {rate} Hz is too coarse for them."
+        warnings.warn(f"{about} At most {works} bands work; or take a longer n_fft.", LabWarning, stacklevel=3)
+    return filters
+
+
+def delta(x, lengths, width=7):
+    """Slope over time by linear regression over `width` frames (HTK book, eq. 5.16): x is (batch, frames, features).
+
+    At the edges the first and the last valid frame are repeated. Delta-deltas are this function applied twice, which is
+    not librosa's `order=2`.
+    """
+    half, frames = width // 2, x.shape[1]
+    last = (lengths - 1).clamp(min=0)
+    index = torch.arange(-half, frames + half, device=x.device).clamp(min=0)
+    index = torch.minimum(index, last[:, None])  # (batch, frames + 2 half)
+    x = x.gather(1, index[..., None].expand(-1, -1, x.shape[2]))
+    slope = 0
+    for n in range(1, half + 1):
+        slope = slope + n * (x[:, half + n : half + n + frames] - x[:, half - n : half - n + frames])
+    return slope / (2 * sum(n * n for n in range(1, half + 1)))

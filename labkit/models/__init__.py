@@ -2,7 +2,7 @@
 
 Every model is a torch module with `forward(x, lengths)`: `x` is a batch of features, and what lies beyond the `lengths`
 of its clips (in frames or samples) does not matter. The keyword arguments of its constructor are its hyperparameters,
-each checked against its annotation, else against the type of its default.
+each checked against its annotation, or against the type of its default.
 """
 
 import inspect
@@ -23,17 +23,20 @@ TAKES = {  # the feature's shape without the batch, and features that give it
     "images": "(1, bands, frames): use the feature 'log_mel'",
     "samples": "(1, samples): use the feature 'raw'",
 }
+STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True, allow_inf_nan=False)  # "64" and True are no numbers
 
 
-def register(name):
+def register(name, **attributes):
     """Class decorator: make a model known to experiments, panels and the command line under `name`.
 
     It is made as `Class(shape, classes, **hyperparameters)`; `shape` is the feature's without the batch, None where
-    lengths vary. It may say what it `takes` (a key of `TAKES`), and `one_length = True` if its clips must have one.
+    lengths vary. The class may say what it `takes` (a key of `TAKES`), `one_length = True` if its clips must have one,
+    and the memory `layout` of its convolutions. With `attributes`, the model is a subclass that has these.
     """
 
     def add(builder):
-        MODELS[name] = builder
+        own = {"__module__": builder.__module__, **attributes}
+        MODELS[name] = type(name, (builder,), own) if attributes else builder
         return builder
 
     return add
@@ -43,8 +46,6 @@ def register(name):
 class Model:
     """Name of a model (a key of `MODELS`) and those of its hyperparameters that differ from their defaults.
 
-    Examples
-    --------
     >>> Model("gru", hidden=32).full["layers"]
     1
     """
@@ -53,12 +54,20 @@ class Model:
     options: tuple
 
     def __init__(self, name, **options):
-        known = parameters(name)
-        options = {key: plain(value) for key, value in options.items()}  # JSON has lists, a frozen value holds tuples
+        known, changed = parameters(name), {}
         for key, value in options.items():
-            _check(name, choose(key, known, f"hyperparameter of the model {name!r}"), value)
-        # What equals the default is left out, so that a new option with a default changes no existing experiment.
-        changed = {key: value for key, value in options.items() if value != known[key].default}
+            setting = choose(key, known, f"hyperparameter of the model {name!r}")
+            value = plain(value)  # JSON has lists, a frozen value holds tuples
+            kind = setting.annotation
+            if kind is setting.empty:
+                kind = object if setting.default is None else type(setting.default)
+            try:
+                TypeAdapter(kind, config=STRICT).validate_python(value)
+            except ValidationError as error:
+                said = f"The hyperparameter {key} of the model {name!r} cannot be {value!r}"
+                raise LabError(f"{said}: it {error.errors()[0]['msg'].removeprefix('Input ')}. Change it.") from None
+            if value != setting.default:  # so a new option with a default changes no existing experiment
+                changed[key] = value
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "options", tuple(sorted(changed.items())))
 
@@ -68,7 +77,7 @@ class Model:
     @property
     def full(self):
         """All hyperparameters, defaults included."""
-        return hyperparameters(self.name) | dict(self.options)
+        return {key: setting.default for key, setting in parameters(self.name).items()} | dict(self.options)
 
     def build(self, shape, classes):
         """Make the network (a torch.nn.Module) for features of this shape, without the batch."""
@@ -79,18 +88,13 @@ class Model:
             raise LabError(f"The model {self.name!r} cannot read features of shape {shape}. It takes {TAKES[takes]}.")
         if getattr(builder, "one_length", False) and shape[-1] is None:
             raise LabError(f"The model {self.name!r} takes clips of one length. Set seconds=1.0 in the feature.")
-        return builder(shape, classes, **dict(self.options))
-
-
-def hyperparameters(name):
-    """The hyperparameters of a model and their defaults, read from its constructor."""
-    return {key: parameter.default for key, parameter in parameters(name).items()}
+        network = builder(shape, classes, **dict(self.options))
+        return network.to(memory_format=getattr(builder, "layout", torch.preserve_format))
 
 
 def parameters(name):
-    """The hyperparameters of a model as inspect.Parameter, with default and annotation, by name."""
-    found = {}
-    builder = choose(name, MODELS, "model")
+    """The hyperparameters of a model by name, as inspect.Parameter: with default and annotation."""
+    builder, found = choose(name, MODELS, "model"), {}
     for cls in getattr(builder, "__mro__", [builder]):  # a class, or a function that makes a network
         own = list(inspect.signature(cls, eval_str=True).parameters.values())[2:]  # not shape and classes
         named = {parameter.name: parameter for parameter in own if parameter.kind is not parameter.VAR_KEYWORD}
@@ -102,19 +106,6 @@ def parameters(name):
     return found
 
 
-def _check(model, parameter, value):
-    kind = parameter.annotation
-    if kind is parameter.empty:
-        kind = object if parameter.default is None else type(parameter.default)
-    try:
-        config = ConfigDict(strict=True, arbitrary_types_allowed=True, allow_inf_nan=False)
-        TypeAdapter(kind, config=config).validate_python(value)
-    except ValidationError as error:
-        wants = error.errors()[0]["msg"].removeprefix("Input ")
-        name = f"hyperparameter {parameter.name} of the model {model!r}"
-        raise LabError(f"The {name} cannot be {value!r}: it {wants}. Change it.") from None
-
-
 def code_of(name):
     """Hash of the code of a model that is not labkit's own (not of functions it calls elsewhere); None for labkit's."""
     builder = choose(name, MODELS, "model")
@@ -122,9 +113,8 @@ def code_of(name):
         return None
     classes = getattr(builder, "__mro__", [])
     own = [cls for cls in classes if not cls.__module__.startswith(("labkit.", "torch.", "builtins"))]
-    members = [item for cls in own for _, item in sorted(vars(cls).items())] or [builder]
-    functions = [item for item in members if inspect.isfunction(item)]
-    return digest([[_source(function) for function in functions], repr(hyperparameters(name))])
+    members = [member for cls in own for _, member in sorted(vars(cls).items())] or [builder]
+    return digest([[_source(member) for member in members if inspect.isfunction(member)], repr(Model(name).full)])
 
 
 def _source(function):
@@ -146,5 +136,5 @@ def inside(size, lengths):
 
 
 # Each module registers its models; they come last because they import from here.
-from ..published import r1_rnn, r2_mel_cnn, r2_raw_cnn, r3_audionet, r4_voice_mnist, r5_accents  # noqa: E402, F401, I001
+from ..published import r1_rnn, r2_mel_cnn, r3_audionet, r4_voice_mnist, r5_accents  # noqa: E402, F401, I001
 from . import bc_resnet, lstm_cells, rnn, stream_cnn, word_cnn  # noqa: E402, F401

@@ -1,11 +1,9 @@
 """A network of today for one spoken word: broadcast residual blocks (BC-ResNet, Kim et al., arXiv 2106.04140).
 
-The idea: a block looks at neighbouring bands of the spectrogram, averages over all bands, looks at neighbouring frames
-of what is left (one row instead of twenty), and adds this row back to every band: it is *broadcast*. Most of the work
-is done on one row, so a small network sees a whole word.
-
-Two things differ from the paper, both because the lab's machines are laptops: the first convolution also steps over
-every second frame, and plain batch norm stands where the paper normalises five groups of bands apart.
+A block looks at neighbouring bands of the spectrogram, averages over all bands, looks at neighbouring frames of what is
+left (one row instead of twenty), and adds this row back to every band: it is *broadcast*. Most of the work is done on
+one row, so a small network sees a whole word. Two things differ from the paper, for the sake of laptops: the first
+convolution also skips every second frame, and plain batch norm replaces a norm for each of five groups of bands.
 """
 
 from typing import Annotated
@@ -16,10 +14,9 @@ from torch import channels_last, nn
 from ..settings import Count
 from . import Dropout, inside, register
 
+Width = Annotated[int, Field(ge=4, multiple_of=4)]
 # Per stage: width as a fraction of `hidden`, blocks, step over bands, distance between the frames a block looks at.
 STAGES = ((1 / 2, 2, 1, 1), (3 / 4, 2, 2, 2), (1, 4, 2, 4), (5 / 4, 4, 1, 8))
-FIRST, LAST = 5, 5  # side of the first kernel; frames under the last
-Width = Annotated[int, Field(ge=4, multiple_of=4)]
 
 
 def convolution(before, after, kernel, **options):
@@ -54,25 +51,23 @@ class BCResNet(nn.Module):
     """Twelve broadcast blocks in four stages, a mean over the clip, one linear layer."""
 
     takes = "images"
+    layout = channels_last  # the same numbers, in the order that a CPU convolves fastest
 
     # hidden: 16 is the paper's BC-ResNet-1, 32 its -2; step: of the first convolution over frames, the paper's is 1
     def __init__(self, shape, classes, hidden: Width = 32, step: Count = 2, dropout: Dropout = 0.1):
         super().__init__()
-        bands = shape[1]  # of what arrives at the last convolution
-        for over in (2, *(stage[2] for stage in STAGES)):
-            bands = (bands - 1) // over + 1
+        bands = -(-shape[1] // 8)  # that are left after three steps of 2
         self.step = step
-        self.first = nn.Sequential(convolution(1, hidden, FIRST, stride=(2, step), padding=FIRST // 2), nn.ReLU())
+        self.first = nn.Sequential(convolution(1, hidden, 5, stride=(2, step), padding=2), nn.ReLU())
         width, self.blocks = hidden, nn.ModuleList()
         for fraction, blocks, over, distance in STAGES:
             for number in range(blocks):
                 after = int(fraction * hidden)
                 self.blocks.append(Broadcast(width, after, 1 if number else over, distance, dropout))
                 width = after
-        self.last = convolution(width, width, (bands, LAST), padding=(0, LAST // 2), groups=width)  # all bands
+        self.last = convolution(width, width, (bands, 5), padding=(0, 2), groups=width)  # all bands
         self.widen = nn.Sequential(convolution(width, 2 * hidden, 1), nn.ReLU())
         self.scores = nn.Linear(2 * hidden, classes)
-        self.to(memory_format=channels_last)  # the same numbers, in the order that a CPU convolves fastest
 
     def forward(self, x, lengths):
         # x: (batch, 1, bands, frames)

@@ -1,7 +1,6 @@
 """A recurrent cell, a layer that runs it frame by frame, and the classifier made of such layers."""
 
 import math
-from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Literal
 
@@ -16,56 +15,42 @@ from .rnn import Recurrent
 CELLS = {}
 DIMENSIONS = {"vector": 1, "matrix": 2}  # of a parameter of a cell's own: each dimension has `hidden` numbers
 # Parameters start as in torch.nn.LSTM, U(-1/sqrt(hidden), 1/sqrt(hidden)). With "forget_one" the forget gate's bias is
-# 1: first keep all (Gers et al., 2000).
+# 1: at first the cell keeps all (Gers et al., 2000).
 Init = Literal["torch", "forget_one"]
-
-
-@dataclass(frozen=True, eq=False)
-class Cell:
-    """The equations of a cell, and what they need to be given."""
-
-    name: str
-    gates: str  # a letter for each pre-activation, in the order in which their weights are stored
-    step: object  # step(pre, state, params): see `labkit.models.lstm_cells`
-    extras: dict = field(default_factory=dict)  # parameters of its own: "vector" or "matrix", by name
-
-    def __post_init__(self):
-        if len(set(self.gates)) != len(self.gates) or not self.gates.isalpha():
-            raise LabError(f"gates={self.gates!r} of the cell {self.name!r}: write each letter once, as in 'ifgo'.")
-        for kind in self.extras.values():
-            choose(kind, DIMENSIONS, f"kind of parameter of the cell {self.name!r}")
-
-    def __call__(self, pre, state, extras=()):
-        """One time step, tensors of shape (batch, hidden): a dict of all that the equations name."""
-        pre = SimpleNamespace(**dict(zip(self.gates, pre, strict=True)))
-        state = SimpleNamespace(**dict(zip("hc", state, strict=True)))
-        params = SimpleNamespace(**dict(zip(self.extras, extras, strict=True)))
-        now = self.step(pre, state, params)
-        if not isinstance(now, dict) or not {"h", "c"} <= set(now):
-            got = f"a dict of {list(now)}" if isinstance(now, dict) else f"a {type(now).__name__}"
-            raise LabError(f"The cell {self.name!r} returned {got}. End it with `return dict(h=h, c=c)`.")
-        return now
 
 
 def cell(name, gates, **extras):
     """Decorator: make a cell of the function with its equations, and a model of that name.
 
-    `gates` has a letter for each pre-activation: "ifgo". Parameters of the cell's own are given by name: p="vector" is
-    a weight for each unit, p="matrix" are hidden x hidden weights. Examples: labkit/models/lstm_cells.py.
+    `gates` has a letter for each pre-activation, in the order in which their weights are stored: "ifgo". Parameters of
+    the cell's own are given by name: p="vector" is a weight for each unit, p="matrix" are hidden x hidden weights.
     """
+    if len(set(gates)) != len(gates) or not gates.isalpha():
+        raise LabError(f"gates={gates!r} of the cell {name!r}: write each letter once, as in 'ifgo'.")
+    for kind in extras.values():
+        choose(kind, DIMENSIONS, f"kind of parameter of the cell {name!r}")
 
     def add(step):
-        CELLS[name] = made = Cell(name, gates, step, extras)
+        step.gates, step.extras = gates, extras
+        CELLS[name] = step
         # The model counts as the module's that wrote the equations, and a student's with the code of them.
-        members = {"cell": made, "equations": step, "__module__": step.__module__, "__doc__": step.__doc__}
-        register(name)(type(name, (CellClassifier,), members))
-        return made
+        register(name, equations=step, __module__=step.__module__)(CellClassifier)
+        return step
 
     return add
 
 
+def one_step(cell, pre, state, params):
+    """One time step of a cell, from dicts of tensors (batch, hidden) to a dict of all that its equations name."""
+    now = cell(SimpleNamespace(**pre), SimpleNamespace(**state), SimpleNamespace(**params))
+    if not isinstance(now, dict) or not {"h", "c"} <= set(now):
+        got = f"a dict of {list(now)}" if isinstance(now, dict) else f"a {type(now).__name__}"
+        raise LabError(f"The cell {cell.__name__!r} returned {got}. End it with `return dict(h=h, c=c)`.")
+    return now
+
+
 class CellLayer(nn.Module):
-    """A recurrent layer of a cell (a key of `CELLS`, or a `Cell`), with parameters named as in torch.nn.LSTM."""
+    """A recurrent layer of a cell (by name, or as `cell` made it), with parameters named as in torch.nn.LSTM."""
 
     def __init__(self, cell, input_size, hidden_size, init: Init = "torch"):
         super().__init__()
@@ -73,8 +58,8 @@ class CellLayer(nn.Module):
         self.hidden_size = hidden_size
         gates = self.cell.gates
         wide, bound = len(gates) * hidden_size, 1 / math.sqrt(hidden_size)
-        shapes = {"weight_ih": (wide, input_size), "weight_hh": (wide, hidden_size)}
-        shapes["bias"] = (wide,)  # one for each gate; torch.nn.LSTM has two, which add up
+        # One bias for each gate; torch.nn.LSTM has two, which add up.
+        shapes = {"weight_ih": (wide, input_size), "weight_hh": (wide, hidden_size), "bias": (wide,)}
         shapes |= {name: (hidden_size,) * DIMENSIONS[kind] for name, kind in self.cell.extras.items()}
         for name, shape in shapes.items():
             self.register_parameter(f"{name}_l0", nn.Parameter(torch.empty(shape).uniform_(-bound, bound)))
@@ -85,9 +70,8 @@ class CellLayer(nn.Module):
     def from_torch(cls, lstm):
         """The cell "lstm_cell" with the weights of a torch.nn.LSTM (one layer, one direction)."""
         layer = cls("lstm_cell", lstm.input_size, lstm.hidden_size).to(lstm.weight_ih_l0)
-        layer.weight_ih_l0.data.copy_(lstm.weight_ih_l0)
-        layer.weight_hh_l0.data.copy_(lstm.weight_hh_l0)
-        layer.bias_l0.data.copy_(lstm.bias_ih_l0 + lstm.bias_hh_l0)
+        bias = lstm.bias_ih_l0 + lstm.bias_hh_l0
+        layer.load_state_dict({"weight_ih_l0": lstm.weight_ih_l0, "weight_hh_l0": lstm.weight_hh_l0, "bias_l0": bias})
         return layer
 
     def forward(self, x, state=None):
@@ -98,11 +82,11 @@ class CellLayer(nn.Module):
     def run(self, x, state=None):
         """What the equations name at each frame: a list of dicts of tensors (batch, hidden)."""
         h, c = state or x.new_zeros(2, len(x), self.hidden_size)
-        extras = [getattr(self, f"{name}_l0") for name in self.cell.extras]
-        seen = []
+        gates, seen = self.cell.gates, []
+        params = {name: getattr(self, f"{name}_l0") for name in self.cell.extras}
         for given in linear(x, self.weight_ih_l0, self.bias_l0).unbind(1):  # W x + b: one product for all frames
-            pre = given + linear(h, self.weight_hh_l0)  # (batch, gates * hidden)
-            now = self.cell(pre.chunk(len(self.cell.gates), 1), (h, c), extras)
+            pre = (given + linear(h, self.weight_hh_l0)).chunk(len(gates), 1)  # (batch, hidden) for each gate
+            now = one_step(self.cell, dict(zip(gates, pre, strict=True)), {"h": h, "c": c}, params)
             h, c = now["h"], now["c"]
             seen.append(now)
         return seen
@@ -122,4 +106,4 @@ class CellClassifier(Recurrent):
         super().__init__(shape, classes, **options)
 
     def layer(self, features, hidden, batch_first):  # a CellLayer always is
-        return CellLayer(self.cell, features, hidden, self.init)
+        return CellLayer(type(self).equations, features, hidden, self.init)

@@ -2,11 +2,21 @@
 
 from torch import nn
 
-from ..features import Normalise
+
+class Normalise(nn.Module):
+    """Subtract the mean of the training part's features, divide by their standard deviation (`spread`)."""
+
+    def __init__(self, mean, spread):  # both broadcast against the features of one clip
+        super().__init__()
+        self.register_buffer("mean", mean)
+        self.register_buffer("spread", spread)
+
+    def forward(self, x):
+        return (x - self.mean) / self.spread
 
 
 class Classifier(nn.Module):
-    """A model behind the normalisation of its features, if there are `statistics`: their mean and std."""
+    """A model behind the normalisation of its features, if there are `statistics`: mean and standard deviation."""
 
     def __init__(self, network, statistics=None):
         super().__init__()

@@ -35,8 +35,11 @@ READOUTS = {"last": last_frame, "mean": mean_frames, "max": max_frames, "ends": 
 Readout = one_of(READOUTS, "readout")
 
 
+@register("lstm", layer=nn.LSTM)  # Hochreiter and Schmidhuber (1997), with the forget gate of Gers et al. (2000)
+@register("gru", layer=nn.GRU)  # gated recurrent unit (Cho et al., arXiv 1406.1078)
+@register("rnn", layer=nn.RNN)  # h' = tanh(W x + U h + b) (Elman, 1990)
 class Recurrent(nn.Module):
-    """Recurrent layers over frames, one vector read out, one linear layer; a subclass says which `layer`."""
+    """Recurrent layers over frames, one vector read out, one linear layer."""
 
     takes = "frames"
 
@@ -63,8 +66,7 @@ class Recurrent(nn.Module):
 
     def forward(self, x, lengths):
         # x: (batch, frames, features)
-        outputs = self.frames(x, lengths)  # (batch, frames, hidden)
-        vector = self.readout(outputs, lengths)  # (batch, hidden)
+        vector = self.readout(self.frames(x, lengths), lengths)  # (batch, hidden)
         return self.linear(self.dropout(vector))  # (batch, classes)
 
     def frames(self, x, lengths):
@@ -86,15 +88,12 @@ class Recurrent(nn.Module):
         return not self.backwards and self.readout is last_frame
 
     def step(self, x, state=None):
-        """Go on with the next frames, (batch, frames, features), from the `state` that the last call returned.
-
-        The scores after each frame, (batch, frames, classes), are what `forward` gives for all frames up to there.
-        """
+        """Scores after each frame of `x`, as from `forward` up to there; and the state to go on from."""
         if not self.streamable:
             raise LabError("This network needs the whole clip. Use bidirectional=False and readout='last'.")
         state = list(state or [None] * len(self.forwards))
         for number, layer in enumerate(self.forwards):
-            x = self.dropout(x) if number else x
+            x = self.dropout(x) if number else x  # (batch, frames, features or hidden)
             x, state[number] = layer(x, state[number])  # (batch, frames, hidden)
         return self.linear(self.dropout(x)), state  # (batch, frames, classes)
 
@@ -104,24 +103,3 @@ def reverse(x, lengths):
     time = torch.arange(x.shape[1], device=x.device)
     turned = torch.where(time < lengths[:, None], lengths[:, None] - 1 - time, time)  # (batch, frames)
     return x.gather(1, turned[..., None].expand_as(x))
-
-
-@register("rnn")
-class RNN(Recurrent):
-    """Plain recurrent network (Elman, 1990): h' = tanh(W x + U h + b)."""
-
-    layer = nn.RNN
-
-
-@register("gru")
-class GRU(Recurrent):
-    """Gated recurrent unit (Cho et al., arXiv 1406.1078)."""
-
-    layer = nn.GRU
-
-
-@register("lstm")
-class LSTM(Recurrent):
-    """Long short-term memory (Hochreiter and Schmidhuber, 1997), with forget gate (Gers et al., 2000)."""
-
-    layer = nn.LSTM

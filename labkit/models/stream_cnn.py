@@ -1,16 +1,16 @@
-"""A small network that listens without end: convolutions that look back only, and the mean of the last second.
+"""A small network that listens without end: `word_cnn` with layers that look back only, and a mean over a second.
 
-The layers are those of `word_cnn`: two convolutions over the mel spectrogram, then separable convolutions along time
-(TC-ResNet, Choi et al., arXiv 1904.03814). But each is *causal*: its kernel covers the present frame and frames before,
-never those to come. So a stream can be read block by block, if each layer keeps the few frames that its next outputs
-need, and no convolution is computed twice (Rybakov et al., arXiv 2005.06720).
+Each convolution is *causal*: its kernel covers the present frame and frames before, never those to come. So a stream
+can be read block by block, if each layer keeps the few frames that its next outputs need, and no convolution is
+computed twice (Rybakov et al., arXiv 2005.06720).
 """
 
 import torch
 from torch import nn
 
-from ..settings import Count, WholeNumber
-from . import Dropout, inside, register
+from ..settings import Count
+from . import inside, register
+from .word_cnn import WordCNN
 
 
 class Causal(nn.Module):
@@ -23,11 +23,8 @@ class Causal(nn.Module):
         self.norm = nn.BatchNorm2d(after)
 
     def forward(self, x, kept=None):
-        """The outputs (None if there are too few frames for one), and the frames to keep for the next.
-
-        `kept` are those from the frames before; before the beginning of a clip (None) are zeros.
-        """
-        # x: (batch, before, bands, frames)
+        """The outputs (None if there are too few frames for one), and the frames to keep for the next."""
+        # x: (batch, before, bands, frames); kept: the frames before them, None (zeros) where a clip begins
         x = nn.functional.pad(x, (self.past, 0)) if kept is None else torch.cat([kept, x], 3)
         stride = self.convolution.stride[1]
         outputs = max(0, (x.shape[3] - self.past - 1) // stride + 1)
@@ -50,35 +47,18 @@ class Block(nn.Module):
 
 
 @register("stream_cnn")
-class StreamCNN(nn.Module):
+class StreamCNN(WordCNN):
     """Causal convolutions, the mean over the last frames, one linear layer."""
 
     takes = "frames"
-    layout = torch.channels_last  # the same numbers, in the order that a CPU convolves fastest
+    layer, block = Causal, Block
     streamable = True
     stride = 2  # frames of the feature for one output
 
-    def __init__(
-        self,
-        shape,  # (frames or None, bands)
-        classes,
-        hidden: Count = 64,  # channels along time
-        channels: Count = 16,  # of the first two convolutions
-        blocks: WholeNumber = 4,
-        kernel: Count = 7,  # frames that a block's kernel sees; a frame here is two of the feature's
-        window: Count = 50,  # frames that the mean runs over, the same ones: 50 are a second where the hop is 10 ms
-        dropout: Dropout = 0.1,  # after each block
-    ):
-        super().__init__()
-        rows = -(-shape[1] // 4)  # bands that are left after two steps of 2
+    # window: frames that the mean runs over, each of them two of the feature's: 50 are a second where the hop is 10 ms
+    def __init__(self, shape, classes, kernel: Count = 7, window: Count = 50, **options):
+        super().__init__(shape, classes, kernel=kernel, **options)
         self.window = window
-        self.picture1 = Causal(1, channels, (5, 5), (2, 2))
-        self.picture2 = Causal(channels, channels, (3, 3), (2, 1))
-        self.column = Causal(channels * rows, hidden, (1, 1))
-        self.blocks = nn.ModuleList(Block(hidden, kernel, dropout) for _ in range(blocks))
-        self.widen = Causal(hidden, 2 * hidden, (1, 1))
-        self.scores = nn.Linear(2 * hidden, classes)
-        self.to(memory_format=self.layout)
 
     def vectors(self, x, kept):
         """A vector for each second frame, (batch, 2 hidden, outputs) or None, and what the layers `kept` by then."""
@@ -102,11 +82,8 @@ class StreamCNN(nn.Module):
         return self.scores((x * recent[:, None]).sum(2) / recent.sum(1, keepdim=True))  # (batch, classes)
 
     def step(self, x, state=None):
-        """Go on with the next frames, (batch, frames, bands), from the `state` that the last call returned.
-
-        The scores after each second frame (the first, the third ...), (batch, outputs, classes), are what `forward`
-        gives for all frames up to there.
-        """
+        """Scores after every second frame of `x`, as from `forward` up to there; and the state to go on from."""
+        # x: (batch, frames, bands); scores: (batch, outputs, classes), the first after the first frame
         kept, recent, seen = state or ([None] * (2 + len(self.blocks)), None, 0)
         x, kept = self.vectors(x, kept)
         if x is None:

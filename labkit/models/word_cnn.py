@@ -1,9 +1,8 @@
 """A small network of today for one spoken word: two-dimensional convolutions first, then convolutions along time.
 
-Two convolutions read the mel spectrogram as an image and make it smaller. Then each frame's bands become one vector,
-and blocks of *separable* convolutions look along time: one kernel per channel over neighbouring frames, then a matrix
-over the channels of each frame, added to what came in. So do MatchboxNet (Majumdar and Ginsburg, arXiv 2004.08531)
-and TC-ResNet (Choi et al., arXiv 1904.03814), which name short commands with few multiplications.
+Two convolutions make the mel spectrogram smaller. Then each frame's bands become one vector, and blocks of *separable*
+convolutions look along time: one kernel per channel, then a matrix over the channels of each frame (MatchboxNet,
+Majumdar and Ginsburg, arXiv 2004.08531; TC-ResNet, Choi et al., arXiv 1904.03814).
 """
 
 import torch
@@ -14,9 +13,10 @@ from ..settings import Count, WholeNumber
 from . import Dropout, inside, register
 
 
-def convolution(before, after, kernel, **options):
-    """A convolution with its batch norm, which makes a bias pointless."""
-    return nn.Sequential(nn.Conv2d(before, after, kernel, bias=False, **options), nn.BatchNorm2d(after))
+def convolution(before, after, kernel, stride=(1, 1)):
+    """A convolution over (bands, frames) with its batch norm, which makes a bias pointless."""
+    middle = (kernel[0] // 2, kernel[1] // 2)
+    return nn.Sequential(nn.Conv2d(before, after, kernel, stride, middle, bias=False), nn.BatchNorm2d(after))
 
 
 class Separable(nn.Module):
@@ -24,8 +24,10 @@ class Separable(nn.Module):
 
     def __init__(self, width, kernel, dropout):
         super().__init__()
+        if kernel % 2 == 0:
+            raise LabError(f"kernel={kernel} has no middle frame. Change it to an odd number.")
         self.along = nn.Conv2d(width, width, (1, kernel), padding=(0, kernel // 2), groups=width, bias=False)
-        self.mix = convolution(width, width, 1)
+        self.mix = convolution(width, width, (1, 1))
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x, mask):
@@ -39,6 +41,7 @@ class WordCNN(nn.Module):
 
     takes = "images"
     layout = torch.channels_last  # the same numbers, in the order that a CPU convolves fastest
+    layer, block = staticmethod(convolution), Separable
 
     def __init__(
         self,
@@ -51,16 +54,13 @@ class WordCNN(nn.Module):
         dropout: Dropout = 0.1,  # after each block
     ):
         super().__init__()
-        if kernel % 2 == 0:
-            raise LabError(f"kernel={kernel} has no middle frame. Change it to an odd number.")
         rows = -(-shape[1] // 4)  # bands that are left after two steps of 2
-        self.picture1 = convolution(1, channels, 5, stride=(2, 2), padding=2)
-        self.picture2 = convolution(channels, channels, 3, stride=(2, 1), padding=1)
-        self.column = convolution(channels * rows, hidden, 1)
-        self.blocks = nn.ModuleList(Separable(hidden, kernel, dropout) for _ in range(blocks))
-        self.widen = convolution(hidden, 2 * hidden, 1)
+        self.picture1 = self.layer(1, channels, (5, 5), (2, 2))
+        self.picture2 = self.layer(channels, channels, (3, 3), (2, 1))
+        self.column = self.layer(channels * rows, hidden, (1, 1))
+        self.blocks = nn.ModuleList(self.block(hidden, kernel, dropout) for _ in range(blocks))
+        self.widen = self.layer(hidden, 2 * hidden, (1, 1))
         self.scores = nn.Linear(2 * hidden, classes)
-        self.to(memory_format=self.layout)
 
     def forward(self, x, lengths):
         # x: (batch, 1, bands, frames)

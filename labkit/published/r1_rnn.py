@@ -1,8 +1,8 @@
 """The recurrent networks of R1's first stage ("Resultados_1"), as they were: to be compared with, not to be imitated.
 
 They read the last frame, and they normalise over an axis that is rarely meant: `BatchNorm1d(frames)` takes an input of
-shape (batch, frames, hidden) for one with as many channels as frames. So each frame has one mean and one variance for
-all of its outputs, one scale and one shift; and since one frame is read out, those of all others are never used.
+shape (batch, frames, hidden) for one with as many channels as frames. So each frame has one mean, variance, scale and
+shift for all of its outputs; and since one frame is read out, those of all others are never used.
 """
 
 from typing import Literal
@@ -26,31 +26,31 @@ PUBLISHED = {  # (network, bidirectional): accuracy in percent and loss in nats,
 }
 
 
+@register("r1_lstm", layer=nn.LSTM)
+@register("r1_gru", layer=nn.GRU)
 class Resultados(Recurrent):
-    """Recurrent layers, batch normalisation over the number of the frame, one frame read out, one linear layer.
-
-    With a feature that has `padding="signal"`, "last" reads the last frame of the second, zeros included, and the
-    backward half of a bidirectional layer starts in these zeros, as in the study. With `padding="masked"` it reads the
-    last frame of the clip.
-    """
+    """Recurrent layers, batch normalisation over the number of the frame, one frame read out, one linear layer."""
 
     def __init__(
         self,
         shape,  # (frames, features): the number of frames is part of the network
         classes,
-        hidden: Count = 64,
+        hidden: Count = 64,  # in the study: of the GRU and the LSTM
         layers: Count = 2,
         bidirectional=False,
-        readout: Readout = "last",
+        readout: Readout = "last",  # with the feature's padding="signal", as in the study, zeros after the clip count
         norm=True,  # keep the batch normalisation (as published) or leave it out
         init: Init = "uniform",
     ):
         super().__init__(shape, classes, hidden, layers, bidirectional, readout)
         if norm and shape[0] is None:
-            why = "This network has two parameters for each frame, so its clips have one length."
-            raise LabError(f"{why} Set seconds in the feature, or norm=False in the model.")
+            raise LabError("norm=True has two parameters for each frame. Set seconds in the feature, or norm=False.")
         if init == "orthogonal":
-            keep_lengths([*self.forwards, *self.backwards])
+            # Such weights keep the length of what they carry from frame to frame (Saxe et al., arXiv 1312.6120). Those
+            # of torch shrink it to about 0.58 each time: `hidden` terms of variance 1/(3 hidden) are summed.
+            for layer in (*self.forwards, *self.backwards):
+                for gate in layer.weight_hh_l0.data.split(layer.hidden_size):
+                    nn.init.orthogonal_(gate)
         self.norm = nn.BatchNorm1d(shape[0]) if norm else nn.Identity()
 
     def forward(self, x, lengths):
@@ -59,36 +59,9 @@ class Resultados(Recurrent):
         return self.linear(self.readout(outputs, lengths))  # (batch, classes)
 
 
-def keep_lengths(layers):
-    """Let the recurrent weights keep the length of what they carry from frame to frame (Saxe et al., arXiv 1312.6120).
-
-    torch draws them from a uniform distribution of +-1/sqrt(hidden). Such a matrix shrinks a vector to about 0.58 of
-    its length each time, since hidden terms of variance 1/(3 hidden) are summed.
-    """
-    for layer in layers:
-        for gate in layer.weight_hh_l0.data.split(layer.hidden_size):
-            nn.init.orthogonal_(gate)
-
-
-@register("r1_rnn")
+@register("r1_rnn", layer=nn.RNN)
 class ResultadosRNN(Resultados):
     """R1's plain recurrent network: one layer of 256."""
 
-    layer = nn.RNN
-
     def __init__(self, shape, classes, hidden: Count = 256, layers: Count = 1, **options):
         super().__init__(shape, classes, hidden, layers, **options)
-
-
-@register("r1_gru")
-class ResultadosGRU(Resultados):
-    """R1's GRU: two layers of 64."""
-
-    layer = nn.GRU
-
-
-@register("r1_lstm")
-class ResultadosLSTM(Resultados):
-    """R1's LSTM: two layers of 64."""
-
-    layer = nn.LSTM

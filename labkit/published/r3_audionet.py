@@ -1,21 +1,18 @@
 """AudioNet: convolutions on the samples themselves (Becker et al., arXiv 1807.03418), and a GRU tried beside it.
 
-A student study built both. They read (batch, 1, samples) of the feature `raw` at 8 kHz. `VARIANTS` holds the published
-networks with their recipes.
+A student study built both, on samples at 8 kHz. `VARIANTS` holds the published networks with their recipes.
 """
 
 import itertools
-from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import nn
 
-from ..errors import choose
 from ..models import Dropout, inside, register
 from ..models.rnn import READOUTS
 from ..settings import Count, Positive
-from . import check_room
+from . import Variant, check_room, settings_in
 
 BECKER = (100, 64, 128, 128, 128, 128)
 STUDENT = (*BECKER, 128)
@@ -56,7 +53,6 @@ class AudioNet(nn.Module):
             for layer in (*self.convolutions, *self.linears, self.scores):
                 nn.init.normal_(layer.weight, std=spread)
                 nn.init.zeros_(layer.bias)
-        self.to(memory_format=self.layout)
 
     def forward(self, x, lengths):
         # x: (batch, 1, samples); beyond its length a clip is silent, as it was when its window was filled with zeros
@@ -106,33 +102,15 @@ ZEROS = {**RAW, "padding": "signal"}
 PLACED = {**ZEROS, "percentile": 95.0, "scatter": True}
 SGD = {"optimiser": "sgd", "rate": 1e-4, "momentum": 0.9, "batch": 100, "epochs": 20}
 SGD |= {"schedule": "constant", "weight_decay": 0.0, "clip_norm": None}
-
-
-@dataclass(frozen=True)
-class Variant:
-    """A published network and its recipe."""
-
-    model: dict  # these three as `Experiment.from_dict` reads them
-    feature: dict
-    recipe: dict
-    parameters: int | None = None  # trainable, with ten classes; published, or of the published architecture
-    published: float | None = None  # accuracy in percent
-
-
 BENT = {"name": "audionet", "widths": STUDENT, "norm": True, "rectify": True}
 REPAIRED = {"name": "raw_recurrent", "cell": "gru", "hidden": 64, "blocks": 2, "stride": 8}
-VARIANTS = {
+VARIANTS = {  # parameters with ten classes, published or of the published architecture; accuracy in percent
     # 50,000 iterations. Its first pool looks at three samples there, at two here.
-    "Becker": Variant({"name": "audionet", "spread": 0.1}, PLACED, SGD, 17_107_162, 92.53),
+    "Becker": Variant(PLACED, {"name": "audionet", "spread": 0.1}, SGD, 17_107_162, 92.53),
     # 20 epochs of 2,400 clips are 480 iterations. ReLU and dropout as Becker describes them are assumed.
-    "student": Variant(BENT, PLACED, SGD, 8_900_314, 45.0),
+    "student": Variant(PLACED, BENT, SGD, 8_900_314, 45.0),
     # Its width is not known: 128 here.
-    "student's GRU": Variant({"name": "sample_gru"}, ZEROS, {**SGD, "batch": 10}, published=10.0),
-    "repaired GRU": Variant(REPAIRED, {**RAW, "percentile": 95.0}, {"epochs": 12, "batch": 32, "rate": 4e-3}),
+    "student's GRU": Variant(ZEROS, {"name": "sample_gru"}, {**SGD, "batch": 10}, published=10.0),
+    "repaired GRU": Variant({**RAW, "percentile": 95.0}, REPAIRED, {"epochs": 12, "batch": 32, "rate": 4e-3}),
 }
-
-
-def settings(name):
-    """Feature, model and recipe of a variant, as `Experiment.from_dict` reads them."""
-    variant = choose(name, VARIANTS, "variant of AudioNet")
-    return {"feature": dict(variant.feature), "model": dict(variant.model), "recipe": dict(variant.recipe)}
+settings = settings_in(VARIANTS)

@@ -1,33 +1,27 @@
 """The published series of Keras-style networks on mel spectrograms of spoken digits, and one table of what differs.
 
-A student study looked at spoken digits as others look at MNIST's written ones: a mel spectrogram of 128x128 or 64x64,
-convolutions, pools, dense layers. `NETWORKS` holds each step of the series, `STUDIES` what was changed on its last.
+A student study looked at spoken digits as others do at MNIST's written ones. `NETWORKS` holds each step of its series,
+`STUDIES` what it changed on the last.
 """
 
 import itertools
-from dataclasses import dataclass
 
 import torch
 from torch import nn
 
-from ..errors import LabError, choose
+from ..errors import LabError
 from ..models import register
 from ..settings import Count, one_of
-from . import check_room
+from . import Variant, check_room, settings_in
 from .r2_mel_cnn import quiet_beyond
 
-KERNEL = 3
 ACTIVATIONS = {"relu": torch.relu, "sigmoid": torch.sigmoid, "tanh": torch.tanh}
 Activation = one_of(ACTIVATIONS, "activation")
 
 
 @register("voice_mnist")
 class VoiceMNIST(nn.Module):
-    """Convolutions of 3x3 without padding, each with a max pool or none; then dense layers.
-
-    Weights start as Keras starts them: Glorot uniform (Glorot and Bengio, AISTATS 2010, eq. 16), biases at zero.
-    PyTorch's own start is another. The last layer gives scores; softmax or sigmoid belong to the recipe's loss.
-    """
+    """Convolutions of 3x3 without padding, each with a max pool or none; then dense layers. Softmax is in the loss."""
 
     takes, one_length = "images", True
     layout = torch.channels_last  # the same numbers, in the order that a CPU convolves fastest
@@ -49,17 +43,16 @@ class VoiceMNIST(nn.Module):
         count, *sides = shape
         self.convolutions, self.pools = nn.ModuleList(), nn.ModuleList()
         for width, pool in zip(channels, pools, strict=True):
-            self.convolutions.append(nn.Conv2d(count, width, KERNEL))
+            self.convolutions.append(nn.Conv2d(count, width, 3))
             self.pools.append(nn.MaxPool2d(pool) if pool > 1 else nn.Identity())
-            count, sides = width, [(side - KERNEL + 1) // pool for side in sides]
+            count, sides = width, [(side - 2) // pool for side in sides]
         check_room(shape, *sides)
         widths = (count * sides[0] * sides[1], *hidden)
         self.dense = nn.ModuleList(nn.Linear(*pair) for pair in itertools.pairwise(widths))
         self.scores = nn.Linear(widths[-1], classes)
         for layer in (*self.convolutions, *self.dense, self.scores):
-            nn.init.xavier_uniform_(layer.weight)
+            nn.init.xavier_uniform_(layer.weight)  # as Keras does (Glorot and Bengio, AISTATS 2010, eq. 16)
             nn.init.zeros_(layer.bias)
-        self.to(memory_format=self.layout)
 
     def forward(self, x, lengths):
         # x: (batch, 1, bands, frames); below, the shapes of the final network
@@ -72,45 +65,30 @@ class VoiceMNIST(nn.Module):
         return self.scores(x)  # (batch, classes)
 
 
-# The spectrograms. The study took librosa's defaults: Slaney scale and filters of equal area, transforms of 2,048
-# samples at 22,050 Hz (93 ms), decibels cut 80 below the loudest value of the clip. Three things that it does not say
-# are chosen here. The rate is 8 kHz, which both digit corpora have. A clip is cut or filled with zeros to one second
-# (0.99: a second gives 65 frames). And the hop gives as many frames as there are bands.
+# The study took librosa's defaults: Slaney scale and filters of equal area, transforms of 2,048 samples at 22,050 Hz
+# (93 ms), decibels cut 80 below the loudest value of the clip. What it does not say is chosen here: 8 kHz, which both
+# digit corpora have; one second (0.99: a second gives 65 frames); a hop that gives as many frames as bands.
 MEL = {"name": "log_mel", "sample_rate": 8000, "seconds": 0.99, "padding": "signal", "window_ms": 93.0, "n_fft": 1024}
 MEL |= {"mel_scale": "slaney", "mel_norm": "slaney", "top_db": 80.0}
 PICTURES = {128: {**MEL, "n_mels": 128, "hop_ms": 7.75}, 64: {**MEL, "n_mels": 64, "hop_ms": 15.5}}
-# Keras' Adam and its defaults. How many epochs the study took is not said.
+# Keras' Adam and its defaults; the number of epochs is not said.
 TRAINING = {"optimiser": "adam", "rate": 1e-3, "schedule": "constant", "weight_decay": 0.0, "clip_norm": None}
 TRAINING |= {"batch": 32, "epochs": 8}
 
 
-@dataclass(frozen=True)
-class Network:
-    """One step of the series."""
-
-    side: int  # bands and frames of its spectrogram, a key of `PICTURES`
-    channels: tuple  # these three as `VoiceMNIST` takes them
-    pools: tuple
-    hidden: tuple
-    parameters: int  # trainable, with ten classes
-    published: str  # what the study says of it
+def _network(side, channels, pools, hidden, parameters, said):
+    model = {"name": "voice_mnist", "channels": channels, "pools": pools, "hidden": hidden}
+    return Variant(PICTURES[side], model, TRAINING, parameters, said)
 
 
-NETWORKS = {
-    "dense": Network(128, (), (), (1024,), 16_788_490, "surprisingly good, unstable"),
-    "one conv": Network(128, (32,), (2,), (1024,), 130_067_786, "a clear boost"),
-    "two convs": Network(128, (32, 64), (2, 2), (1024,), 59_012_490, "99.7% at batch 64, about 0.3 less at 150"),
-    "three convs": Network(64, (32, 64, 128), (1, 2, 2), (1024, 512), 26_313_738, "no better: rejected"),
-    "final": Network(64, (32, 64), (2, 2), (512,), 6_446_986, "99.2%"),
+NETWORKS = {  # trainable parameters with ten classes, and what the study says of the network
+    "dense": _network(128, (), (), (1024,), 16_788_490, "surprisingly good, unstable"),
+    "one conv": _network(128, (32,), (2,), (1024,), 130_067_786, "a clear boost"),
+    "two convs": _network(128, (32, 64), (2, 2), (1024,), 59_012_490, "99.7% at batch 64, about 0.3 less at 150"),
+    "three convs": _network(64, (32, 64, 128), (1, 2, 2), (1024, 512), 26_313_738, "no better: rejected"),
+    "final": _network(64, (32, 64), (2, 2), (512,), 6_446_986, "99.2%"),
 }
-
-
-def settings(name):
-    """Feature, model and recipe of a network, as `Experiment.from_dict` reads them."""
-    network = choose(name, NETWORKS, "network of the series")
-    model = {"name": "voice_mnist", "channels": network.channels, "pools": network.pools, "hidden": network.hidden}
-    return {"feature": dict(PICTURES[network.side]), "model": model, "recipe": dict(TRAINING)}
-
+settings = settings_in(NETWORKS)
 
 # What the study varied on its final network. "Bare decibels" are ours: it does not say that its own were normalised.
 STUDIES = {
@@ -131,15 +109,13 @@ STUDIES = {
     "bare decibels, sigmoid output": {"feature": {"normalise": False}, "recipe": {"loss": "sigmoid_cross_entropy"}},
 }
 
-# The final network with fewer of everything, for parameters against accuracy.
-SMALLER = {
+SMALLER = {  # the final network with fewer of everything
     "half as wide": {"model": {"channels": (16, 32), "hidden": (128,)}},
     "a quarter": {"model": {"channels": (8, 16), "hidden": (32,)}},
     "an eighth": {"model": {"channels": (4, 8), "hidden": (8,)}},
 }
 
-# "The shape of harmonics and overtones is essential": spectrograms that blur them. A window of 25 ms cannot tell
-# harmonics of 100 Hz apart, and 16 bands are too wide to.
+# "The shape of harmonics and overtones is essential": 25 ms cannot tell harmonics 100 Hz apart, nor can 16 bands.
 WITHOUT_HARMONICS = {
     "short window": {"feature": {"window_ms": 25.0}},
     "short window, 16 bands": {"feature": {"window_ms": 25.0, "n_mels": 16}},

@@ -1,7 +1,4 @@
-"""Recurrent networks of a published study of Spanish accents: LSTM against GRU over mel frames, read at the last.
-
-Repaired ones need nothing from here: they are "lstm" and "gru" with a readout over all valid frames.
-"""
+"""Recurrent networks of a published study of Spanish accents: LSTM against GRU over mel frames, the last one read."""
 
 from typing import Literal
 
@@ -14,19 +11,14 @@ from ..settings import Count
 
 @register("accent_net")
 class AccentNet(Recurrent):
-    """A recurrent network with dropout between its layers only, and further layers behind it.
-
-    hidden=313 is the number of frames of a clip of five seconds in that study. Trainable parameters, for 64 bands and
-    15 classes: LSTM 479,218, GRU 360,591; with two layers 1,265,474 and 950,283, bidirectional 958,421 and 721,167;
-    the "advanced" GRU (two layers, head of 156 and 78) 1,007,988.
-    """
+    """A recurrent network with dropout between its layers only, and further layers behind it."""
 
     def __init__(
         self,
         shape,  # (frames or None, features)
         classes,
         cell: Literal["gru", "lstm"] = "gru",
-        hidden: Count = 313,
+        hidden: Count = 313,  # in the study: as many as frames in a clip of five seconds
         layers: Count = 1,
         bidirectional=False,
         readout: Readout = "last",  # of a bidirectional layer, the last output has read one frame backwards
@@ -44,5 +36,4 @@ class AccentNet(Recurrent):
 
     def forward(self, x, lengths):
         # x: (batch, frames, features)
-        outputs = self.frames(x, lengths)  # (batch, frames, hidden)
-        return self.linear(self.readout(outputs, lengths))  # (batch, classes)
+        return self.linear(self.readout(self.frames(x, lengths), lengths))  # (batch, classes)
