@@ -33,7 +33,7 @@ def test_a_shipped_network_answers_as_its_run_did(run, corpus, tmp_path):
     ship(run, "tiny-words", tmp_path)
     assert shipped.names(tmp_path) == ["tiny-words"]
     again = shipped.load("tiny-words", place=tmp_path)
-    assert again.labels == run.labels == again.words and again.experiment == run.experiment
+    assert again.labels == run.labels and again.experiment == run.experiment
     assert not again.network.training and (again.id, again.name) == (run.id, "tiny-words")
     assert again.test() == run.test() and again.predictions().equals(run.predictions())
     table, figures = again.evaluate(corpus)

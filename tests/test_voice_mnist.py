@@ -16,6 +16,7 @@ from labkit.experiments.run import train
 from labkit.experiments.sweep import Grid
 from labkit.features import LogMel
 from labkit.files import home
+from labkit.metrics import scores
 from labkit.models import Model, count_parameters
 from labkit.published.r4_voice_mnist import MEL, NETWORKS, PICTURES, SMALLER, STUDIES, WITHOUT_HARMONICS, settings
 from labkit.training.augment import Augmentation
@@ -216,8 +217,8 @@ def test_unchanged_sound_gives_the_test_itself(run):
         return x
 
     kept = run.predictions("test")
-    for table in (predictions(run), predictions(run, sound=same, features=same)):
-        assert run.scores(table) == run.test()
+    for table, figures in (run.evaluate(), run.evaluate(sound=same, features=same)):
+        assert figures == run.test()
         pd.testing.assert_frame_equal(table.reset_index(drop=True), kept, check_dtype=False, rtol=1e-3)
 
 
@@ -242,7 +243,7 @@ def test_noise_depends_on_the_clip_and_not_on_the_call(run):
     noisy = Augmentation(noise=1.0, snr_low=-20.0, snr_high=-20.0)
     first, second = (predictions(run, augmentation=noisy) for _ in range(2))
     pd.testing.assert_frame_equal(first, second)
-    assert run.scores(first)["accuracy"] < run.test()["accuracy"]
+    assert scores(first, run.labels)["accuracy"] < run.test()["accuracy"]
 
 
 def test_a_run_without_its_corpus_cannot_listen(run):

@@ -5,7 +5,6 @@ whichever clips share a batch, and dropout goes on. Both need weights: audit a r
 """
 
 from ..files import read_json, write_json, write_table
-from .predictions import predictions
 
 
 def audit(run, batch=64):
@@ -15,17 +14,12 @@ def audit(run, batch=64):
     `mean_of_batches`, the mean of the batches' accuracies (which counts a clip of a short last batch more).
     """
     path = run.folder / "audit.json"
-    if path.exists():
-        return read_json(path)
-    train = predictions(run, "train", leaky=True)
-    training_mode = predictions(run, mode="train", batch=batch)
-    right = training_mode.label == training_mode.predicted
-    mean_of_batches = float(right.groupby(training_mode.pop("batch")).mean().mean())
-    figures = {
-        "train": run.scores(train),
-        "training_mode": {**run.scores(training_mode), "batch": batch, "mean_of_batches": mean_of_batches},
-    }
-    write_table(run.folder / "train.csv.gz", train)
-    write_table(run.folder / "training_mode.csv.gz", training_mode)
-    write_json(path, figures)
-    return figures
+    if not path.exists():
+        train, train_scores = run.evaluate(part="train", leaky=True)
+        blurred, scores = run.evaluate(mode="train", batch=batch)
+        right = (blurred.label == blurred.predicted).groupby(blurred.pop("batch")).mean()
+        scores |= {"batch": batch, "mean_of_batches": float(right.mean())}
+        write_table(run.folder / "train.csv.gz", train)
+        write_table(run.folder / "training_mode.csv.gz", blurred)
+        write_json(path, {"train": train_scores, "training_mode": scores})
+    return read_json(path)

@@ -9,7 +9,7 @@ from ..data.splits import LEAKY
 from ..data.store import open_store
 from ..errors import LabError, LabWarning, choose
 from ..training.batches import source
-from ..training.loop import predict
+from ..training.loop import predict, seeded
 
 
 def predictions(
@@ -46,7 +46,7 @@ def predictions(
     if mode == "eval":
         logits, _ = predict(run.network, clips, run.experiment.recipe)
     else:
-        logits, number = _in_training_mode(run.network, clips, batch)
+        logits, number = _in_training_mode(run, clips, batch)
         table = table.assign(batch=number)
     confidence, predicted = logits.softmax(1).max(1)
     return table.assign(
@@ -82,18 +82,16 @@ def _changed(extract, rate, sound, features):
 
 
 @torch.no_grad()
-def _in_training_mode(network, clips, batch):
-    """Logits (clips, classes) of a copy of the network that was never put into eval mode; each clip's batch."""
-    network = copy.deepcopy(network).train()  # its running statistics move with each batch
-    batches, logits = clips.batches(batch, seed=0), []
-    with torch.random.fork_rng([clips.device] if clips.device.type == "cuda" else []):
-        torch.manual_seed(0)
-        for index in batches:
+def _in_training_mode(run, clips, batch):
+    """Logits (clips, classes) of the network without `eval()`, and the number of each clip's batch."""
+    network = copy.deepcopy(run.network).train()  # a copy: its running statistics move with each batch
+    logits = torch.empty(len(clips), len(run.labels), device=run.device)
+    numbers = torch.empty(len(clips), dtype=torch.int64)
+    with seeded(0, run.device):
+        for number, index in enumerate(clips.batches(batch, seed=0)):
             x, lengths, _ = clips[index]
-            logits.append(network(x, lengths))
-    order = torch.cat(list(batches)).argsort()
-    numbers = torch.cat([torch.full((len(index),), number) for number, index in enumerate(batches)])
-    return torch.cat(logits)[order.to(clips.device)], numbers[order].numpy()
+            logits[index], numbers[index] = network(x, lengths), number
+    return logits, numbers.numpy()
 
 
 def readable(corpus, feature, parts):

@@ -1,17 +1,18 @@
 """A word of your own: one more row in the last layer of a trained network, from a few recordings.
 
 A network that tells words apart ends in a matrix with a row for each word. Everything before it turns sound into a
-vector, and a new word needs no more than a row of its own: a logistic regression on that vector. The old rows stay as
-they are, so among the old words nothing changes but for the clips that now go to the new one (this is how a speaker or
-a word is enrolled from few examples; compare Mazumder et al., arXiv 2104.01454).
+vector, and a new word needs only a row of its own: a logistic regression on that vector. The old rows stay as they are,
+so the only clips that change are those that now go to the new word (compare Mazumder et al., arXiv 2104.01454).
 """
 
 import copy
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import nn
 
+from ..data.corpus import OTHER
 from ..errors import LabError
 from ..evaluation.predictions import need_clips, predictions
 from ..metrics import speaker_interval
@@ -19,10 +20,12 @@ from ..training.augment import Augmentation
 from ..training.batches import source
 
 VARIED = Augmentation(shift=0.2, speed=0.1, gain=6.0, noise=0.7, snr_low=0.0, snr_high=25.0)
+TIMES = 20  # that each recording is heard, varied anew; other clips are heard once
+WEIGHT_DECAY = 1e-3
 FEWEST = 3  # recordings
 
 
-def add_word(run, word, recordings, others, *, varied=VARIED, times=20, share=None, weight_decay=1e-3, seed=0):
+def add_word(run, word, recordings, others, *, share=None):
     """Teach a trained network one more word: a run in memory only, whose `labels` end with the new word.
 
     Its row is fitted by logistic regression: the new word against all other sounds, given what the old rows say. The
@@ -32,9 +35,7 @@ def add_word(run, word, recordings, others, *, varied=VARIED, times=20, share=No
     ----------
     recordings, others : Corpus
         Clips of `word`, in any part; and what it must not be confused with, the training part's clips of other words.
-        Old words among them are the rehearsal that keeps them.
-    varied, times : Augmentation, int
-        What changes from one hearing to the next, and how often each recording is heard. Other clips are heard once.
+        Old words among them keep these words from being forgotten.
     share : float, optional
         Weight of the new word against everything else, between 0 and 1: the more, the more often it is found, and the
         more often something else is taken for it. By default as if it were as frequent as each old class.
@@ -49,29 +50,27 @@ def add_word(run, word, recordings, others, *, varied=VARIED, times=20, share=No
     need_clips(rest, "train")
     network = copy.deepcopy(run.network)
     name, layer = last_layer(network, len(run.labels))
-    new, new_scores = vectors(run, layer, network, mine, varied, times, seed)
-    old, old_scores = vectors(run, layer, network, rest, varied, 1, seed)
-    share = 1 / (len(run.labels) + 1) if share is None else share
-    row, bias = fit(new, old, new_scores, old_scores, share, weight_decay)
-    grown = nn.Linear(layer.in_features, layer.out_features + 1, device=layer.weight.device)
-    with torch.no_grad():
-        grown.weight.copy_(torch.cat([layer.weight, row[None].to(layer.weight)]))
-        grown.bias.copy_(torch.cat([layer.bias, bias[None].to(layer.bias)]))
-    network.set_submodule(name, grown)
+    network.set_submodule(name, nn.Identity())  # what is left turns sound into the vector that the layer reads
+    new, old = (_heard(run, network, layer, corpus, times) for corpus, times in ((mine, TIMES), (rest, 1)))
+    row, bias = fit(new, old, 1 / (len(run.labels) + 1) if share is None else share)
+    layer.weight = nn.Parameter(torch.cat([layer.weight, row[None].to(layer.weight)]))
+    layer.bias = nn.Parameter(torch.cat([layer.bias, bias[None].to(layer.bias)]))
+    layer.out_features += 1
+    network.set_submodule(name, layer)
     speakers = set(mine.clips.speaker)
+    learnt = f"learnt from {len(mine)} recordings of {len(speakers)} speaker(s)"
     return run.with_network(
         network,
         f"{run.name}+{word}",
         id=f"{run.id}+{word}",
         labels=[*run.labels, word],
         training_speakers=sorted({*run.record["training_speakers"], *speakers, *rest.clips.speaker}),
-        in_words=f"{run.name}+{word}: {run.name} and {word!r}, learnt from {len(mine)} recordings of "
-        f"{len(speakers)} speaker(s)",
+        in_words=f"{run.name}+{word}: {run.name} and {word!r}, {learnt}",
     )
 
 
 def last_layer(network, classes):
-    """The linear layer that gives the scores, and its name in the network."""
+    """The linear layer that gives the scores, behind its name in the network."""
     named = [(name, part) for name, part in network.named_modules() if isinstance(part, nn.Linear)]
     if not named or named[-1][1].out_features != classes or named[-1][1].bias is None:
         raise LabError("This network does not end in one linear layer, so a word cannot be added. Take another one.")
@@ -79,33 +78,29 @@ def last_layer(network, classes):
 
 
 @torch.no_grad()
-def vectors(run, layer, network, corpus, varied, times, seed):
-    """What the last layer reads for the training clips of a corpus, and what it says: float64, on the CPU."""
-    clips = source(corpus, "train", run.experiment.feature, run.device, augmentation=varied)
-    seen, scores = [], []
-    hook = layer.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].double().cpu()))
+def _heard(run, network, layer, corpus, times):
+    """What the last layer reads for the training clips of a corpus (clips * times, features), and its scores."""
+    clips = source(corpus, "train", run.experiment.feature, run.device, augmentation=VARIED)
+    vectors = []
     for epoch in range(times):
-        clips.begin(seed, epoch)
-        for index in clips.batches(256):
-            x, lengths, _ = clips[index]
-            scores.append(network(x, lengths).double().cpu())
-    hook.remove()
-    return torch.cat(seen), torch.cat(scores)  # (clips * times, features), (clips * times, classes)
+        clips.begin(0, epoch)
+        vectors += [network(*clips[index][:2]) for index in clips.batches(256)]
+    vectors = torch.cat(vectors)
+    return vectors.double().cpu(), layer(vectors).double().cpu()
 
 
-def fit(new, old, new_scores, old_scores, share, weight_decay):
+def fit(new, old, share):
     """The new row, shape (features,), and its bias, by logistic regression.
 
-    `new` and `old` are vectors (clips, features) of the new word and of everything else, the scores (clips, classes)
-    what the old rows say. With these scores s fixed, softmax gives the new word the probability
+    `new` and `old` are what was heard of the new word and of everything else: vectors (clips, features) and the old
+    rows' scores (clips, classes). With these scores s fixed, softmax gives the new word the probability
     sigmoid(w x + b - logsumexp(s)).
     """
-    x = torch.cat([new, old])
-    offset = torch.cat([new_scores, old_scores]).logsumexp(1)
-    wanted = torch.cat([torch.ones(len(new)), torch.zeros(len(old))]).double()
-    weight = torch.where(wanted > 0, share / len(new), (1 - share) / len(old))
+    x, scores = map(torch.cat, zip(new, old, strict=True))
+    wanted = (torch.arange(len(x)) < len(new[0])).double()
+    weight = torch.where(wanted > 0, share / len(new[0]), (1 - share) / len(old[0]))
     mean, std = x.mean(0), x.std(0).clamp(min=1e-6)  # fitted on a common scale, so that the decay treats all alike
-    z = (x - mean) / std
+    z, offset = (x - mean) / std, scores.logsumexp(1)
     row = torch.zeros(x.shape[1] + 1, dtype=torch.float64, requires_grad=True)
     optimiser = torch.optim.LBFGS([row], max_iter=200, line_search_fn="strong_wolfe")
 
@@ -113,14 +108,13 @@ def fit(new, old, new_scores, old_scores, share, weight_decay):
         optimiser.zero_grad()
         logit = z @ row[:-1] + row[-1] - (offset - offset.mean())
         value = nn.functional.binary_cross_entropy_with_logits(logit, wanted, weight, reduction="sum")
-        value = value + weight_decay / 2 * row[:-1].square().sum()
+        value = value + WEIGHT_DECAY / 2 * row[:-1].square().sum()
         value.backward()
         return value
 
     optimiser.step(loss)
-    found = row.detach()
-    w = found[:-1] / std
-    return w, found[-1] - w @ mean + offset.mean()
+    w = row.detach()[:-1] / std
+    return w, row.detach()[-1] - w @ mean + offset.mean()
 
 
 def judge(before, after, corpus, part="test"):
@@ -129,31 +123,20 @@ def judge(before, after, corpus, part="test"):
     `corpus` has clips of the new word and of others. A row for each question with `clips`, `speakers`, `before` and
     `after` (fractions between 0 and 1), and for `after` the 95% interval over speakers, `low` and `high`.
     """
-    word = after.labels[-1]
-    clips = corpus.part(part).set_index("path")
+    word, clips = after.labels[-1], corpus.part(part).set_index("path")
     for name, run in (("before", before), ("after", after)):
         # Every clip is asked about, whatever was said: here its label is a place-holder that the run knows.
         blank = corpus.with_clips(corpus.clips.assign(label=run.labels[0]), labels=run.labels)
         clips = clips.join(predictions(run, part, blank).set_index("path").predicted.rename(name), how="inner")
     meant = clips.label.replace(dict(before.experiment.target.classes or ()))
     new = clips.label == word
-    known = meant.isin(before.words) & ~new
-    questions = {
-        f"{word!r} is recognised": (new, word),
-        "an old word is recognised": (known, meant),
-        f"any other word is taken for {word!r}": (~new & ~known, word),
-    }
+    known = meant.isin(before.labels) & (meant != OTHER) & ~new
+    questions = [f"{word!r} is recognised", "an old word is recognised", f"any other word is taken for {word!r}"]
+    asked = pd.Categorical(np.select([new, known], questions[:2], questions[2]), questions)
+    clips = clips.assign(label=meant.where(known, word), predicted=clips.after).reset_index()
     rows = {}
-    for question, (asked, answer) in questions.items():
-        if asked.any():
-            table = clips.assign(label=answer, predicted=clips.after)[asked].reset_index()
-            interval = speaker_interval([table])
-            rows[question] = {
-                "clips": len(table),
-                "speakers": interval["speakers"],
-                "before": (table.before == table.label).mean(),
-                "after": interval["mean"],
-                "low": interval["low"],
-                "high": interval["high"],
-            }
-    return pd.DataFrame.from_dict(rows, orient="index")
+    for question, table in clips.groupby(asked, observed=True):
+        interval = speaker_interval([table])
+        right = (table.before == table.label).mean()
+        rows[question] = {"clips": len(table), "before": right, "after": interval["mean"], **interval}
+    return pd.DataFrame(rows.values(), list(rows), ["clips", "speakers", "before", "after", "low", "high"])

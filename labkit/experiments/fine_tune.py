@@ -18,28 +18,20 @@ def retrain(run, corpus, recipe, how="last layer", seed=0):
 
     `how` says what is trained: a new "last layer" on top of kept ones; "all layers", the kept ones from where they
     were; or all of it from new random weights, with "nothing" kept, for comparison. The result is a dict: `predictions`
-    on the test part, `accuracy`, `trained` (parameters that moved) and `history`.
+    on the test part, `trained` (number of parameters that moved) and `history`.
     """
     choose(how, dict.fromkeys(KEPT), "way to retrain")
-    feature, front = run.experiment.feature, run.network.front
+    feature = run.experiment.feature
     corpus, store = readable(corpus, feature, PARTS)
-    train, validation = (source(corpus, part, feature, run.device, store=store) for part in ("train", "validation"))
-    statistics = (front.mean, front.spread) if feature.normalise else None
-    network = new_network(run.experiment.change(seed=seed), len(corpus.labels), statistics, run.device)
+    train, validation = (source(corpus, part, feature, run.device, store=store) for part in PARTS[:2])
+    network = new_network(run.experiment.change(seed=seed), len(corpus.labels), None, run.device)
+    network.front = run.network.front
     if how != "nothing":
-        kept = {name: value for name, value in run.network.state_dict().items() if ".scores." not in f".{name}"}
+        kept = {name: value for name, value in run.network.state_dict().items() if "network.scores." not in name}
         network.load_state_dict(kept, strict=False)
-    for name, weight in network.named_parameters():
-        weight.requires_grad_(how != "last layer" or ".scores." in f".{name}")
-    fitted = fit(network, train, validation, recipe, len(corpus.labels), seed)
+    network.requires_grad_(how != "last layer")
+    network.network.scores.requires_grad_()
+    history = fit(network, train, validation, recipe, len(corpus.labels), seed).history
     experiment = run.experiment.change(recipe=recipe).to_dict()
-    learnt = replace(run, corpus=corpus).with_network(
-        network, f"{run.name}-retrained", experiment=experiment, **parts(corpus)
-    )
-    table = predictions(learnt)
-    return {
-        "predictions": table,
-        "accuracy": float((table.label == table.predicted).mean()),
-        "trained": count_parameters(network),
-        "history": fitted.history,
-    }
+    learnt = replace(run, corpus=corpus).with_network(network, "retrained", experiment=experiment, **parts(corpus))
+    return {"predictions": predictions(learnt), "trained": count_parameters(network), "history": history}

@@ -6,9 +6,9 @@ from pathlib import Path
 import pandas as pd
 
 from ..errors import LabError, LabWarning
-from ..metrics import percent, speaker_interval
+from ..metrics import percent
 from .run import Run, read_record
-from .seeds import groups
+from .seeds import Seeds, groups
 
 
 def read_runs(folder):
@@ -17,12 +17,8 @@ def read_runs(folder):
     for path in sorted(Path(folder).rglob("run.json")):
         try:
             run = Run(path.parent, read_record(path.parent))
-            # Read all that tables show of it, so that what is wrong with it is found here.
-            run.experiment  # noqa: B018 (its model may be unknown in this session)
-            run.validation["accuracy"]
+            table([run], "test" if run.tested else "validation")  # what is wrong with it is found here
             run.tests_elsewhere()
-            if run.tested:
-                run.test()
             runs.setdefault(run.id, run)
         except (LabError, KeyError) as error:  # one damaged record, or of a model this session lacks, spoils no table
             said = f"The record {path.parent.name} cannot be read and is left out: {error}"
@@ -32,7 +28,6 @@ def read_runs(folder):
 
 def table(runs, part="validation"):
     """A row per run (tested, for "test"): what was measured on the part, on what, beside chance and majority."""
-    scores = ("clips", "accuracy", "balanced_accuracy", "macro_f1", "classes_present", "chance", "majority")
     rows = []
     for run in runs:
         if part == "test" and not run.tested:
@@ -49,7 +44,7 @@ def table(runs, part="validation"):
                 "model": configuration(run.experiment),
                 "part": part,
                 "seed": run.experiment.seed,
-                **{score: figures[score] for score in scores},
+                **figures,
                 "parameters": run.record["parameters"],
                 "epochs": len(run.record["history"]),
                 "s_per_epoch": run.record["seconds_per_epoch"],
@@ -80,28 +75,17 @@ def summary(runs):
     rows = []
     for same in groups(runs):
         validation, test = table(same), table(same, "test")
+        beside = test if len(test) == len(same) else validation
         row = {
-            **validation.loc[0, ["corpus", "split", "feature", "model"]],
+            **beside.loc[0, ["corpus", "split", "feature", "model", "parameters", "chance", "majority"]],
             "seeds": len(same),
-            "parameters": same.parameters,
             "s_per_epoch": validation.s_per_epoch.median(),
             "validation": validation.accuracy.mean(),
-            "chance": validation.chance[0],
-            "majority": validation.majority[0],
             "validation_spread": validation.accuracy.std(),  # nan of one seed
         }
-        if len(test) == len(same):
-            interval = same.accuracy
-            row |= {
-                "test": test.accuracy.mean(),
-                "test_spread": test.accuracy.std(),
-                "test_low": interval["low"],
-                "test_high": interval["high"],
-                "test_clips": test.clips[0],
-                "test_speakers": interval["speakers"],
-                "chance": test.chance[0],
-                "majority": test.majority[0],
-            }
+        if beside is test:
+            row |= {"test": test.accuracy.mean(), "test_spread": test.accuracy.std(), "test_clips": test.clips[0]}
+            row |= {f"test_{key}": same.accuracy[key] for key in ("low", "high", "speakers")}
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -111,45 +95,36 @@ def elsewhere(runs):
     rows = []
     for same in groups(runs):
         for name in sorted({name for run in same for name in run.tests_elsewhere()}):
-            tested = [run for run in same if name in run.tests_elsewhere()]
+            tested, part = Seeds(run for run in same if name in run.tests_elsewhere()), f"test-{name}"
             figures = tested[0].tests_elsewhere()[name]  # what all seeds share is read of it
-            tables = [run.predictions(f"test-{name}") for run in tested]
-            interval = speaker_interval(tables)
             rows.append(
                 {
                     "trained on": _named(same.record["corpus"]),
                     "tested on": _named(figures["corpus"]),
                     "model": configuration(same.experiment),
-                    "seeds": len(tables),
                     "clips": figures["clips"],
-                    "speakers": interval["speakers"],
-                    "accuracy": interval["mean"],
-                    "low": interval["low"],
-                    "high": interval["high"],
+                    **tested.accuracy_on(part),
                     "chance": figures["chance"],
-                    "commonest": tables[0].label.value_counts(normalize=True).iloc[0],
+                    "commonest": tested[0].predictions(part).label.value_counts(normalize=True).iloc[0],
                 }
             )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).rename(columns={"mean": "accuracy"})
 
 
 def in_words(row):
     """A row of `summary` or of `elsewhere` as a sentence that says what it was measured on."""
-    chance = f"chance {100 * row['chance']:.1f}%"
+    seeds = "one seed" if row["seeds"] == 1 else f"{row['seeds']} seeds"
+    chance = f"chance {row['chance']:.1%}"
     if "tested on" in row:
         return (
             f"{row['model']}: trained on {row['trained on']}, tested on {row['tested on']}: "
             f"{percent({**row, 'mean': row['accuracy']})} on {row['clips']} clips of {row['speakers']} speakers; "
-            f"{chance}, always the commonest word there {100 * row['commonest']:.1f}% ({row['seeds']} seeds)."
+            f"{chance}, always the commonest word there {row['commonest']:.1%} ({seeds})."
         )
-    seeds = "one seed" if row["seeds"] == 1 else f"{row['seeds']} seeds"
-    where = f"{row['corpus']}, split {row['split']}, {seeds}"
-    beside = f"{chance}, majority {100 * row['majority']:.1f}%"
-    validation = f"validation {100 * row['validation']:.1f}%"
+    validation = f"validation {row['validation']:.1%}"
+    where = f"{chance}, majority {row['majority']:.1%} ({row['corpus']}, split {row['split']}, {seeds}"
     if pd.isna(row.get("test")):
-        return f"{row['model']}: {validation}; {beside} ({where}; not tested)."
+        return f"{row['model']}: {validation}; {where}; not tested)."
     test = percent({"mean": row["test"], "low": row["test_low"], "high": row["test_high"]})
-    return (
-        f"{row['model']}: test {test} on {row['test_clips']:.0f} clips of {row['test_speakers']:.0f} speakers, "
-        f"{validation}; {beside} ({where})."
-    )
+    people = f"{row['test_clips']:.0f} clips of {row['test_speakers']:.0f} speakers"
+    return f"{row['model']}: test {test} on {people}, {validation}; {where})."

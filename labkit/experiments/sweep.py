@@ -4,7 +4,6 @@ import itertools
 import os
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
 from dataclasses import field
-from glob import escape
 from multiprocessing import get_context
 from typing import Annotated
 
@@ -24,12 +23,9 @@ from .seeds import groups
 class Grid:
     """A sweep: every combination of `axes` applied to `base`, with every seed.
 
-    The axes lead from a part of the experiment ("model", "feature", "recipe" ...) or a single setting ("recipe.rate")
-    to the values it takes. A value of a part is a dict of settings. The axis "experiment" changes several parts
-    together: its values are dicts from a part to such a dict.
+    An axis is a part of the experiment ("model", "feature", "recipe" ...), whose values are dicts of settings; a single
+    setting ("recipe.rate"); or "experiment", for several parts at once: its values lead from parts to such dicts.
 
-    Examples
-    --------
     >>> grid = Grid(axes={"model": [{"name": "rnn"}, {"name": "gru"}], "recipe.rate": [1e-3, 3e-3]}, seeds=(0, 1))
     >>> len(grid.experiments())
     8
@@ -69,41 +65,39 @@ class Grid:
 
 
 def committed(name, corpus):
-    """The runs of the grid `results/NAME.json` on a corpus that are kept with the lab: a list in the grid's order.
+    """The runs of the grid `results/NAME.json` on a corpus that come with the lab: a list in the grid's order.
 
     They come without corpus and weights; members without a record are left out. `groups` brings seeds together.
     """
-    results = home() / "results"
-    experiments = Grid.read(results / f"{name}.json").experiments()
-    folders = [
-        folder
-        for model in {experiment.model.name for experiment in experiments}
-        for place in (corpus, f"{escape(corpus)}+*")  # also where other corpora were joined to it
-        for folder in sorted((results / "records").glob(f"{place}/{model}-*"))
-    ]
-    runs = {run.experiment: run for folder in folders for run in read_runs(folder)}
+    records = home() / "results" / "records"
+    experiments = Grid.read(home() / "results" / f"{name}.json").experiments()
+    runs = {}
+    for model in {experiment.model.name for experiment in experiments}:
+        for folder in sorted(records.glob(f"*/{model}-*")):
+            if folder.parent.name.split("+")[0] == corpus:  # also where other corpora were joined to it
+                runs |= {run.experiment: run for run in read_runs(folder)}
     found = [runs[experiment] for experiment in experiments if experiment in runs]
     if not found:
         mend = "They come with the lab: fetch it whole with `git clone`."
-        raise LabError(f"There are no records of {name!r} on {corpus} in {results / 'records'}. {mend}")
+        raise LabError(f"There are no records of {name!r} on {corpus} in {records}. {mend}")
     return found
 
 
 def sweep(experiments, corpus, results, device="cpu", watch=None, report=print, executor=None):
-    """Train all that does not exist yet (see `train`); go on past a failing member and say which.
+    """Train all that does not exist yet (see `train`); go on after a failing member and say which it was.
 
     An `executor` trains members side by side: `workers(2)` on this machine, or any of the kind of `concurrent.futures`,
-    such as a cluster's. Without one they are trained here, one after the other; `watch` then makes the `training.Watch`
+    such as a cluster's. Without one they are trained here, one after the other, and `watch` makes the `training.Watch`
     of an experiment. `report` gets a line of text for each. Returns the runs in the order of the experiments, and
     (experiment, error) of those that failed.
     """
     if executor is None:
         outcomes = (
-            (experiment, _attempt(train, experiment, corpus, results, device, watch and watch(experiment)))
-            for experiment in experiments
+            (member, _attempt(train, member, corpus, results, device, watch and watch(member)))
+            for member in experiments
         )
     else:
-        jobs = {executor.submit(_attempt, train, each, corpus, results, device): each for each in experiments}
+        jobs = {executor.submit(_attempt, train, member, corpus, results, device): member for member in experiments}
         outcomes = ((jobs[done], _attempt(done.result)) for done in as_completed(jobs))
     runs, failed = {}, []
     for done, (experiment, outcome) in enumerate(outcomes, 1):
@@ -146,9 +140,12 @@ def best(runs):
     """The configuration with the highest mean validation accuracy over its seeds: its runs, as Seeds."""
     if not runs:
         raise LabError("There is no run to choose from. See the errors above, mend the settings and run again.")
-    tasks = {(run.record["corpus"]["fingerprint"], run.labels, run.experiment.split) for run in runs}
-    figure, *others = {run.experiment.recipe.select for run in runs}
-    if len(tasks) > 1 or others:
+    figure = runs[0].experiment.recipe.select
+    tasks = {
+        (run.record["corpus"]["fingerprint"], run.labels, run.experiment.split, run.experiment.recipe.select)
+        for run in runs
+    }
+    if len(tasks) > 1:
         raise LabError(
             "These runs differ in corpus, labels, split or the figure to select by, so the best of them means nothing. "
             "Choose among runs of one task."
