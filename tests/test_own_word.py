@@ -8,9 +8,9 @@ from torch import nn
 
 from labkit.data.speech_commands import load
 from labkit.errors import LabError
-from labkit.experiments import enroll
+from labkit.experiments import fine_tune
 from labkit.experiments import run as runs
-from labkit.experiments.enroll import add_word, fit, judge, last_layer
+from labkit.experiments.fine_tune import add_word, fit_row, judge, last_layer
 from labkit.streaming import Decision, Detector
 from labkit.training.augment import Augmentation
 from tools.ship import ship
@@ -25,7 +25,7 @@ def place(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LABKIT_CACHE", str(place / "cache"))
         patch.setenv("LABKIT_BARS", "off")
-        patch.setattr(enroll, "VARIED", Augmentation(shift=0.05, gain=3.0))  # a tone is another one at another speed
+        patch.setattr(fine_tune, "VARIED", Augmentation(shift=0.05, gain=3.0))  # a tone is another one at another speed
         yield place
 
 
@@ -128,7 +128,7 @@ def test_the_fitted_row_is_what_softmax_then_uses():
     dice = torch.Generator().manual_seed(0)
     new, old = torch.randn(20, 3, generator=dice).double() + 2, torch.randn(200, 3, generator=dice).double()
     rows = torch.randn(4, 3, generator=dice).double()
-    row, bias = fit((new, new @ rows.T), (old, old @ rows.T), share=0.2)
+    row, bias = fit_row((new, new @ rows.T), (old, old @ rows.T), share=0.2)
 
     def loss(shift, by):
         logits = [torch.cat([x @ rows.T, (x @ (row + shift) + bias + by)[:, None]], 1) for x in (new, old)]

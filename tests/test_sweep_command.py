@@ -16,7 +16,7 @@ from labkit import files
 from labkit.cli import main
 from labkit.cli.sweep_command import as_text, grid_file
 from labkit.errors import LabError
-from labkit.evaluation.audit import audit
+from labkit.evaluation.predictions import audit
 from labkit.experiments.records import read_runs, summary
 from labkit.experiments.run import Run, train
 from labkit.experiments.sweep import Grid, sweep

@@ -286,7 +286,7 @@ def test_only_what_is_asked_for_is_trained_anew(run, corpus):
     last, every, nothing = (retrain(run, two, recipe, how) for how in ("last layer", "all layers", "nothing"))
     assert last["trained"] == 16 * 2 + 2 < every["trained"] == nothing["trained"]
     assert set(last["predictions"].predicted) <= {"rise", "fall"} and len(last["history"]) == 2
-    assert 0 <= last["accuracy"] <= 1 and last["history"][0]["train_loss"] != nothing["history"][0]["train_loss"]
+    assert last["history"][0]["train_loss"] != nothing["history"][0]["train_loss"]
     assert all(torch.equal(value, before[name]) for name, value in run.network.state_dict().items())
     with pytest.raises(LabError, match="no way to retrain called 'last'"):
         retrain(run, two, recipe, "last")

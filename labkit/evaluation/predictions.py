@@ -8,6 +8,7 @@ import torch
 from ..data.splits import LEAKY
 from ..data.store import open_store
 from ..errors import LabError, LabWarning, choose
+from ..files import read_json, write_json, write_table
 from ..training.batches import source
 from ..training.loop import predict, seeded
 
@@ -59,9 +60,7 @@ def _of_known_labels(run, corpus):
     """The corpus with the run's labels, and only clips that have one of them."""
     corpus = run.corpus if corpus is None else corpus
     if corpus is None:
-        raise LabError(
-            f"Run {run.id} was read without its corpus. Call labkit.train(run.experiment, ...) to have both."
-        )
+        raise LabError(f"Run {run.id} was read without its corpus. Call labkit.train(run.experiment, ...) for both.")
     if corpus.labels != run.labels:  # else this target, or none, was applied before
         corpus = run.experiment.target.apply(corpus)
     if unknown := set(corpus.labels) - set(run.labels):
@@ -73,10 +72,8 @@ def _of_known_labels(run, corpus):
 
 def _changed(extract, rate, sound, features):
     def changed(waveforms, lengths):
-        if sound is not None:
-            waveforms = sound(waveforms, rate)
-        x, lengths = extract(waveforms, lengths)
-        return (x if features is None else features(x)), lengths
+        x, lengths = extract(waveforms if sound is None else sound(waveforms, rate), lengths)
+        return x if features is None else features(x), lengths
 
     return changed
 
@@ -92,6 +89,25 @@ def _in_training_mode(run, clips, batch):
             x, lengths, _ = clips[index]
             logits[index], numbers[index] = network(x, lengths), number
     return logits, numbers.numpy()
+
+
+def audit(run, batch=64):
+    """Two habits that flatter or blur a result, measured on a run and kept beside its record.
+
+    A dict of two scores. `train` counts clips that were trained on. `training_mode` is the test part without `eval()`,
+    in batches of so many clips; its `mean_of_batches` is the mean of the batches' accuracies (which counts a clip of a
+    short last batch more). `run.predictions` has their tables by these names.
+    """
+    path = run.folder / "audit.json"
+    if not path.exists():
+        train, train_scores = run.evaluate(part="train", leaky=True)
+        blurred, scores = run.evaluate(mode="train", batch=batch)
+        right = (blurred.label == blurred.predicted).groupby(blurred.pop("batch")).mean()
+        scores |= {"batch": batch, "mean_of_batches": float(right.mean())}
+        write_table(run.folder / "train.csv.gz", train)
+        write_table(run.folder / "training_mode.csv.gz", blurred)
+        write_json(path, {"train": train_scores, "training_mode": scores})
+    return read_json(path)
 
 
 def readable(corpus, feature, parts):

@@ -81,7 +81,8 @@ def report(runs):
     Accuracies are fractions between 0 and 1.
     """
     said = answers(runs)
-    asked, voted = chosen(said).groupby("speaker"), vote(chosen(said))
+    heard = chosen(said)
+    asked, voted = heard.groupby("speaker"), vote(heard)
     columns = {
         "configuration": asked.configuration.first(),
         "inside": inner(said).mean(axis=1).groupby(level="outer").max(),

@@ -1,4 +1,4 @@
-"""Reading run records, and turning them into tables of results and the sentences that quote them."""
+"""Run records: read, brought together by seeds, and turned into tables and the sentences that quote them."""
 
 import warnings
 from pathlib import Path
@@ -6,9 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from ..errors import LabError, LabWarning
-from ..metrics import percent
+from ..metrics import percent, speaker_interval, verdict
 from .run import Run, read_record
-from .seeds import Seeds, groups
 
 
 def read_runs(folder):
@@ -17,13 +16,71 @@ def read_runs(folder):
     for path in sorted(Path(folder).rglob("run.json")):
         try:
             run = Run(path.parent, read_record(path.parent))
-            table([run], "test" if run.tested else "validation")  # what is wrong with it is found here
+            run.experiment  # noqa: B018 (what is wrong with it is found here: its model may be unknown in this session)
             run.tests_elsewhere()
+            if run.tested:
+                run.test()
             runs.setdefault(run.id, run)
         except (LabError, KeyError) as error:  # one damaged record, or of a model this session lacks, spoils no table
             said = f"The record {path.parent.name} cannot be read and is left out: {error}"
             warnings.warn(said, LabWarning, stacklevel=2)
     return list(runs.values())
+
+
+class Seeds(tuple):
+    """The runs of one configuration, a run per seed: `Seeds(runs)` of a list of them, or `groups(runs)` of many."""
+
+    @property
+    def experiment(self):
+        return self[0].experiment
+
+    @property
+    def record(self):
+        """The first run's: device, date, command, clips and speakers of each part."""
+        return self[0].record
+
+    @property
+    def parameters(self):
+        return self.record["parameters"]
+
+    def tables(self, part="test"):
+        """Predictions per clip, a table per seed."""
+        return [run.predictions(part) for run in self]
+
+    def accuracy_on(self, part):
+        """Mean accuracy over the seeds with its 95% interval over speakers, as `metrics.speaker_interval`."""
+        return speaker_interval(self.tables(part))
+
+    @property
+    def accuracy(self):
+        """As `accuracy_on` the test part: `mean`, `low`, `high`, `speakers`, `seeds`."""
+        return self.accuracy_on("test")
+
+    def minus(self, other, part="test"):
+        """Difference in accuracy to another configuration on the same clips, with its interval over speakers."""
+        return speaker_interval(self.tables(part), other.tables(part))
+
+    def verdict(self, other, first="the first", second="the second"):
+        """The difference to another configuration as a sentence: who is ahead, or that no difference was shown."""
+        return verdict(self.minus(other), first, second)
+
+    def mean(self, figure, part="test"):
+        """Mean over the seeds of a figure of `metrics.scores`, such as "balanced_accuracy"."""
+        return sum((run.test() if part == "test" else run.validation)[figure] for run in self) / len(self)
+
+    @property
+    def confusion(self):
+        """Confusion matrix of the test part in clips, all seeds together."""
+        return sum(run.confusion() for run in self)
+
+
+def groups(runs):
+    """Runs that differ in nothing but the seed, together: a list of Seeds, in order of first appearance."""
+    found = {}
+    for run in {run.id: run for run in runs}.values():  # a record may lie in two folders
+        without_seed = run.experiment.change(seed=0).id(run.record["corpus"]["fingerprint"])
+        found.setdefault(without_seed, []).append(run)
+    return [Seeds(same) for same in found.values()]
 
 
 def table(runs, part="validation"):

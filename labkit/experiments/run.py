@@ -93,8 +93,7 @@ class Run:
 
     def tests_elsewhere(self):
         """Scores on the test parts of other corpora, by the corpus' name, as far as `test(other)` recorded them."""
-        found = sorted(self.folder.glob("test-*.json"))
-        return {path.stem.removeprefix("test-"): read_json(path) for path in found}
+        return {path.stem.removeprefix("test-"): read_json(path) for path in sorted(self.folder.glob("test-*.json"))}
 
     def predictions(self, part="test"):
         """Per clip of "validation", "test" or "test-NAME": `path`, `speaker`, `label`, `predicted`, `confidence`."""

@@ -14,9 +14,8 @@ from ..errors import LabError
 from ..files import home, read_json
 from ..settings import settings
 from .experiment import Experiment
-from .records import read_runs
+from .records import groups, read_runs
 from .run import train
-from .seeds import groups
 
 
 @settings
