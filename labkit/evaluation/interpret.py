@@ -1,7 +1,4 @@
-"""Looking into a network: how far back in time its answer reaches, where in a spectrogram it looks, and what is left.
-
-Networks are torch modules with `forward(x, lengths)`, lengths in frames, shape (batch,); they are left as they were.
-"""
+"""Looking into a network (left as it was): how far back in time its answer reaches, and where in a spectrogram."""
 
 from itertools import product
 
@@ -27,13 +24,13 @@ def slopes(network, x, lengths, targets):
 def gradient_norms(network, x, lengths, targets):
     """How much each frame of a clip moves the score of its class, by the frame's distance from the last one.
 
-    The norm of d score / d x[t]. What a training step changes for the sake of an early frame passes through the same
-    product of matrices, one factor per frame in between, so where this norm is nothing, nothing is learnt (Bengio,
-    Simard and Frasconi, 1994; Pascanu, Mikolov and Bengio, arXiv 1211.5063, eq. 5).
+    The norm of d score / d x[t]. The gradient of a training step passes through the same product of matrices, one
+    factor per frame in between, so where this norm is 0, nothing is learnt (Bengio, Simard and Frasconi, 1994; Pascanu,
+    Mikolov and Bengio, arXiv 1211.5063, eq. 5).
 
-    For `x` of shape (batch, frames, features) and the numbers of the classes, shape (batch,), it returns a tensor of
-    shape (frames,) on the CPU: entry d is the median norm over the clips, d frames before the last valid one; nan where
-    no clip is that long.
+    For `x` of shape (batch, frames, features), lengths in frames and the numbers of the classes, both of shape
+    (batch,), it returns a tensor of shape (frames,) on the CPU: entry d is the median norm over the clips, d frames
+    before the last valid one; nan where no clip is that long.
     """
     if x.ndim != 3:
         raise LabError(f"Distances in time need (batch, frames, features), not {tuple(x.shape)}. Probe an 'mfcc' run.")

@@ -1,8 +1,4 @@
-"""Changed sound for a trained network: another level, another microphone, bands taken away.
-
-Claims such as "quality and environment do not matter" become an experiment: `predictions(run, sound=level(-20))`
-changes the test clips, not the network.
-"""
+"""Changed sound for a trained network: `predictions(run, sound=level(-20))` changes the clips, not the network."""
 
 import math
 
@@ -20,16 +16,16 @@ def level(db):
     return sound
 
 
-def band(low, high, edge=0.2):
-    """What a microphone or a line lets through: half of the amplitude at `low` and `high` Hz; slopes in octaves."""
-    if not 0 < low < high or edge <= 0:
-        raise LabError(f"low={low}, high={high}, edge={edge}: 0 < low < high, edge above 0. Change these.")
+def band(low, high):
+    """What a microphone or a line lets through: half of the amplitude at `low` and `high` Hz, slopes of 0.4 octaves."""
+    if not 0 < low < high:
+        raise LabError(f"low={low}, high={high}: it should be 0 < low < high. Change these.")
 
     def sound(waveforms, rate):  # (batch, samples)
         samples = waveforms.shape[1]
         hertz = torch.fft.rfftfreq(2 * samples, 1 / rate, device=waveforms.device).clamp(min=1e-3)
         inside = torch.minimum((hertz / low).log2(), (high / hertz).log2())  # octaves from the nearer edge
-        gain = 0.5 + 0.5 * torch.sin((inside / edge).clamp(-1, 1) * (math.pi / 2))
+        gain = 0.5 + 0.5 * torch.sin((inside / 0.2).clamp(-1, 1) * (math.pi / 2))
         return torch.fft.irfft(torch.fft.rfft(waveforms, 2 * samples) * gain)[:, :samples]
 
     return sound

@@ -69,7 +69,7 @@ def add_word(run, word, recordings, others, *, share=None):
         more often something else is taken for it. By default as if it were as frequent as each old class.
     """
     if word in run.labels:
-        raise LabError(f"{run.name} knows {word!r} already. Take another word.")
+        raise LabError(f"{run.folder.name} knows {word!r} already. Take another word.")
     mine = recordings.clips[recordings.clips.label == word]
     if len(mine) < FEWEST:
         raise LabError(f"There are {len(mine)} recordings of {word!r}. Record it at least {FEWEST} times, better five.")
@@ -85,14 +85,15 @@ def add_word(run, word, recordings, others, *, share=None):
     layer.bias = nn.Parameter(torch.cat([layer.bias, bias[None].to(layer.bias)]))
     layer.out_features += 1
     network.set_submodule(name, layer)
-    speakers, name = set(mine.clips.speaker), f"{run.name}+{word}"
+    old_name, speakers = run.folder.name, set(mine.clips.speaker)
     return run.with_network(
         network,
-        name,
+        f"{old_name}+{word}",
         id=f"{run.id}+{word}",
         labels=[*run.labels, word],
         training_speakers=sorted({*run.record["training_speakers"], *speakers, *rest.clips.speaker}),
-        in_words=f"{name}: {run.name} and {word!r}, learnt from {len(mine)} recordings of {len(speakers)} speaker(s)",
+        in_words=f"{old_name}+{word}: {old_name} and {word!r}, learnt from {len(mine)} recordings of "
+        f"{len(speakers)} speaker(s)",
     )
 
 

@@ -16,7 +16,6 @@ def read_runs(folder):
     for path in sorted(Path(folder).rglob("run.json")):
         try:
             run = Run(path.parent, read_record(path.parent))
-            run.experiment  # noqa: B018 (what is wrong with it is found here: its model may be unknown in this session)
             run.tests_elsewhere()
             if run.tested:
                 run.test()
@@ -30,18 +29,9 @@ def read_runs(folder):
 class Seeds(tuple):
     """The runs of one configuration, a run per seed: `Seeds(runs)` of a list of them, or `groups(runs)` of many."""
 
-    @property
-    def experiment(self):
-        return self[0].experiment
-
-    @property
-    def record(self):
-        """The first run's: device, date, command, clips and speakers of each part."""
-        return self[0].record
-
-    @property
-    def parameters(self):
-        return self.record["parameters"]
+    def __init__(self, runs):  # a tuple holds them already
+        self.experiment, self.record = self[0].experiment, self[0].record  # those of the first run
+        self.parameters = self.record["parameters"]
 
     def tables(self, part="test"):
         """Predictions per clip, a table per seed."""
@@ -141,8 +131,9 @@ def summary(runs):
             "validation_spread": validation.accuracy.std(),  # nan of one seed
         }
         if beside is test:
+            interval = same.accuracy
             row |= {"test": test.accuracy.mean(), "test_spread": test.accuracy.std(), "test_clips": test.clips[0]}
-            row |= {f"test_{key}": same.accuracy[key] for key in ("low", "high", "speakers")}
+            row |= {f"test_{key}": interval[key] for key in ("low", "high", "speakers")}
         rows.append(row)
     return pd.DataFrame(rows)
 

@@ -27,7 +27,7 @@ from ..training.tensors import read_tensors, write_tensors
 from .experiment import SCHEMA, Experiment
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Run:
     """A trained and validated experiment, and its one test."""
 
@@ -36,42 +36,19 @@ class Run:
     corpus: object = None  # split as in training; needed to test and predict, absent when only the record was read
     device: torch.device = torch.device("cpu")
 
+    def __post_init__(self):
+        self.id, self.synthetic = self.record["id"], self.record["corpus"]["synthetic"]
+        self.experiment = Experiment.from_dict(self.record["experiment"])
+        self.labels = tuple(self.record["labels"])
+        self.history = pd.DataFrame(self.record["history"])  # a row per epoch: losses, accuracies, rate, seconds
+        self.validation = self.record["validation"]  # scores, with the weights of the best epoch
+
     def __repr__(self):
         made = " (synthetic speech)" if self.synthetic else ""
         return self.record.get("in_words") or (
             f"Run {self.id}: {self.experiment} on {self.record['corpus']['name']}{made}, validation "
             f"{self.validation['accuracy']:.1%}, best epoch {self.record['best_epoch']} of {len(self.history)}"
         )
-
-    @property
-    def id(self):
-        return self.record["id"]
-
-    @property
-    def name(self):
-        return self.folder.name
-
-    @cached_property
-    def experiment(self):
-        return Experiment.from_dict(self.record["experiment"])
-
-    @property
-    def synthetic(self):
-        return self.record["corpus"]["synthetic"]
-
-    @property
-    def labels(self):
-        return tuple(self.record["labels"])
-
-    @property
-    def history(self):
-        """One row per epoch: losses, accuracies, rate, seconds."""
-        return pd.DataFrame(self.record["history"])
-
-    @property
-    def validation(self):
-        """Scores on the validation part, with the weights of the best epoch."""
-        return self.record["validation"]
 
     @property
     def tested(self):
@@ -130,7 +107,7 @@ class Run:
     def with_network(self, network, name, **changes):
         """A run like this one with another network, in memory only; `changes` go into its record."""
         other = replace(self, folder=self.folder.with_name(name), record=self.record | changes)
-        other.__dict__["network"] = network.eval()
+        other.network = network.eval()
         return other
 
     @torch.no_grad()
