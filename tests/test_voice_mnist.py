@@ -8,8 +8,7 @@ import torch
 from torch import nn
 
 from labkit.errors import LabError, LabWarning
-from labkit.evaluation.perturb import band, level, without_bands
-from labkit.evaluation.predictions import predictions
+from labkit.evaluation.predictions import band, level, predictions, without_bands
 from labkit.experiments.experiment import Experiment
 from labkit.experiments.fine_tune import retrain
 from labkit.experiments.run import train

@@ -1,6 +1,7 @@
 """The one way from a run and clips to predictions: of its own corpus or another, as they are or changed first."""
 
 import copy
+import math
 import warnings
 
 import torch
@@ -25,7 +26,7 @@ def predictions(
     augmentation : Augmentation, optional
         What is drawn for each clip; the same in every call.
     sound, features : callable, optional
-        What changes waveforms (batch, samples), given their rate in Hz, or features; `perturb` has some of each.
+        What changes waveforms (batch, samples), given their rate in Hz, or features: see `level` and `without_bands`.
     mode : {"eval", "train"}
         "train" never calls `eval()`: batch normalisation takes its mean from the clips that share a batch, `batch` of
         them drawn at random (the table says which), and dropout goes on.
@@ -33,8 +34,16 @@ def predictions(
         Allow speakers that the run was trained on. Without it they raise LabError, unless the split is called leaky.
     """
     choose(mode, dict.fromkeys(("eval", "train")), "mode")
-    feature = run.experiment.feature
-    corpus, store = readable(_of_known_labels(run, corpus), feature, [part])
+    feature, corpus = run.experiment.feature, run.corpus if corpus is None else corpus
+    if corpus is None:
+        raise LabError(f"Run {run.id} was read without its corpus. Call labkit.train(run.experiment, ...) for both.")
+    if corpus.labels != run.labels:  # else this target, or none, was applied before
+        corpus = run.experiment.target.apply(corpus)
+    if unknown := set(corpus.labels) - set(run.labels):
+        corpus = corpus.only(labels=[label for label in run.labels if label in corpus.labels])
+        said = f"{len(unknown)} labels of {corpus.name} are unknown to this run and left out."
+        warnings.warn(said, LabWarning, stacklevel=3)
+    corpus, store = readable(corpus.with_clips(corpus.clips, labels=run.labels), feature, [part])
     table = corpus.part(part)[["path", "speaker", "label"]]
     if not leaky:
         refuse_training_speakers(run, table)
@@ -54,20 +63,6 @@ def predictions(
         predicted=[run.labels[number] for number in predicted.tolist()],
         confidence=confidence.cpu().numpy().round(4),
     )
-
-
-def _of_known_labels(run, corpus):
-    """The corpus with the run's labels, and only clips that have one of them."""
-    corpus = run.corpus if corpus is None else corpus
-    if corpus is None:
-        raise LabError(f"Run {run.id} was read without its corpus. Call labkit.train(run.experiment, ...) for both.")
-    if corpus.labels != run.labels:  # else this target, or none, was applied before
-        corpus = run.experiment.target.apply(corpus)
-    if unknown := set(corpus.labels) - set(run.labels):
-        corpus = corpus.only(labels=[label for label in run.labels if label in corpus.labels])
-        said = f"{len(unknown)} labels of {corpus.name} are unknown to this run and left out."
-        warnings.warn(said, LabWarning, stacklevel=4)
-    return corpus.with_clips(corpus.clips, labels=run.labels)
 
 
 def _changed(extract, rate, sound, features):
@@ -135,3 +130,41 @@ def refuse_training_speakers(run, clips):
             f"{len(known)} of these speakers were trained on by run {run.id} ({min(known)} for one), so this would "
             "measure memory, not recognition. Test on other speakers, or study the leak with the split 'by_clip_leaky'."
         )
+
+
+def level(db):
+    """Louder or softer by so many dB; what goes beyond full scale is cut off, as a microphone would."""
+
+    def sound(waveforms, rate):
+        return (waveforms * 10 ** (db / 20)).clamp(-1, 1)
+
+    return sound
+
+
+def band(low, high):
+    """What a microphone or a line lets through: half of the amplitude at `low` and `high` Hz, slopes of 0.4 octaves."""
+    if not 0 < low < high:
+        raise LabError(f"low={low}, high={high}: it should be 0 < low < high. Change these.")
+
+    def sound(waveforms, rate):  # (batch, samples)
+        samples = waveforms.shape[1]
+        hertz = torch.fft.rfftfreq(2 * samples, 1 / rate, device=waveforms.device).clamp(min=1e-3)
+        inside = torch.minimum((hertz / low).log2(), (high / hertz).log2())  # octaves from the nearer edge
+        gain = 0.5 + 0.5 * torch.sin((inside / 0.2).clamp(-1, 1) * (math.pi / 2))
+        return torch.fft.irfft(torch.fft.rfft(waveforms, 2 * samples) * gain)[:, :samples]
+
+    return sound
+
+
+def without_bands(run, first, last):
+    """Mel bands from `first` up to `last` (not included) are set to their mean over the training part."""
+    if not run.experiment.feature.normalise:
+        raise LabError("The mean of a band is known where the feature is normalised. Set normalise=True.")
+    mean = run.network.front.mean  # (1, bands, 1)
+
+    def features(x):  # (batch, 1, bands, frames)
+        x = x.clone()
+        x[:, :, first:last] = mean[:, first:last]
+        return x
+
+    return features

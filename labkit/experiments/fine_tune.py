@@ -23,7 +23,6 @@ from ..training.batches import source
 from ..training.loop import fit
 from .run import new_network, parts
 
-KEPT = ("last layer", "all layers", "nothing")
 VARIED = Augmentation(shift=0.2, speed=0.1, gain=6.0, noise=0.7, snr_low=0.0, snr_high=25.0)
 TIMES = 20  # that each recording is heard, varied anew; other clips are heard once
 FEWEST = 3  # recordings
@@ -36,7 +35,7 @@ def retrain(run, corpus, recipe, how="last layer", seed=0):
     were; or all of it from new random weights, with "nothing" kept, for comparison. The result is a dict: `predictions`
     on the test part, `trained` (number of parameters that moved) and `history`.
     """
-    choose(how, dict.fromkeys(KEPT), "way to retrain")
+    choose(how, dict.fromkeys(("last layer", "all layers", "nothing")), "way to retrain")
     feature = run.experiment.feature
     corpus, store = readable(corpus, feature, PARTS)
     train, validation = (source(corpus, part, feature, run.device, store=store) for part in PARTS[:2])

@@ -3,10 +3,8 @@
 With six voices there is none to spare for validation. So each voice in turn is the *outer* one, which is tested, and
 everything is chosen inside the other five, where each in turn is the *inner* one, which validates. That would be 30
 trainings of each configuration. But a network trained without the voices a and b serves twice: its accuracy on b helps
-to choose for the outer voice a, and its accuracy on a helps to choose for b. That leaves 15 pairs (`pairs`).
-
-And it serves a third time. Five of the fifteen networks have never heard the outer voice a: one for each other voice
-that was left out with it. All five of the chosen configuration are asked about a, and they vote (`vote`).
+to choose for the outer voice a, and its accuracy on a helps to choose for b. That leaves 15 pairs (`pairs`). And it
+serves a third time: five networks of the chosen configuration have never heard a. All are asked about a, and they vote.
 
 For this to be fair, an epoch may not be chosen by one voice of a pair for the other: these runs keep the last epoch
 (`Recipe(select="last")`), whose number was fixed beforehand.

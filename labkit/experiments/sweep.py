@@ -2,8 +2,9 @@
 
 import itertools
 import os
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from dataclasses import field
+from functools import partial
 from multiprocessing import get_context
 from typing import Annotated
 
@@ -87,26 +88,22 @@ def sweep(experiments, corpus, results, device="cpu", watch=None, report=print, 
 
     An `executor` trains members side by side: `workers(2)` on this machine, or any of the kind of `concurrent.futures`,
     such as a cluster's. Without one they are trained here, one after the other, and `watch` makes the `training.Watch`
-    of an experiment. `report` gets a line of text for each. Returns the runs in the order of the experiments, and
-    (experiment, error) of those that failed.
+    of an experiment. `report` gets a line of text for each. Returns the runs, and (experiment, error) of what failed.
     """
     if executor is None:
-        outcomes = (
-            (member, _attempt(train, member, corpus, results, device, watch and watch(member)))
-            for member in experiments
-        )
+        calls = [partial(train, member, corpus, results, device, watch and watch(member)) for member in experiments]
     else:
-        jobs = {executor.submit(_attempt, train, member, corpus, results, device): member for member in experiments}
-        outcomes = ((jobs[done], _attempt(done.result)) for done in as_completed(jobs))
-    runs, failed = {}, []
-    for done, (experiment, outcome) in enumerate(outcomes, 1):
-        if isinstance(outcome, Exception):
+        calls = [executor.submit(_attempt, train, member, corpus, results, device).result for member in experiments]
+    runs, failed = [], []
+    for done, (experiment, call) in enumerate(zip(experiments, calls, strict=True), 1):
+        outcome = _attempt(call)
+        if isinstance(outcome, LabError):
             failed.append((experiment, outcome))
             report(f"{done}/{len(experiments)} FAILED {experiment}: {outcome}")
         elif outcome is not None:  # None: stopped by the student
-            runs[experiment] = outcome
+            runs.append(outcome)
             report(f"{done}/{len(experiments)} {outcome}")
-    return [runs[experiment] for experiment in experiments if experiment in runs], failed
+    return runs, failed
 
 
 def _attempt(call, *arguments):
