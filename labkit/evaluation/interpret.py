@@ -1,5 +1,6 @@
 """Looking into a network (left as it was): how far back in time its answer reaches, and where in a spectrogram."""
 
+import copy
 from itertools import product
 
 import torch
@@ -10,15 +11,10 @@ from ..errors import LabError
 
 def slopes(network, x, lengths, targets):
     """d score / d x of each clip's class (its number in `targets`), in eval mode: of the shape of `x`."""
-    training = network.training
-    network.eval()
-    x = x.detach().clone().requires_grad_()
-    try:
-        with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):  # cuDNN has no backward in eval mode
-            scores = network(x, lengths).gather(1, targets[:, None])
-            return torch.autograd.grad(scores.sum(), x)[0]
-    finally:
-        network.train(training)
+    network, x = copy.deepcopy(network).eval(), x.detach().clone().requires_grad_()
+    with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):  # cuDNN has no backward in eval mode
+        scores = network(x, lengths).gather(1, targets[:, None])
+        return torch.autograd.grad(scores.sum(), x)[0]
 
 
 def gradient_norms(network, x, lengths, targets):

@@ -3,6 +3,7 @@
 import copy
 import math
 import warnings
+from functools import partial
 
 import torch
 
@@ -52,25 +53,20 @@ def predictions(
     else:  # no memory: what is computed once and kept would not be changed
         clips = source(corpus, part, feature, run.device, 0, store, augmentation)
         clips.begin(0, 1)
-        clips.extract = _changed(clips.extract, feature.sample_rate, sound, features)
+        clips.extract = partial(_changed, clips.extract, feature.sample_rate, sound, features)
     if mode == "eval":
         logits, _ = predict(run.network, clips, run.experiment.recipe)
     else:
         logits, number = _in_training_mode(run, clips, batch)
         table = table.assign(batch=number)
     confidence, predicted = logits.softmax(1).max(1)
-    return table.assign(
-        predicted=[run.labels[number] for number in predicted.tolist()],
-        confidence=confidence.cpu().numpy().round(4),
-    )
+    names = [run.labels[number] for number in predicted.tolist()]
+    return table.assign(predicted=names, confidence=confidence.cpu().numpy().round(4))
 
 
-def _changed(extract, rate, sound, features):
-    def changed(waveforms, lengths):
-        x, lengths = extract(waveforms if sound is None else sound(waveforms, rate), lengths)
-        return x if features is None else features(x), lengths
-
-    return changed
+def _changed(extract, rate, sound, features, waveforms, lengths):
+    x, lengths = extract(waveforms if sound is None else sound(waveforms, rate), lengths)
+    return x if features is None else features(x), lengths
 
 
 @torch.no_grad()
@@ -116,10 +112,9 @@ def readable(corpus, feature, parts):
 
 def need_clips(corpus, part):
     if corpus.part(part).empty:
-        raise LabError(
-            f"{corpus.name} has no clips in its part {part!r} that can be read and used here. "
-            f"Split it (labkit.split) or add clips. {' '.join(corpus.skipped)}"
-        )
+        mend = "Split it (labkit.split) or add clips."
+        left_out = " ".join(corpus.skipped)
+        raise LabError(f"{corpus.name} has no clips in its part {part!r} that can be read and used. {left_out} {mend}")
 
 
 def refuse_training_speakers(run, clips):

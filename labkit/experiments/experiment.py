@@ -31,17 +31,13 @@ class Choice:
         return chosen(corpus, self.extra).only(self.labels, clips_per_label=self.clips_per_label)
 
 
-def _pairs(classes):
-    return tuple(classes.items()) if isinstance(classes, dict) else classes
-
-
 @settings
 class Target:
     """What is predicted."""
 
     column: str = "label"  # of the corpus' table
     # pairs of a value of the column and the class it counts as; other values are left out, and counted
-    classes: Annotated[tuple[tuple[str, str], ...] | None, BeforeValidator(_pairs)] = None
+    classes: tuple[tuple[str, str], ...] | None = None
 
     def apply(self, corpus):
         """The corpus with this target as its label."""

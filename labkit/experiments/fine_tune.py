@@ -47,25 +47,18 @@ def retrain(run, corpus, recipe, how="last layer", seed=0):
     network.requires_grad_(how != "last layer")
     network.network.scores.requires_grad_()
     history = fit(network, train, validation, recipe, len(corpus.labels), seed).history
-    experiment = run.experiment.change(recipe=recipe).to_dict()
-    learnt = replace(run, corpus=corpus).with_network(network, "retrained", experiment=experiment, **parts(corpus))
+    record = run.record | {"experiment": run.experiment.change(recipe=recipe).to_dict()} | parts(corpus)
+    learnt = replace(run, record=record, corpus=corpus)
+    learnt.network = network
     return {"predictions": predictions(learnt), "trained": count_parameters(network), "history": history}
 
 
-def add_word(run, word, recordings, others, *, share=None):
+def add_word(run, word, recordings, others):
     """Teach a trained network one more word: a run in memory only, whose `labels` end with the new word.
 
-    Its row is fitted by logistic regression: the new word against all other sounds, given what the old rows say. The
-    speakers of both count as trained on.
-
-    Parameters
-    ----------
-    recordings, others : Corpus
-        Clips of `word`, in any part; and what it must not be confused with, the training part's clips of other words.
-        Old words among them keep these words from being forgotten.
-    share : float, optional
-        Weight of the new word against everything else, between 0 and 1: the more, the more often it is found, and the
-        more often something else is taken for it. By default as if it were as frequent as each old class.
+    `recordings` has clips of `word`, in any part; `others` what it must not be confused with, the training part's clips
+    of other words (old words among them keep these words from being forgotten). The new row is fitted by logistic
+    regression, as if the new word were as frequent as each old class. The speakers of both count as trained on.
     """
     if word in run.labels:
         raise LabError(f"{run.folder.name} knows {word!r} already. Take another word.")
@@ -79,21 +72,22 @@ def add_word(run, word, recordings, others, *, share=None):
     name, layer = last_layer(network, len(run.labels))
     network.set_submodule(name, nn.Identity())  # what is left turns sound into the vector that the layer reads
     new, old = _heard(run, network, layer, mine, TIMES), _heard(run, network, layer, rest, 1)
-    row, bias = fit_row(new, old, 1 / (len(run.labels) + 1) if share is None else share)
+    row, bias = fit_row(new, old, share=1 / (len(run.labels) + 1))
     layer.weight = nn.Parameter(torch.cat([layer.weight, row[None].to(layer.weight)]))
     layer.bias = nn.Parameter(torch.cat([layer.bias, bias[None].to(layer.bias)]))
     layer.out_features += 1
     network.set_submodule(name, layer)
-    old_name, speakers = run.folder.name, set(mine.clips.speaker)
-    return run.with_network(
-        network,
-        f"{old_name}+{word}",
-        id=f"{run.id}+{word}",
-        labels=[*run.labels, word],
-        training_speakers=sorted({*run.record["training_speakers"], *speakers, *rest.clips.speaker}),
-        in_words=f"{old_name}+{word}: {old_name} and {word!r}, learnt from {len(mine)} recordings of "
+    name, speakers = run.folder.name, set(mine.clips.speaker)
+    record = run.record | {
+        "id": f"{run.id}+{word}",
+        "labels": [*run.labels, word],
+        "training_speakers": sorted({*run.record["training_speakers"], *speakers, *rest.clips.speaker}),
+        "in_words": f"{name}+{word}: {name} and {word!r}, learnt from {len(mine)} recordings of "
         f"{len(speakers)} speaker(s)",
-    )
+    }
+    taught = replace(run, folder=run.folder.with_name(f"{name}+{word}"), record=record)
+    taught.network = network.eval()
+    return taught
 
 
 def last_layer(network, classes):
@@ -116,11 +110,11 @@ def _heard(run, network, layer, corpus, times):
 
 
 def fit_row(new, old, share, weight_decay=1e-3):
-    """The new row, shape (features,), and its bias, by logistic regression.
+    """The new row w, shape (features,), and its bias b, by logistic regression.
 
-    `new` and `old` are what was heard of the new word and of everything else: vectors (clips, features) and the old
-    rows' scores (clips, classes). With these scores s fixed, softmax gives the new word the probability
-    sigmoid(w x + b - logsumexp(s)).
+    `new` and `old` are what was heard of the new word and of everything else: vectors x (clips, features) and the old
+    rows' scores s (clips, classes). Softmax then gives the new word the probability sigmoid(w x + b - logsumexp(s)).
+    `share` is the weight of the new word, the rest is that of everything else.
     """
     x, scores = map(torch.cat, zip(new, old, strict=True))
     wanted = (torch.arange(len(x)) < len(new[0])).double()

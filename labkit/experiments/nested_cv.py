@@ -35,12 +35,9 @@ def answers(runs):
         if run.experiment.recipe.select != "last" or split.protocol != "leave_one_speaker_out":
             mend = 'Train with the split of nested.pairs and Recipe(select="last").'
             raise LabError(f"Run {run.id} chose its epoch on a voice, or was not split by voices. {mend}")
-        about = {
-            "run": run.id,
-            "configuration": run.experiment.change(seed=0, split={"speaker": "", "validation_speaker": ""}),
-        }
-        tables.append(run.predictions("test").assign(outer=split.validation_speaker, **about))
-        tables.append(run.predictions("validation").assign(outer=split.speaker, **about))
+        configuration = run.experiment.change(seed=0, split={"speaker": "", "validation_speaker": ""})
+        for part, outer in (("test", split.validation_speaker), ("validation", split.speaker)):
+            tables.append(run.predictions(part).assign(outer=outer, configuration=configuration, run=run.id))
     said = pd.concat(tables, ignore_index=True)
     return said.assign(right=said.label == said.predicted)
 

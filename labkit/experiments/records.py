@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from ..errors import LabError, LabWarning
+from ..files import read_json
 from ..metrics import percent, speaker_interval, verdict
 from .run import Run, read_record
 
@@ -16,9 +17,8 @@ def read_runs(folder):
     for path in sorted(Path(folder).rglob("run.json")):
         try:
             run = Run(path.parent, read_record(path.parent))
-            run.tests_elsewhere()
-            if run.tested:
-                run.test()
+            for test in run.folder.glob("test*.json"):  # what is wrong with one is found here
+                read_json(test)
             runs.setdefault(run.id, run)
         except (LabError, KeyError) as error:  # one damaged record, or of a model this session lacks, spoils no table
             said = f"The record {path.parent.name} cannot be read and is left out: {error}"
@@ -142,9 +142,9 @@ def elsewhere(runs):
     """A row per configuration and other corpus that it was tested on: means over seeds."""
     rows = []
     for same in groups(runs):
-        for name in sorted({name for run in same for name in run.tests_elsewhere()}):
-            tested, part = Seeds(run for run in same if name in run.tests_elsewhere()), f"test-{name}"
-            figures = tested[0].tests_elsewhere()[name]  # what all seeds share is read of it
+        for part in sorted({path.stem for run in same for path in run.folder.glob("test-*.json")}):
+            tested = Seeds(run for run in same if (run.folder / f"{part}.json").exists())
+            figures = read_json(tested[0].folder / f"{part}.json")  # what all seeds share is read of the first
             rows.append(
                 {
                     "trained on": _named(same.record["corpus"]),

@@ -5,7 +5,7 @@ import sys
 import time
 import warnings
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -29,7 +29,7 @@ from .experiment import SCHEMA, Experiment
 
 @dataclass(eq=False)
 class Run:
-    """A trained and validated experiment, and its one test."""
+    """A trained and validated experiment, and its one test. (One that was given a `network` is in memory only.)"""
 
     folder: Path  # run.json, validation.csv.gz; test.json and test.csv.gz once tested; weights.safetensors, if kept
     record: dict  # contents of run.json
@@ -68,10 +68,6 @@ class Run:
             raise LabError(f"{path} is of another corpus that was called {other.name}, too. {mend}")
         return figures
 
-    def tests_elsewhere(self):
-        """Scores on the test parts of other corpora, by the corpus' name, as far as `test(other)` recorded them."""
-        return {path.stem.removeprefix("test-"): read_json(path) for path in sorted(self.folder.glob("test-*.json"))}
-
     def predictions(self, part="test"):
         """Per clip of "validation", "test" or "test-NAME": `path`, `speaker`, `label`, `predicted`, `confidence`."""
         if part == "test":
@@ -103,12 +99,6 @@ class Run:
         network = new_network(self.experiment, len(self.labels), statistics, self.device)
         network.load_state_dict(tensors)
         return network.eval()
-
-    def with_network(self, network, name, **changes):
-        """A run like this one with another network, in memory only; `changes` go into its record."""
-        other = replace(self, folder=self.folder.with_name(name), record=self.record | changes)
-        other.network = network.eval()
-        return other
 
     @torch.no_grad()
     def probabilities(self, waveforms):

@@ -1,8 +1,7 @@
 """Many experiments: a base, a grid of changes, seeds; and the choice among them on validation."""
 
 import itertools
-import os
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import field
 from functools import partial
 from multiprocessing import get_context
@@ -112,22 +111,18 @@ def _attempt(call, *arguments):
         return call(*arguments)
     except LabError as error:
         return error
-    except BrokenExecutor:
-        reason = "its worker process died, killed or out of memory"
-    except Exception as error:  # a student's model may fail in any way, a device may be full
-        reason = f"{type(error).__name__}: {error}"
-    return LabError(f"{reason}. Run the sweep again once that is mended: what is complete is loaded, the rest goes on.")
+    except Exception as error:  # a student's model may fail in any way, a device may be full, a worker be killed
+        mend = "Run the sweep again once that is mended: what is complete is loaded, the rest goes on."
+        return LabError(f"{type(error).__name__}: {error}. {mend}")
 
 
 def workers(number):
-    """An executor of so many processes on this machine, which share its cores."""
-    threads = max(1, (os.cpu_count() or 1) // number)
+    """An executor of so many processes on this machine, each with as many threads as LABKIT_THREADS says, or one."""
     # spawn: a forked process would inherit torch's threads in an unusable state, and Windows cannot fork
-    return ProcessPoolExecutor(number, get_context("spawn"), _start_worker, (threads,))
+    return ProcessPoolExecutor(number, get_context("spawn"), _start_worker)
 
 
-def _start_worker(threads):
-    os.environ["LABKIT_THREADS"] = str(threads)
+def _start_worker():
     end_with_parent()
     settle("cpu")
 
@@ -136,16 +131,11 @@ def best(runs):
     """The configuration with the highest mean validation accuracy over its seeds: its runs, as Seeds."""
     if not runs:
         raise LabError("There is no run to choose from. See the errors above, mend the settings and run again.")
-    figure = runs[0].experiment.recipe.select
-    tasks = {
-        (run.record["corpus"]["fingerprint"], run.labels, run.experiment.split, run.experiment.recipe.select)
-        for run in runs
-    }
-    if len(tasks) > 1:
-        raise LabError(
-            "These runs differ in corpus, labels, split or the figure to select by, so the best of them means nothing. "
-            "Choose among runs of one task."
-        )
+    tasks = {(run.record["corpus"]["fingerprint"], run.labels, run.experiment.split) for run in runs}
+    figure, *others = {run.experiment.recipe.select for run in runs}
+    if len(tasks) > 1 or others:
+        wrong = "These runs differ in corpus, labels, split or selection metric, so the best of them means nothing."
+        raise LabError(f"{wrong} Choose among runs of one task.")
     found = groups(runs)
     complete = [same for same in found if len(same) == max(map(len, found))]  # a lucky seed alone may not win
     return max(complete, key=lambda same: same.mean("accuracy" if figure == "last" else figure, "validation"))
