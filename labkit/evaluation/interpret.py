@@ -1,4 +1,4 @@
-"""Looking into a network (left as it was): how far back in time its answer reaches, and where in a spectrogram."""
+"""Looking into a network: how far back in time it hears, where in a spectrogram it looks, and how that sounds."""
 
 import copy
 from itertools import product

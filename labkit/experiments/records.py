@@ -76,9 +76,7 @@ def groups(runs):
 def table(runs, part="validation"):
     """A row per run (tested, for "test"): what was measured on the part, on what, beside chance and majority."""
     rows = []
-    for run in runs:
-        if part == "test" and not run.tested:
-            continue
+    for run in [run for run in runs if part == "validation" or run.tested]:
         figures = run.test() if part == "test" else run.validation
         split = run.experiment.to_dict().get("split", {})
         split = [f"{key}={value}" for key, value in split.items() if key != "protocol"]  # a fold, a speaker, a cap
