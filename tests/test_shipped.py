@@ -34,7 +34,7 @@ def test_a_shipped_network_answers_as_its_run_did(run, corpus, tmp_path):
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("tiny-")] == ["tiny-words"]
     again = shipped.load("tiny-words", place=tmp_path)
     assert again.labels == run.labels and again.experiment == run.experiment
-    assert not again.network.training and (again.id, again.folder.name) == (run.id, "tiny-words")
+    assert not again.network.training and (again.id, again.name) == (run.id, "tiny-words")
     assert again.test() == run.test() and again.predictions().equals(run.predictions())
     table, figures = again.evaluate(corpus)
     assert figures == run.test() and (table.predicted.values == run.predictions().predicted.values).all()

@@ -61,7 +61,7 @@ def add_word(run, word, recordings, others):
     regression, as if the new word were as frequent as each old class. The speakers of both count as trained on.
     """
     if word in run.labels:
-        raise LabError(f"{run.folder.name} knows {word!r} already. Take another word.")
+        raise LabError(f"{run.name} knows {word!r} already. Take another word.")
     mine = recordings.clips[recordings.clips.label == word]
     if len(mine) < FEWEST:
         raise LabError(f"There are {len(mine)} recordings of {word!r}. Record it at least {FEWEST} times, better five.")
@@ -77,15 +77,15 @@ def add_word(run, word, recordings, others):
     layer.bias = nn.Parameter(torch.cat([layer.bias, bias[None].to(layer.bias)]))
     layer.out_features += 1
     network.set_submodule(name, layer)
-    name, speakers = run.folder.name, set(mine.clips.speaker)
+    name, speakers = f"{run.name}+{word}", set(mine.clips.speaker)
+    learnt = f"learnt from {len(mine)} recordings of {len(speakers)} speaker(s)"
     record = run.record | {
         "id": f"{run.id}+{word}",
         "labels": [*run.labels, word],
         "training_speakers": sorted({*run.record["training_speakers"], *speakers, *rest.clips.speaker}),
-        "in_words": f"{name}+{word}: {name} and {word!r}, learnt from {len(mine)} recordings of "
-        f"{len(speakers)} speaker(s)",
+        "in_words": f"{name}: {run.name} and {word!r}, {learnt}",
     }
-    taught = replace(run, folder=run.folder.with_name(f"{name}+{word}"), record=record)
+    taught = replace(run, folder=run.folder.with_name(name), record=record)
     taught.network = network.eval()
     return taught
 

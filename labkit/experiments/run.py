@@ -37,7 +37,8 @@ class Run:
     device: torch.device = torch.device("cpu")
 
     def __post_init__(self):
-        self.id, self.synthetic = self.record["id"], self.record["corpus"]["synthetic"]
+        self.id, self.name = self.record["id"], self.folder.name
+        self.synthetic = self.record["corpus"]["synthetic"]
         self.experiment = Experiment.from_dict(self.record["experiment"])
         self.labels = tuple(self.record["labels"])
         self.history = pd.DataFrame(self.record["history"])  # a row per epoch: losses, accuracies, rate, seconds

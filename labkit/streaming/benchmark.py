@@ -141,7 +141,7 @@ def record(run, corpus, plans, others=None, others_validation=None, noises=None,
         for level in levels:
             say(sentence(level, part))
     return {
-        "model": run.folder.name,
+        "model": run.name,
         "run": run.id,
         "labels": list(run.labels),
         "decision": asdict(decision),
