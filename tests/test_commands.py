@@ -17,12 +17,12 @@ from labkit.experiments.experiment import Experiment
 from labkit.experiments.records import (
     configuration,
     elsewhere,
+    groups,
     in_words,
     read_runs,
     summary,
     table,
 )
-from labkit.experiments.seeds import groups
 from labkit.experiments.sweep import Grid, best, sweep
 from labkit.models import Model
 from labkit.training.recipe import Recipe

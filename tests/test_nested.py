@@ -12,6 +12,7 @@ from labkit.experiments import nested_cv as nested
 from labkit.experiments.experiment import Choice, Experiment
 from labkit.experiments.sweep import Grid, best, committed, sweep
 from labkit.features import MFCC
+from labkit.metrics import speaker_interval
 from labkit.models import Model
 from labkit.training.recipe import Recipe
 
@@ -25,14 +26,18 @@ BASE = Experiment(
 
 
 class FakeRun:
-    """A run whose accuracies are given: on the voice it validates and on the one it tests."""
+    """A run whose accuracies are given, in tenths: on the voice it validates and on the one it tests."""
 
     def __init__(self, experiment, validated, tested):
-        self.id, self.experiment = f"{experiment.model} {experiment.split}", experiment
-        self.validation, self._tested = {"accuracy": validated}, tested
+        self.id, self.experiment = f"{experiment.model} {experiment.split} {experiment.seed}", experiment
+        self.right = {"validation": validated, "test": tested}
 
-    def test(self):
-        return {"accuracy": self._tested}
+    def predictions(self, part):
+        split = self.experiment.split
+        voice = {"test": split.speaker, "validation": split.validation_speaker}[part]
+        answers = [("1" if number < round(10 * self.right[part]) else "2") for number in range(10)]
+        rows = [(f"{voice}{number}.wav", voice, "1", answer, 0.9) for number, answer in enumerate(answers)]
+        return pd.DataFrame(rows, columns=["path", "speaker", "label", "predicted", "confidence"])
 
 
 def fakes(figures, **changes):
@@ -59,34 +64,41 @@ def test_six_voices_make_fifteen_pairs_each_once():
 
 def test_each_accuracy_serves_the_other_voice_of_its_pair():
     figures = {("a", "b"): (0.1, 0.2), ("a", "c"): (0.3, 0.4), ("b", "c"): (0.5, 0.6)}
-    table = nested.inner(fakes(figures)).droplevel("configuration")
+    table = nested.inner(nested.answers(fakes(figures))).droplevel("configuration")
     assert table.loc["a", ["b", "c"]].to_list() == [0.2, 0.4]  # of networks that never heard a
     assert table.loc["b", ["a", "c"]].to_list() == [0.1, 0.6]
     assert table.loc["c", ["a", "b"]].to_list() == [0.3, 0.5]
     assert pd.isna(table.loc["a", "a"])
 
 
+def widths(runs):
+    """Of each voice, the sizes of the networks that were chosen for it."""
+    chosen = nested.chosen(nested.answers(runs))
+    return {
+        voice: {configuration.model.full["hidden"] for configuration in group.configuration}
+        for voice, group in chosen.groupby("speaker")
+    }
+
+
 def test_a_voice_has_no_say_in_the_choice_for_itself():
     first, second = same(0.0, 0.9, 0.9), same(1.0, 0.8, 0.8)  # the second shines on a, the first on the others
     runs = fakes(first) + fakes(second, model={"hidden": 8})
-    widths = {
-        voice: {run.experiment.model.full["hidden"] for run in group} for voice, group in nested.chosen(runs).items()
-    }
-    assert widths == {"a": {4}, "b": {8}, "c": {8}}
-    assert all(voice in nested.voices_of(run) for voice, group in nested.chosen(runs).items() for run in group)
+    assert widths(runs) == {"a": {4}, "b": {8}, "c": {8}}
+    left_out = {run.id: {run.experiment.split.speaker, run.experiment.split.validation_speaker} for run in runs}
+    said = nested.chosen(nested.answers(runs))
+    assert all(voice in left_out[run] for run, voice in zip(said.run, said.speaker, strict=True))
+    assert (said.groupby("speaker").run.nunique() == 2).all()
 
 
 def test_seeds_are_averaged_before_anything_is_chosen():
     lucky = fakes(same(0.9, 0.9, 0.9)) + fakes(same(0.1, 0.1, 0.1), seed=1)
     steady = [run for seed in (0, 1) for run in fakes(same(0.6, 0.6, 0.6), model={"hidden": 8}, seed=seed)]
-    assert {
-        run.experiment.model.full["hidden"] for group in nested.chosen(lucky + steady).values() for run in group
-    } == {8}
+    assert widths(lucky + steady) == {"a": {8}, "b": {8}, "c": {8}}
 
 
 def test_a_missing_pair_is_named():
     with pytest.raises(LabError, match=r"was not trained without b and \['c'\].*nested.pairs"):
-        nested.inner(fakes(same(0.5, 0.5, 0.5))[:2])
+        nested.inner(nested.answers(fakes(same(0.5, 0.5, 0.5))[:2]))
 
 
 @pytest.mark.parametrize("changes", [{"recipe": {"select": "accuracy"}}, {"split": {"protocol": "by_speaker"}}])
@@ -94,7 +106,7 @@ def test_an_epoch_chosen_on_a_voice_of_the_pair_is_refused(changes):
     runs = fakes(same(0.5, 0.5, 0.5))
     runs[0].experiment = runs[0].experiment.change(**changes)
     with pytest.raises(LabError, match='Recipe\\(select="last"\\)'):
-        nested.inner(runs)
+        nested.answers(runs)
 
 
 def ballot(*guesses):
@@ -105,13 +117,13 @@ def ballot(*guesses):
 
 def test_networks_vote_with_their_confidence():
     tables = [ballot(("1", 0.5), ("2", 0.4)), ballot(("1", 0.5), ("2", 0.4)), ballot(("2", 0.9), ("1", 0.9))]
-    assert nested.vote(tables).predicted.to_list() == ["1", "1"]
-    assert nested.vote(tables[2:]).predicted.to_list() == ["2", "1"]
+    assert nested.vote(pd.concat(tables)).predicted.to_list() == ["1", "1"]
+    assert nested.vote(tables[2]).predicted.to_list() == ["2", "1"]
 
 
 def test_networks_that_were_asked_different_things_cannot_vote():
     with pytest.raises(LabError, match="different clips"):
-        nested.vote([ballot(("1", 0.5)), ballot(("1", 0.5), ("2", 0.4))])
+        nested.vote(pd.concat([ballot(("1", 0.5)), ballot(("1", 0.5), ("2", 0.4))]))
 
 
 @pytest.fixture(scope="module")
@@ -131,21 +143,26 @@ def trained(tmp_path_factory):
 
 def test_real_runs_give_a_row_for_each_voice(trained):
     table = nested.report(trained)
-    assert list(table.index) == ["ana", "bo", "cleo"] and (table.networks == 2).all()
-    assert table[["inside", "one network", "all together"]].map(lambda share: 0 <= share <= 1).all(axis=None)
-    for voice, group in nested.chosen(trained).items():
-        for run in group:
-            assert voice not in run.record["training_speakers"]
-            assert set(nested.answers(run, voice).speaker) == {voice}
-    with pytest.raises(LabError, match="Choose one of"):
-        nested.answers(trained[0], "cleo")
+    assert list(table.index) == ["ana", "bo", "cleo"]
+    assert table[["one network", "all together"]].map(lambda share: 0 <= share <= 1).all(axis=None)
+    assert (never_heard_by(trained).groupby("speaker").run.nunique() == 2).all()
+
+
+def never_heard_by(runs):
+    """All answers are of networks that were not trained on the voice; a table of those that were chosen."""
+    trained_on = {run.id: run.record["training_speakers"] for run in runs}
+    said = nested.chosen(nested.answers(runs))
+    pairs = set(zip(said.run, said.speaker, strict=True))
+    assert pairs and all(voice not in trained_on[run] for run, voice in pairs)
+    return said
 
 
 def test_means_over_voices_have_an_interval_over_voices(trained):
-    table, together, alone = nested.report(trained), nested.interval(trained), nested.interval(trained, together=False)
+    table, said = nested.report(trained), nested.chosen(nested.answers(trained))
+    together = speaker_interval([nested.vote(said)])
     assert together["mean"] == pytest.approx(table["all together"].mean()) and together["speakers"] == 3
-    assert alone["mean"] == pytest.approx(table["one network"].mean()) and alone["seeds"] == 2
     assert together["low"] <= together["mean"] <= together["high"]
+    assert said.right.mean() == pytest.approx(table["one network"].mean())
 
 
 def test_the_best_of_different_pairs_means_nothing(trained):
@@ -171,8 +188,6 @@ def test_committed_records_say_what_a_new_voice_may_expect(grid):
     """Each of the six voices of FSDD by networks that never heard it; the lab's own statement is held here."""
     runs = committed(grid, "fsdd")
     assert len(runs) % 15 == 0 and not any(run.synthetic for run in runs)
-    for voice, group in nested.chosen(runs).items():
-        assert all(voice not in run.record["training_speakers"] for run in group)
-        assert all(len(nested.answers(run, voice)) == 500 for run in group)
+    assert set(never_heard_by(runs).groupby(["speaker", "run"]).size()) == {500}
     table = nested.report(runs)
     assert len(table) == 6 and table["all together"].mean() > 0.85

@@ -125,8 +125,8 @@ def test_the_table_of_new_voices_is_that_of_the_records():
         assert row[1] == figure(speaker_interval(kept(clips, True))), row
         assert row[2:] == [figure(speaker_interval(kept(voices, False))), worst(kept(voices, False))], row
     for row, grid in zip(rows[3:], ("fsdd_nested", "fsdd_voices"), strict=True):
-        runs = committed(grid, "fsdd")
-        assert row[2:] == [figure(nested.interval(runs)), worst(nested.predictions(runs))], row
+        votes = [nested.vote(nested.chosen(nested.answers(committed(grid, "fsdd"))))]
+        assert row[2:] == [figure(speaker_interval(votes)), worst(votes)], row
 
 
 def test_the_table_of_live_recognition_is_that_of_the_records():

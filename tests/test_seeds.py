@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from labkit.experiments.experiment import Experiment
-from labkit.experiments.seeds import Seeds, groups
+from labkit.experiments.records import Seeds, groups
 from labkit.experiments.sweep import committed
 from labkit.metrics import confusion, speaker_interval, verdict
 

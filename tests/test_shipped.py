@@ -31,9 +31,9 @@ def rewrite(folder, **changes):
 
 def test_a_shipped_network_answers_as_its_run_did(run, corpus, tmp_path):
     ship(run, "tiny-words", tmp_path)
-    assert shipped.names(tmp_path) == ["tiny-words"]
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("tiny-")] == ["tiny-words"]
     again = shipped.load("tiny-words", place=tmp_path)
-    assert again.labels == run.labels == again.words and again.experiment == run.experiment
+    assert again.labels == run.labels and again.experiment == run.experiment
     assert not again.network.training and (again.id, again.name) == (run.id, "tiny-words")
     assert again.test() == run.test() and again.predictions().equals(run.predictions())
     table, figures = again.evaluate(corpus)
@@ -111,10 +111,10 @@ def test_synthetic_voices_and_large_networks_are_not_shipped(run, tmp_path, monk
     monkeypatch.setattr(shipping, "LARGEST", 1000)
     with pytest.raises(LabError, match="Ship a smaller one"):
         ship(run, "large", tmp_path)
-    assert shipped.names(tmp_path) == []
+    assert list(tmp_path.rglob("card.md")) == []
 
 
-@pytest.mark.parametrize("name", shipped.names())
+@pytest.mark.parametrize("name", sorted(path.name for path in (home() / "results" / "shipped").iterdir()))
 def test_each_committed_network_loads_is_small_and_was_trained_on_people(name):
     folder = home() / "results" / "shipped" / name
     assert (folder / "weights.safetensors").stat().st_size < 1_000_000

@@ -16,7 +16,7 @@ from labkit import files
 from labkit.cli import main
 from labkit.cli.sweep_command import as_text, grid_file
 from labkit.errors import LabError
-from labkit.evaluation.audit import audit
+from labkit.evaluation.predictions import audit
 from labkit.experiments.records import read_runs, summary
 from labkit.experiments.run import Run, train
 from labkit.experiments.sweep import Grid, sweep
@@ -105,7 +105,7 @@ def test_an_audit_is_kept_beside_the_record_of_what_was_tested(grids, made, tmp_
             assert set(trained.speaker) == set(run.record["training_speakers"])
             assert figures["train"]["accuracy"] == (trained.label == trained.predicted).mean()
             assert set(run.predictions("training_mode").path) == set(run.predictions("test").path)
-    monkeypatch.setattr("labkit.evaluation.audit.predictions", lambda *_: pytest.fail("computed again"))
+    monkeypatch.setattr("labkit.experiments.run.predictions", lambda *_, **__: pytest.fail("computed again"))
     assert command(made, tmp_path, grids["fast"], "--audit") == 0
 
 

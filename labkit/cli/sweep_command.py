@@ -75,7 +75,7 @@ def main(args):
 
 def choose_and_test(args, grids, runs):
     """The best runs of each grid, by its name; they, or all runs, are tested."""
-    from ..evaluation.audit import audit
+    from ..evaluation.predictions import audit
     from ..experiments.sweep import best
 
     chosen = {}

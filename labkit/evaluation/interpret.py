@@ -1,10 +1,6 @@
-"""Looking into a network: how far back in time its answer reaches, where in a spectrogram it looks, and what is left.
+"""Looking into a network: how far back in time it hears, where in a spectrogram it looks, and how that sounds."""
 
-`gradient_norms` and `reach` are about time in a recurrent network; `occlusion` and `gradient` give the importance of
-each place of a log-mel spectrogram, and `hear` turns the important places back into sound. Networks are torch modules
-with `forward(x, lengths)`, lengths in frames, shape (batch,); they are left as they were.
-"""
-
+import copy
 from itertools import product
 
 import torch
@@ -13,29 +9,28 @@ from torch import nn
 from ..errors import LabError
 
 
+def slopes(network, x, lengths, targets):
+    """d score / d x of each clip's class (its number in `targets`), in eval mode: of the shape of `x`."""
+    network, x = copy.deepcopy(network).eval(), x.detach().clone().requires_grad_()
+    with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):  # cuDNN has no backward in eval mode
+        scores = network(x, lengths).gather(1, targets[:, None])
+        return torch.autograd.grad(scores.sum(), x)[0]
+
+
 def gradient_norms(network, x, lengths, targets):
     """How much each frame of a clip moves the score of its class, by the frame's distance from the last one.
 
-    The norm of d score / d x[t]. What a training step changes for the sake of an early frame passes through the same
-    product of matrices, one factor per frame in between, so where this norm is nothing, nothing is learnt (Bengio,
-    Simard and Frasconi, 1994; Pascanu, Mikolov and Bengio, arXiv 1211.5063, eq. 5).
+    The norm of d score / d x[t]. The gradient of a training step passes through the same product of matrices, one
+    factor per frame in between, so where this norm is 0, nothing is learnt (Bengio, Simard and Frasconi, 1994; Pascanu,
+    Mikolov and Bengio, arXiv 1211.5063, eq. 5).
 
-    For `x` of shape (batch, frames, features) and the numbers of the classes, shape (batch,), it returns a tensor of
-    shape (frames,) on the CPU: entry d is the median norm over the clips, d frames before the last valid one; nan where
-    no clip is that long.
+    For `x` of shape (batch, frames, features), lengths in frames and the numbers of the classes, both of shape
+    (batch,), it returns a tensor of shape (frames,) on the CPU: entry d is the median norm over the clips, d frames
+    before the last valid one; nan where no clip is that long.
     """
     if x.ndim != 3:
         raise LabError(f"Distances in time need (batch, frames, features), not {tuple(x.shape)}. Probe an 'mfcc' run.")
-    training = network.training
-    network.eval()
-    x = x.detach().clone().requires_grad_()
-    try:
-        with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):  # cuDNN has no backward in eval mode
-            logits = network(x, lengths)
-            (gradient,) = torch.autograd.grad(logits.gather(1, targets[:, None]).sum(), x)
-    finally:
-        network.train(training)
-    norms = gradient.norm(dim=2)  # (batch, frames)
+    norms = slopes(network, x, lengths, targets).norm(dim=2)  # (batch, frames)
     place = lengths[:, None] - 1 - torch.arange(x.shape[1], device=x.device)  # of each distance: (batch, frames)
     norms = norms.gather(1, place.clamp(min=0)).masked_fill(place < 0, torch.nan)
     return norms.nanmedian(dim=0).values.cpu()
@@ -46,8 +41,6 @@ def reach(norms, hop_ms, share=1e-3):
 
     It is the whole clip if the `gradient_norms` never fall so low; `hop_ms` is the time from frame to frame.
 
-    Examples
-    --------
     >>> reach(torch.tensor([1.0, 0.1, 0.01, 0.0001, 0.0]), hop_ms=10)
     30.0
     """
@@ -69,18 +62,16 @@ def occlusion(network, x, lengths, target, bands=8, frames=8, step=2):
     _need_one_clip(x)
     height, width = x.shape[2:]
     bands, frames = min(bands, height), min(frames, width)
-    corners = list(product(range(0, height - bands + step, step), range(0, width - frames + step, step)))
-    covers = torch.zeros(len(corners), 1, height, width, dtype=torch.bool, device=x.device)
-    for cover, (top, left) in zip(covers, corners, strict=True):
-        cover[0, top : top + bands, left : left + frames] = True
-    mean = x[..., : int(lengths)].mean(3, keepdim=True)
+    mean = x[..., : int(lengths)].mean(3, keepdim=True).expand_as(x)
     whole = network(x, lengths).log_softmax(1)[0, target]
-    falls = []
-    for some in covers.split(128):
-        hidden = network(torch.where(some, mean, x), lengths.expand(len(some)))
-        falls.append(whole - hidden.log_softmax(1)[:, target])
-    covers = covers[:, 0].float()  # (windows, bands, frames)
-    return (torch.einsum("w,wbf->bf", torch.cat(falls).float(), covers) / covers.sum(0).clamp(min=1)).cpu()
+    falls, windows = torch.zeros(2, height, width, device=x.device)
+    for top, left in product(range(0, height - bands + step, step), range(0, width - frames + step, step)):
+        window = ..., slice(top, top + bands), slice(left, left + frames)
+        hidden = x.clone()
+        hidden[window] = mean[window]
+        falls[window] += whole - network(hidden, lengths).log_softmax(1)[0, target]
+        windows[window] += 1
+    return (falls / windows.clamp(min=1)).cpu()
 
 
 def gradient(network, x, lengths, target):
@@ -89,17 +80,14 @@ def gradient(network, x, lengths, target):
     It takes and returns the same shapes as `occlusion`.
     """
     _need_one_clip(x)
-    x = x.detach().clone().requires_grad_()
-    with torch.enable_grad():
-        (slope,) = torch.autograd.grad(network(x, lengths)[0, target], x)
-    return slope[0, 0].abs().cpu()
+    return slopes(network, x, lengths, torch.tensor([target], device=x.device))[0, 0].abs().cpu()
 
 
-def hear(samples, feature, importance, share=0.2, rest_db=-40.0):
+def hear(samples, feature, importance, share=0.2):
     """The sound, shape (samples,), with only its most important places at full level.
 
     `samples` is the clip as the `feature` saw it, `importance` comes from `occlusion` or `gradient`. A fraction `share`
-    of the places stays, the others are set to `rest_db`.
+    of the places stays, the others become 40 dB softer.
     """
     if not 0 < share <= 1:
         raise LabError(f"share={share}: it lies above 0 and at most at 1. Change it.")
@@ -111,7 +99,7 @@ def hear(samples, feature, importance, share=0.2, rest_db=-40.0):
     spectrum = torch.stft(samples, **settings, pad_mode="constant", return_complex=True)  # (frequencies, frames)
     weights = filters / filters.sum(1, keepdim=True).clamp(min=1e-9)
     mask = nn.functional.pad(weights @ kept, (0, spectrum.shape[1] - kept.shape[1]))  # cut where it is longer
-    quiet = 10 ** (rest_db / 20)
+    quiet = 0.01  # -40 dB
     return torch.istft(spectrum * (quiet + (1 - quiet) * mask), **settings, length=len(samples)).numpy()
 
 

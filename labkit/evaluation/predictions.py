@@ -1,15 +1,18 @@
 """The one way from a run and clips to predictions: of its own corpus or another, as they are or changed first."""
 
 import copy
+import math
 import warnings
+from functools import partial
 
 import torch
 
 from ..data.splits import LEAKY
 from ..data.store import open_store
 from ..errors import LabError, LabWarning, choose
+from ..files import read_json, write_json, write_table
 from ..training.batches import source
-from ..training.loop import predict
+from ..training.loop import predict, seeded
 
 
 def predictions(
@@ -24,7 +27,7 @@ def predictions(
     augmentation : Augmentation, optional
         What is drawn for each clip; the same in every call.
     sound, features : callable, optional
-        What changes waveforms (batch, samples), given their rate in Hz, or features; `perturb` has some of each.
+        What changes waveforms (batch, samples), given their rate in Hz, or features: see `level` and `without_bands`.
     mode : {"eval", "train"}
         "train" never calls `eval()`: batch normalisation takes its mean from the clips that share a batch, `batch` of
         them drawn at random (the table says which), and dropout goes on.
@@ -32,8 +35,16 @@ def predictions(
         Allow speakers that the run was trained on. Without it they raise LabError, unless the split is called leaky.
     """
     choose(mode, dict.fromkeys(("eval", "train")), "mode")
-    feature = run.experiment.feature
-    corpus, store = readable(_of_known_labels(run, corpus), feature, [part])
+    feature, corpus = run.experiment.feature, run.corpus if corpus is None else corpus
+    if corpus is None:
+        raise LabError(f"Run {run.id} was read without its corpus. Call labkit.train(run.experiment, ...) for both.")
+    if corpus.labels != run.labels:  # else this target, or none, was applied before
+        corpus = run.experiment.target.apply(corpus)
+    if unknown := set(corpus.labels) - set(run.labels):
+        corpus = corpus.only(labels=[label for label in run.labels if label in corpus.labels])
+        said = f"{len(unknown)} labels of {corpus.name} are unknown to this run and left out."
+        warnings.warn(said, LabWarning, stacklevel=3)
+    corpus, store = readable(corpus.with_clips(corpus.clips, labels=run.labels), feature, [part])
     table = corpus.part(part)[["path", "speaker", "label"]]
     if not leaky:
         refuse_training_speakers(run, table)
@@ -42,58 +53,52 @@ def predictions(
     else:  # no memory: what is computed once and kept would not be changed
         clips = source(corpus, part, feature, run.device, 0, store, augmentation)
         clips.begin(0, 1)
-        clips.extract = _changed(clips.extract, feature.sample_rate, sound, features)
+        clips.extract = partial(_changed, clips.extract, feature.sample_rate, sound, features)
     if mode == "eval":
         logits, _ = predict(run.network, clips, run.experiment.recipe)
     else:
-        logits, number = _in_training_mode(run.network, clips, batch)
+        logits, number = _in_training_mode(run, clips, batch)
         table = table.assign(batch=number)
     confidence, predicted = logits.softmax(1).max(1)
-    return table.assign(
-        predicted=[run.labels[number] for number in predicted.tolist()],
-        confidence=confidence.cpu().numpy().round(4),
-    )
+    names = [run.labels[number] for number in predicted.tolist()]
+    return table.assign(predicted=names, confidence=confidence.cpu().numpy().round(4))
 
 
-def _of_known_labels(run, corpus):
-    """The corpus with the run's labels, and only clips that have one of them."""
-    corpus = run.corpus if corpus is None else corpus
-    if corpus is None:
-        raise LabError(
-            f"Run {run.id} was read without its corpus. Call labkit.train(run.experiment, ...) to have both."
-        )
-    if corpus.labels != run.labels:  # else this target, or none, was applied before
-        corpus = run.experiment.target.apply(corpus)
-    if unknown := set(corpus.labels) - set(run.labels):
-        corpus = corpus.only(labels=[label for label in run.labels if label in corpus.labels])
-        said = f"{len(unknown)} labels of {corpus.name} are unknown to this run and left out."
-        warnings.warn(said, LabWarning, stacklevel=4)
-    return corpus.with_clips(corpus.clips, labels=run.labels)
-
-
-def _changed(extract, rate, sound, features):
-    def changed(waveforms, lengths):
-        if sound is not None:
-            waveforms = sound(waveforms, rate)
-        x, lengths = extract(waveforms, lengths)
-        return (x if features is None else features(x)), lengths
-
-    return changed
+def _changed(extract, rate, sound, features, waveforms, lengths):
+    x, lengths = extract(waveforms if sound is None else sound(waveforms, rate), lengths)
+    return x if features is None else features(x), lengths
 
 
 @torch.no_grad()
-def _in_training_mode(network, clips, batch):
-    """Logits (clips, classes) of a copy of the network that was never put into eval mode; each clip's batch."""
-    network = copy.deepcopy(network).train()  # its running statistics move with each batch
-    batches, logits = clips.batches(batch, seed=0), []
-    with torch.random.fork_rng([clips.device] if clips.device.type == "cuda" else []):
-        torch.manual_seed(0)
-        for index in batches:
+def _in_training_mode(run, clips, batch):
+    """Logits (clips, classes) of the network without `eval()`, and the number of each clip's batch."""
+    network = copy.deepcopy(run.network).train()  # a copy: its running statistics move with each batch
+    logits = torch.empty(len(clips), len(run.labels), device=run.device)
+    numbers = torch.empty(len(clips), dtype=torch.int64)
+    with seeded(0, run.device):
+        for number, index in enumerate(clips.batches(batch, seed=0)):
             x, lengths, _ = clips[index]
-            logits.append(network(x, lengths))
-    order = torch.cat(list(batches)).argsort()
-    numbers = torch.cat([torch.full((len(index),), number) for number, index in enumerate(batches)])
-    return torch.cat(logits)[order.to(clips.device)], numbers[order].numpy()
+            logits[index], numbers[index] = network(x, lengths), number
+    return logits, numbers.numpy()
+
+
+def audit(run, batch=64):
+    """Two habits that flatter or blur a result, measured on a run and kept beside its record.
+
+    A dict of two scores. `train` counts clips that were trained on. `training_mode` is the test part without `eval()`,
+    in batches of so many clips; its `mean_of_batches` is the mean of the batches' accuracies (which counts a clip of a
+    short last batch more). `run.predictions` has their tables by these names.
+    """
+    path = run.folder / "audit.json"
+    if not path.exists():
+        train, train_scores = run.evaluate(part="train", leaky=True)
+        blurred, scores = run.evaluate(mode="train", batch=batch)
+        right = (blurred.label == blurred.predicted).groupby(blurred.pop("batch")).mean()
+        scores |= {"batch": batch, "mean_of_batches": float(right.mean())}
+        write_table(run.folder / "train.csv.gz", train)
+        write_table(run.folder / "training_mode.csv.gz", blurred)
+        write_json(path, {"train": train_scores, "training_mode": scores})
+    return read_json(path)
 
 
 def readable(corpus, feature, parts):
@@ -107,10 +112,9 @@ def readable(corpus, feature, parts):
 
 def need_clips(corpus, part):
     if corpus.part(part).empty:
-        raise LabError(
-            f"{corpus.name} has no clips in its part {part!r} that can be read and used here. "
-            f"Split it (labkit.split) or add clips. {' '.join(corpus.skipped)}"
-        )
+        mend = "Split it (labkit.split) or add clips."
+        left_out = " ".join(corpus.skipped)
+        raise LabError(f"{corpus.name} has no clips in its part {part!r} that can be read and used. {left_out} {mend}")
 
 
 def refuse_training_speakers(run, clips):
@@ -121,3 +125,41 @@ def refuse_training_speakers(run, clips):
             f"{len(known)} of these speakers were trained on by run {run.id} ({min(known)} for one), so this would "
             "measure memory, not recognition. Test on other speakers, or study the leak with the split 'by_clip_leaky'."
         )
+
+
+def level(db):
+    """Louder or softer by so many dB; what goes beyond full scale is cut off, as a microphone would."""
+
+    def sound(waveforms, rate):
+        return (waveforms * 10 ** (db / 20)).clamp(-1, 1)
+
+    return sound
+
+
+def band(low, high):
+    """What a microphone or a line lets through: half of the amplitude at `low` and `high` Hz, slopes of 0.4 octaves."""
+    if not 0 < low < high:
+        raise LabError(f"low={low}, high={high}: it should be 0 < low < high. Change these.")
+
+    def sound(waveforms, rate):  # (batch, samples)
+        samples = waveforms.shape[1]
+        hertz = torch.fft.rfftfreq(2 * samples, 1 / rate, device=waveforms.device).clamp(min=1e-3)
+        inside = torch.minimum((hertz / low).log2(), (high / hertz).log2())  # octaves from the nearer edge
+        gain = 0.5 + 0.5 * torch.sin((inside / 0.2).clamp(-1, 1) * (math.pi / 2))
+        return torch.fft.irfft(torch.fft.rfft(waveforms, 2 * samples) * gain)[:, :samples]
+
+    return sound
+
+
+def without_bands(run, first, last):
+    """Mel bands from `first` up to `last` (not included) are set to their mean over the training part."""
+    if not run.experiment.feature.normalise:
+        raise LabError("The mean of a band is known where the feature is normalised. Set normalise=True.")
+    mean = run.network.front.mean  # (1, bands, 1)
+
+    def features(x):  # (batch, 1, bands, frames)
+        x = x.clone()
+        x[:, :, first:last] = mean[:, first:last]
+        return x
+
+    return features

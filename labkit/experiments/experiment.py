@@ -1,6 +1,6 @@
 """An experiment: everything that decides a result, as one frozen value that can be written as JSON."""
 
-from dataclasses import field, fields, replace
+from dataclasses import field, replace
 from typing import Annotated
 
 from pydantic import BeforeValidator
@@ -31,23 +31,19 @@ class Choice:
         return chosen(corpus, self.extra).only(self.labels, clips_per_label=self.clips_per_label)
 
 
-def _pairs(classes):
-    return tuple(classes.items()) if isinstance(classes, dict) else classes
-
-
 @settings
 class Target:
     """What is predicted."""
 
     column: str = "label"  # of the corpus' table
     # pairs of a value of the column and the class it counts as; other values are left out, and counted
-    classes: Annotated[tuple[tuple[str, str], ...] | None, BeforeValidator(_pairs)] = None
+    classes: tuple[tuple[str, str], ...] | None = None
 
     def apply(self, corpus):
         """The corpus with this target as its label."""
         if self.column == "label" and self.classes is None:
             return corpus
-        value = corpus.clips[choose(self.column, {name: name for name in corpus.clips}, f"column of {corpus.name}")]
+        value = choose(self.column, corpus.clips, f"column of {corpus.name}")
         value = value.astype(str).where(value.notna() & (value.astype(str) != ""))
         classes = dict(self.classes or [(name, name) for name in sorted(value.dropna().unique())])
         label = value.map(classes)
@@ -60,11 +56,11 @@ class Target:
 
 
 def _feature(value):
-    """A feature, or one from JSON: its name and its settings."""
-    if not isinstance(value, dict):
-        return value
-    value = {"name": "mfcc", **value}
-    return choose(value.pop("name"), FEATURES, "feature")(**value)
+    """A feature, also from JSON: its name and its settings."""
+    if isinstance(value, dict):
+        settings = {"name": "mfcc", **value}
+        value = choose(settings.pop("name"), FEATURES, "feature")(**settings)
+    return value
 
 
 def _model(value):
@@ -108,15 +104,13 @@ class Experiment:
 
     def change(self, **changes):
         """A copy with some parts replaced; a dict changes single settings: `change(recipe={"epochs": 5}, seed=3)`."""
-        parts = {part.name: getattr(self, part.name) for part in fields(self)}
         for key, value in changes.items():
-            part = choose(key, parts, "part of an experiment")
+            part = choose(key, vars(self), "part of an experiment")
             if isinstance(value, dict) and key == "model":
-                value = {"name": part.name, **dict(part.options), **value}
+                changes[key] = {"name": part.name, **dict(part.options), **value}
             elif isinstance(value, dict):
-                value = replace(part, **value)
-            parts[key] = value
-        return Experiment(**parts)
+                changes[key] = replace(part, **value)
+        return replace(self, **changes)
 
     def __str__(self):
         options = ", ".join(f"{key}={value}" for key, value in self.model.options)

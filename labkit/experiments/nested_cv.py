@@ -3,10 +3,8 @@
 With six voices there is none to spare for validation. So each voice in turn is the *outer* one, which is tested, and
 everything is chosen inside the other five, where each in turn is the *inner* one, which validates. That would be 30
 trainings of each configuration. But a network trained without the voices a and b serves twice: its accuracy on b helps
-to choose for the outer voice a, and its accuracy on a helps to choose for b. That leaves 15 pairs (`pairs`).
-
-And it serves a third time. Five of the fifteen networks have never heard the outer voice a: one for each other voice
-that was left out with it. All five of the chosen configuration are asked about a, and they vote (`vote`).
+to choose for the outer voice a, and its accuracy on a helps to choose for b. That leaves 15 pairs (`pairs`). And it
+serves a third time: five networks of the chosen configuration have never heard a. All are asked about a, and they vote.
 
 For this to be fair, an epoch may not be chosen by one voice of a pair for the other: these runs keep the last epoch
 (`Recipe(select="last")`), whose number was fixed beforehand.
@@ -16,8 +14,7 @@ from itertools import combinations
 
 import pandas as pd
 
-from ..errors import LabError, choose
-from ..metrics import speaker_interval
+from ..errors import LabError
 
 
 def pairs(voices):
@@ -26,22 +23,28 @@ def pairs(voices):
     return [{"protocol": "leave_one_speaker_out", "speaker": a, "validation_speaker": b} for a, b in two]
 
 
-def inner(runs):
-    """What each choice rests on: accuracies of networks that heard neither the outer nor the inner voice.
+def answers(runs):
+    """What tested runs on all `pairs` say of the two voices that each never heard: their predictions, a row per clip.
 
-    `runs` are tested runs of some configurations on all `pairs` of the voices. The table is indexed by configuration
-    (an Experiment without split and seed) and by the outer voice, with a column for each inner voice; means over seeds.
+    For the clips of one voice the other one is called `outer`: for it a choice may rest on them. `configuration` is an
+    Experiment without split and seed, `run` an id.
     """
-    rows = []
+    tables = []
     for run in runs:
-        if run.experiment.recipe.select != "last" or run.experiment.split.protocol != "leave_one_speaker_out":
+        split = run.experiment.split
+        if run.experiment.recipe.select != "last" or split.protocol != "leave_one_speaker_out":
             mend = 'Train with the split of nested.pairs and Recipe(select="last").'
             raise LabError(f"Run {run.id} chose its epoch on a voice, or was not split by voices. {mend}")
-        tested, validated = voices_of(run)
-        rows.append((_configuration(run), tested, validated, run.validation["accuracy"]))
-        rows.append((_configuration(run), validated, tested, run.test()["accuracy"]))
-    rows = pd.DataFrame(rows, columns=["configuration", "outer", "inner", "accuracy"])
-    table = rows.groupby(["configuration", "outer", "inner"], sort=False).accuracy.mean().unstack().sort_index(axis=1)
+        configuration = run.experiment.change(seed=0, split={"speaker": "", "validation_speaker": ""})
+        for part, outer in (("test", split.validation_speaker), ("validation", split.speaker)):
+            tables.append(run.predictions(part).assign(outer=outer, configuration=configuration, run=run.id))
+    said = pd.concat(tables, ignore_index=True)
+    return said.assign(right=said.label == said.predicted)
+
+
+def inner(said):
+    """What each choice rests on: accuracy by configuration and outer voice (rows) and by inner voice (columns)."""
+    table = said.groupby(["configuration", "outer", "speaker"], sort=False).right.mean().unstack().sort_index(axis=1)
     for (configuration, outer), accuracies in table.iterrows():
         absent = [voice for voice in accuracies.index[accuracies.isna()] if voice != outer]
         if absent or len(table.columns) < 3:
@@ -50,73 +53,32 @@ def inner(runs):
     return table
 
 
-def chosen(runs):
-    """By outer voice: the runs that never heard it, of the configuration that was best inside the other voices."""
-    best = inner(runs).mean(axis=1).groupby(level="outer").idxmax()  # the mean skips the outer voice
-    return {
-        voice: [run for run in runs if voice in voices_of(run) and _configuration(run) == configuration]
-        for voice, (configuration, _) in best.items()
-    }
+def chosen(said):
+    """Of all answers, those about each voice by the configuration that was best inside the other voices."""
+    best = inner(said).mean(axis=1).groupby(level="outer").idxmax()  # the mean skips the outer voice
+    return said[said.configuration == said.speaker.map({voice: best[voice][0] for voice in best.index})]
 
 
-def answers(run, voice):
-    """Per clip of a voice that a run never heard: `path`, `speaker`, `label`, `predicted`, `confidence`."""
-    parts = dict(zip(voices_of(run), ("test", "validation"), strict=True))
-    return run.predictions(choose(voice, parts, f"voice that run {run.id} never heard"))
-
-
-def vote(tables):
-    """One answer from the `answers` of several networks on the same clips, weighted by their confidence."""
-    votes = pd.concat(tables).groupby(["path", "predicted"]).confidence.sum()
-    winner = dict(votes.groupby(level="path").idxmax().tolist())
-    clips = tables[0][["path", "speaker", "label"]]
-    if len(winner) != len(clips):
-        raise LabError("These networks were asked about different clips. Take tables of one voice.")
-    return clips.assign(predicted=clips.path.map(winner))
+def vote(said):
+    """One answer per clip from those of several networks, weighted by their confidence."""
+    votes = said.groupby(["path", "predicted"]).confidence.sum()
+    clips = said[["path", "speaker", "label"]].drop_duplicates()
+    if said.groupby(["speaker", "path"]).size().groupby("speaker").nunique().max() > 1:
+        raise LabError("These networks were asked about different clips. Take answers about the same ones.")
+    return clips.assign(predicted=clips.path.map(dict(votes.groupby(level="path").idxmax().tolist())))
 
 
 def report(runs):
     """How well a system that never heard a voice names its words: a table indexed by voice.
 
-    Columns: `configuration`; `inside`, its mean accuracy on the other voices, by which it was chosen; `one network`,
-    the mean accuracy of its networks on this voice; `all together`, that of their vote; `networks`, how many vote.
-    Accuracies are fractions between 0 and 1.
+    Columns: the `configuration` that the other voices chose; the mean accuracy (a fraction) of `one network` of it on
+    this voice; that of their vote, `all together`.
     """
-    inside, rows = inner(runs).mean(axis=1), {}
-    for voice, group in chosen(runs).items():
-        tables = [answers(run, voice) for run in group]
-        rows[voice] = {
-            "configuration": _configuration(group[0]),
-            "inside": inside[_configuration(group[0]), voice],
-            "one network": sum(map(_accuracy, tables)) / len(tables),
-            "all together": _accuracy(vote(tables)),
-            "networks": len(tables),
-        }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("voice")
-
-
-def interval(runs, together=True):
-    """Mean accuracy over the voices with its 95% interval over voices: of the vote, or of a network alone."""
-    return speaker_interval(predictions(runs, together))
-
-
-def predictions(runs, together=True):
-    """What networks say of voices they never heard: a list with the table of their votes, or a table per network."""
-    asked = [[answers(run, voice) for run in group] for voice, group in chosen(runs).items()]
-    if together:
-        return [pd.concat([vote(tables) for tables in asked])]
-    return [pd.concat(tables) for tables in zip(*asked, strict=True)]
-
-
-def voices_of(run):
-    """The two voices that a run left out: (tested, validated)."""
-    return run.experiment.split.speaker, run.experiment.split.validation_speaker
-
-
-def _configuration(run):
-    """What a run shares with those of other pairs and seeds."""
-    return run.experiment.change(seed=0, split={"speaker": "", "validation_speaker": ""})
-
-
-def _accuracy(table):
-    return (table.label == table.predicted).mean()
+    heard = chosen(answers(runs))
+    asked, voted = heard.groupby("speaker"), vote(heard)
+    columns = {
+        "configuration": asked.configuration.first(),
+        "one network": asked.right.mean(),
+        "all together": (voted.label == voted.predicted).groupby(voted.speaker).mean(),
+    }
+    return pd.DataFrame(columns).rename_axis("voice")

@@ -11,21 +11,15 @@ from .experiment import SCHEMA
 from .run import Run, read_record
 
 
-def names(place=None):
-    """Names of the networks that come with the lab, or that lie in the folder `place`."""
-    place = Path(place or home() / "results" / "shipped")
-    return sorted(path.parent.name for path in place.glob("*/weights.safetensors"))
-
-
 def load(name, device="cpu", place=None):
     """The run of a network that comes with the lab; a damaged file, or one of another version, is refused here."""
-    choose(name, dict.fromkeys(names(place)), "shipped network")
-    folder = Path(place or home() / "results" / "shipped") / name
+    files = sorted(Path(place or home() / "results" / "shipped").glob("*/weights.safetensors"))
+    folder = choose(name, {path.parent.name: path.parent for path in files}, "shipped network")
     mend = f"Fetch it again: git checkout -- results/shipped/{name}."
     record = read_record(folder, mend)
     read_tensors(folder / "weights.safetensors", mend)
-    run = Run(folder, record, device=torch.device(device))
     try:
+        run = Run(folder, record, device=torch.device(device))
         if record["schema"] != SCHEMA:
             raise LabError(f"schema {record['schema']}, not {SCHEMA}")
         run.network  # noqa: B018 (read now, not in the middle of a stream)

@@ -1,4 +1,4 @@
-"""Reading run records, and turning them into tables of results and the sentences that quote them."""
+"""Run records: read, brought together by seeds, and turned into tables and the sentences that quote them."""
 
 import warnings
 from pathlib import Path
@@ -6,9 +6,9 @@ from pathlib import Path
 import pandas as pd
 
 from ..errors import LabError, LabWarning
-from ..metrics import percent, speaker_interval
+from ..files import read_json
+from ..metrics import percent, speaker_interval, verdict
 from .run import Run, read_record
-from .seeds import groups
 
 
 def read_runs(folder):
@@ -17,12 +17,8 @@ def read_runs(folder):
     for path in sorted(Path(folder).rglob("run.json")):
         try:
             run = Run(path.parent, read_record(path.parent))
-            # Read all that tables show of it, so that what is wrong with it is found here.
-            run.experiment  # noqa: B018 (its model may be unknown in this session)
-            run.validation["accuracy"]
-            run.tests_elsewhere()
-            if run.tested:
-                run.test()
+            for test in run.folder.glob("test*.json"):  # what is wrong with one is found here
+                read_json(test)
             runs.setdefault(run.id, run)
         except (LabError, KeyError) as error:  # one damaged record, or of a model this session lacks, spoils no table
             said = f"The record {path.parent.name} cannot be read and is left out: {error}"
@@ -30,13 +26,57 @@ def read_runs(folder):
     return list(runs.values())
 
 
+class Seeds(tuple):
+    """The runs of one configuration, a run per seed: `Seeds(runs)` of a list of them, or `groups(runs)` of many."""
+
+    def __init__(self, runs):  # a tuple holds them already
+        self.experiment, self.record = self[0].experiment, self[0].record  # those of the first run
+        self.parameters = self.record["parameters"]
+
+    def tables(self, part="test"):
+        """Predictions per clip, a table per seed."""
+        return [run.predictions(part) for run in self]
+
+    def accuracy_on(self, part):
+        """Mean accuracy over the seeds with its 95% interval over speakers, as `metrics.speaker_interval`."""
+        return speaker_interval(self.tables(part))
+
+    @property
+    def accuracy(self):
+        """As `accuracy_on` the test part: `mean`, `low`, `high`, `speakers`, `seeds`."""
+        return self.accuracy_on("test")
+
+    def minus(self, other, part="test"):
+        """Difference in accuracy to another configuration on the same clips, with its interval over speakers."""
+        return speaker_interval(self.tables(part), other.tables(part))
+
+    def verdict(self, other, first="the first", second="the second"):
+        """The difference to another configuration as a sentence: who is ahead, or that no difference was shown."""
+        return verdict(self.minus(other), first, second)
+
+    def mean(self, figure, part="test"):
+        """Mean over the seeds of a figure of `metrics.scores`, such as "balanced_accuracy"."""
+        return sum((run.test() if part == "test" else run.validation)[figure] for run in self) / len(self)
+
+    @property
+    def confusion(self):
+        """Confusion matrix of the test part in clips, all seeds together."""
+        return sum(run.confusion() for run in self)
+
+
+def groups(runs):
+    """Runs that differ in nothing but the seed, together: a list of Seeds, in order of first appearance."""
+    found = {}
+    for run in {run.id: run for run in runs}.values():  # a record may lie in two folders
+        without_seed = run.experiment.change(seed=0).id(run.record["corpus"]["fingerprint"])
+        found.setdefault(without_seed, []).append(run)
+    return [Seeds(same) for same in found.values()]
+
+
 def table(runs, part="validation"):
     """A row per run (tested, for "test"): what was measured on the part, on what, beside chance and majority."""
-    scores = ("clips", "accuracy", "balanced_accuracy", "macro_f1", "classes_present", "chance", "majority")
     rows = []
-    for run in runs:
-        if part == "test" and not run.tested:
-            continue
+    for run in [run for run in runs if part == "validation" or run.tested]:
         figures = run.test() if part == "test" else run.validation
         split = run.experiment.to_dict().get("split", {})
         split = [f"{key}={value}" for key, value in split.items() if key != "protocol"]  # a fold, a speaker, a cap
@@ -49,7 +89,7 @@ def table(runs, part="validation"):
                 "model": configuration(run.experiment),
                 "part": part,
                 "seed": run.experiment.seed,
-                **{score: figures[score] for score in scores},
+                **figures,
                 "parameters": run.record["parameters"],
                 "epochs": len(run.record["history"]),
                 "s_per_epoch": run.record["seconds_per_epoch"],
@@ -80,28 +120,18 @@ def summary(runs):
     rows = []
     for same in groups(runs):
         validation, test = table(same), table(same, "test")
+        beside = test if len(test) == len(same) else validation
         row = {
-            **validation.loc[0, ["corpus", "split", "feature", "model"]],
+            **beside.loc[0, ["corpus", "split", "feature", "model", "parameters", "chance", "majority"]],
             "seeds": len(same),
-            "parameters": same.parameters,
             "s_per_epoch": validation.s_per_epoch.median(),
             "validation": validation.accuracy.mean(),
-            "chance": validation.chance[0],
-            "majority": validation.majority[0],
             "validation_spread": validation.accuracy.std(),  # nan of one seed
         }
-        if len(test) == len(same):
+        if beside is test:
             interval = same.accuracy
-            row |= {
-                "test": test.accuracy.mean(),
-                "test_spread": test.accuracy.std(),
-                "test_low": interval["low"],
-                "test_high": interval["high"],
-                "test_clips": test.clips[0],
-                "test_speakers": interval["speakers"],
-                "chance": test.chance[0],
-                "majority": test.majority[0],
-            }
+            row |= {"test": test.accuracy.mean(), "test_spread": test.accuracy.std(), "test_clips": test.clips[0]}
+            row |= {f"test_{key}": interval[key] for key in ("low", "high", "speakers")}
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -110,46 +140,37 @@ def elsewhere(runs):
     """A row per configuration and other corpus that it was tested on: means over seeds."""
     rows = []
     for same in groups(runs):
-        for name in sorted({name for run in same for name in run.tests_elsewhere()}):
-            tested = [run for run in same if name in run.tests_elsewhere()]
-            figures = tested[0].tests_elsewhere()[name]  # what all seeds share is read of it
-            tables = [run.predictions(f"test-{name}") for run in tested]
-            interval = speaker_interval(tables)
+        for part in sorted({path.stem for run in same for path in run.folder.glob("test-*.json")}):
+            tested = Seeds(run for run in same if (run.folder / f"{part}.json").exists())
+            figures = read_json(tested[0].folder / f"{part}.json")  # what all seeds share is read of the first
             rows.append(
                 {
                     "trained on": _named(same.record["corpus"]),
                     "tested on": _named(figures["corpus"]),
                     "model": configuration(same.experiment),
-                    "seeds": len(tables),
                     "clips": figures["clips"],
-                    "speakers": interval["speakers"],
-                    "accuracy": interval["mean"],
-                    "low": interval["low"],
-                    "high": interval["high"],
+                    **tested.accuracy_on(part),
                     "chance": figures["chance"],
-                    "commonest": tables[0].label.value_counts(normalize=True).iloc[0],
+                    "commonest": tested[0].predictions(part).label.value_counts(normalize=True).iloc[0],
                 }
             )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).rename(columns={"mean": "accuracy"})
 
 
 def in_words(row):
     """A row of `summary` or of `elsewhere` as a sentence that says what it was measured on."""
-    chance = f"chance {100 * row['chance']:.1f}%"
+    seeds = "one seed" if row["seeds"] == 1 else f"{row['seeds']} seeds"
+    chance = f"chance {row['chance']:.1%}"
     if "tested on" in row:
         return (
             f"{row['model']}: trained on {row['trained on']}, tested on {row['tested on']}: "
             f"{percent({**row, 'mean': row['accuracy']})} on {row['clips']} clips of {row['speakers']} speakers; "
-            f"{chance}, always the commonest word there {100 * row['commonest']:.1f}% ({row['seeds']} seeds)."
+            f"{chance}, always the commonest word there {row['commonest']:.1%} ({seeds})."
         )
-    seeds = "one seed" if row["seeds"] == 1 else f"{row['seeds']} seeds"
-    where = f"{row['corpus']}, split {row['split']}, {seeds}"
-    beside = f"{chance}, majority {100 * row['majority']:.1f}%"
-    validation = f"validation {100 * row['validation']:.1f}%"
+    validation = f"validation {row['validation']:.1%}"
+    where = f"{chance}, majority {row['majority']:.1%} ({row['corpus']}, split {row['split']}, {seeds}"
     if pd.isna(row.get("test")):
-        return f"{row['model']}: {validation}; {beside} ({where}; not tested)."
+        return f"{row['model']}: {validation}; {where}; not tested)."
     test = percent({"mean": row["test"], "low": row["test_low"], "high": row["test_high"]})
-    return (
-        f"{row['model']}: test {test} on {row['test_clips']:.0f} clips of {row['test_speakers']:.0f} speakers, "
-        f"{validation}; {beside} ({where})."
-    )
+    people = f"{row['test_clips']:.0f} clips of {row['test_speakers']:.0f} speakers"
+    return f"{row['model']}: test {test} on {people}, {validation}; {where})."

@@ -1,10 +1,9 @@
 """Many experiments: a base, a grid of changes, seeds; and the choice among them on validation."""
 
 import itertools
-import os
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import field
-from glob import escape
+from functools import partial
 from multiprocessing import get_context
 from typing import Annotated
 
@@ -15,21 +14,17 @@ from ..errors import LabError
 from ..files import home, read_json
 from ..settings import settings
 from .experiment import Experiment
-from .records import read_runs
+from .records import groups, read_runs
 from .run import train
-from .seeds import groups
 
 
 @settings
 class Grid:
     """A sweep: every combination of `axes` applied to `base`, with every seed.
 
-    The axes lead from a part of the experiment ("model", "feature", "recipe" ...) or a single setting ("recipe.rate")
-    to the values it takes. A value of a part is a dict of settings. The axis "experiment" changes several parts
-    together: its values are dicts from a part to such a dict.
+    An axis is a part of the experiment ("model", "feature", "recipe" ...), whose values are dicts of settings; a single
+    setting ("recipe.rate"); or "experiment", for several parts at once: its values lead from parts to such dicts.
 
-    Examples
-    --------
     >>> grid = Grid(axes={"model": [{"name": "rnn"}, {"name": "gru"}], "recipe.rate": [1e-3, 3e-3]}, seeds=(0, 1))
     >>> len(grid.experiments())
     8
@@ -69,51 +64,45 @@ class Grid:
 
 
 def committed(name, corpus):
-    """The runs of the grid `results/NAME.json` on a corpus that are kept with the lab: a list in the grid's order.
+    """The runs of the grid `results/NAME.json` on a corpus that come with the lab: a list in the grid's order.
 
     They come without corpus and weights; members without a record are left out. `groups` brings seeds together.
     """
-    results = home() / "results"
-    experiments = Grid.read(results / f"{name}.json").experiments()
-    folders = [
-        folder
-        for model in {experiment.model.name for experiment in experiments}
-        for place in (corpus, f"{escape(corpus)}+*")  # also where other corpora were joined to it
-        for folder in sorted((results / "records").glob(f"{place}/{model}-*"))
-    ]
-    runs = {run.experiment: run for folder in folders for run in read_runs(folder)}
+    records = home() / "results" / "records"
+    experiments = Grid.read(home() / "results" / f"{name}.json").experiments()
+    runs = {}
+    for model in {experiment.model.name for experiment in experiments}:
+        for folder in sorted(records.glob(f"*/{model}-*")):
+            if folder.parent.name.split("+")[0] == corpus:  # also where other corpora were joined to it
+                runs |= {run.experiment: run for run in read_runs(folder)}
     found = [runs[experiment] for experiment in experiments if experiment in runs]
     if not found:
         mend = "They come with the lab: fetch it whole with `git clone`."
-        raise LabError(f"There are no records of {name!r} on {corpus} in {results / 'records'}. {mend}")
+        raise LabError(f"There are no records of {name!r} on {corpus} in {records}. {mend}")
     return found
 
 
 def sweep(experiments, corpus, results, device="cpu", watch=None, report=print, executor=None):
-    """Train all that does not exist yet (see `train`); go on past a failing member and say which.
+    """Train all that does not exist yet (see `train`); go on after a failing member and say which it was.
 
     An `executor` trains members side by side: `workers(2)` on this machine, or any of the kind of `concurrent.futures`,
-    such as a cluster's. Without one they are trained here, one after the other; `watch` then makes the `training.Watch`
-    of an experiment. `report` gets a line of text for each. Returns the runs in the order of the experiments, and
-    (experiment, error) of those that failed.
+    such as a cluster's. Without one they are trained here, one after the other, and `watch` makes the `training.Watch`
+    of an experiment. `report` gets a line of text for each. Returns the runs, and (experiment, error) of what failed.
     """
     if executor is None:
-        outcomes = (
-            (experiment, _attempt(train, experiment, corpus, results, device, watch and watch(experiment)))
-            for experiment in experiments
-        )
+        calls = [partial(train, member, corpus, results, device, watch and watch(member)) for member in experiments]
     else:
-        jobs = {executor.submit(_attempt, train, each, corpus, results, device): each for each in experiments}
-        outcomes = ((jobs[done], _attempt(done.result)) for done in as_completed(jobs))
-    runs, failed = {}, []
-    for done, (experiment, outcome) in enumerate(outcomes, 1):
-        if isinstance(outcome, Exception):
+        calls = [executor.submit(_attempt, train, member, corpus, results, device).result for member in experiments]
+    runs, failed = [], []
+    for done, (experiment, call) in enumerate(zip(experiments, calls, strict=True), 1):
+        outcome = _attempt(call)
+        if isinstance(outcome, LabError):
             failed.append((experiment, outcome))
             report(f"{done}/{len(experiments)} FAILED {experiment}: {outcome}")
         elif outcome is not None:  # None: stopped by the student
-            runs[experiment] = outcome
+            runs.append(outcome)
             report(f"{done}/{len(experiments)} {outcome}")
-    return [runs[experiment] for experiment in experiments if experiment in runs], failed
+    return runs, failed
 
 
 def _attempt(call, *arguments):
@@ -122,22 +111,18 @@ def _attempt(call, *arguments):
         return call(*arguments)
     except LabError as error:
         return error
-    except BrokenExecutor:
-        reason = "its worker process died, killed or out of memory"
-    except Exception as error:  # a student's model may fail in any way, a device may be full
-        reason = f"{type(error).__name__}: {error}"
-    return LabError(f"{reason}. Run the sweep again once that is mended: what is complete is loaded, the rest goes on.")
+    except Exception as error:  # a student's model may fail in any way, a device may be full, a worker be killed
+        mend = "Run the sweep again once that is mended: what is complete is loaded, the rest goes on."
+        return LabError(f"{type(error).__name__}: {error}. {mend}")
 
 
 def workers(number):
-    """An executor of so many processes on this machine, which share its cores."""
-    threads = max(1, (os.cpu_count() or 1) // number)
+    """An executor of so many processes on this machine, each with as many threads as LABKIT_THREADS says, or one."""
     # spawn: a forked process would inherit torch's threads in an unusable state, and Windows cannot fork
-    return ProcessPoolExecutor(number, get_context("spawn"), _start_worker, (threads,))
+    return ProcessPoolExecutor(number, get_context("spawn"), _start_worker)
 
 
-def _start_worker(threads):
-    os.environ["LABKIT_THREADS"] = str(threads)
+def _start_worker():
     end_with_parent()
     settle("cpu")
 
@@ -149,10 +134,8 @@ def best(runs):
     tasks = {(run.record["corpus"]["fingerprint"], run.labels, run.experiment.split) for run in runs}
     figure, *others = {run.experiment.recipe.select for run in runs}
     if len(tasks) > 1 or others:
-        raise LabError(
-            "These runs differ in corpus, labels, split or the figure to select by, so the best of them means nothing. "
-            "Choose among runs of one task."
-        )
+        wrong = "These runs differ in corpus, labels, split or selection metric, so the best of them means nothing."
+        raise LabError(f"{wrong} Choose among runs of one task.")
     found = groups(runs)
     complete = [same for same in found if len(same) == max(map(len, found))]  # a lucky seed alone may not win
     return max(complete, key=lambda same: same.mean("accuracy" if figure == "last" else figure, "validation"))
