@@ -15,8 +15,7 @@ import pandas as pd
 from ..errors import LabError
 from ..files import read_json
 from ..synthetic.digits import META
-from .headers import counted
-from .layout import make_corpus, read_layout
+from .layout import counted, make_corpus, read_layout
 from .splits import published_parts
 
 WINDOW = 1.0  # seconds that Becker et al. place every clip in
@@ -43,22 +42,22 @@ def load(root):
     clips["age"] = pd.to_numeric(clips.age, errors="coerce")
     clips["split"] = clips.speaker.map(published_parts("audiomnist_digit", 0)).fillna("train")
     notes += mended
-    here, known, long = set(clips.speaker), set(people.index), clips[clips.seconds > WINDOW]
+    here, known, long = set(clips.speaker), set(people.index), clips.path[clips.seconds > WINDOW]
     for items, what in (
         (sorted(known - here), f"of {len(known)} speakers have no clips here (published folds need them all)"),
         (sorted(here - known), f"speakers are not in {META} (add them there: their age, gender ... are empty)"),
-        (long.path, f"clips are longer than {WINDOW:g} s (a feature cuts their end: give it more seconds)"),
+        (long, f"clips are longer than {WINDOW:g} s (a feature cuts their end: give it more seconds)"),
     ):
         notes += counted(items, what, f"{name}: ")
     return make_corpus(place, clips, notes, name=name, labels=tuple("0123456789"), licence="MIT")
 
 
 def read_metadata(path):
-    """(table with the columns of FIELDS and a row for each speaker, a sentence on each thing that was mended)."""
+    """(table with a row for each speaker, a sentence on each thing that was mended)."""
     rows = read_json(path, COPY)
-    broken = [name for name, row in rows.items() if not isinstance(row, dict)] if isinstance(rows, dict) else ["all"]
-    if broken or not rows:
-        raise LabError(f"{path} is no table of speakers (look at {', '.join(broken[:3]) or 'all'}). {COPY}")
+    wrong = [name for name, row in rows.items() if not isinstance(row, dict)] if isinstance(rows, dict) else ["all"]
+    if wrong or not rows:
+        raise LabError(f"{path} is no table of speakers (look at {', '.join(wrong[:3]) or 'all'}). {COPY}")
     people = pd.DataFrame(index=list(rows))
     for column, field in FIELDS.items():
         people[column] = [" ".join(str(row.get(field, "")).split()) for row in rows.values()]
