@@ -150,7 +150,7 @@ def test_a_missing_list_is_named(name, folder):
 
 def test_a_list_that_is_no_text_is_named(folder):
     (folder / "testing_list.txt").write_bytes(b"\xff\xfef\x00a\x00l\x00l\x00")
-    with pytest.raises(LabError, match=r"testing_list\.txt is not a text in UTF-8.*Copy the list"):
+    with pytest.raises(LabError, match=r"testing_list\.txt cannot be read as text in UTF-8.*Copy the list"):
         speech_commands.load(folder)
 
 

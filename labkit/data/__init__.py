@@ -40,14 +40,13 @@ class Entry:
 
 
 WORDS = ("speech_commands_v0.02", "SpeechCommands/speech_commands_v0.02", "speech_commands")
-ENTRIES = (
-    Entry("speech_commands", WORDS, "speech_commands", maker="words"),
-    Entry("common_voice", ("common_voice_es", "common_voice"), "common_voice_es", maker="spanish"),
-    Entry("fsdd", ("fsdd", "free-spoken-digit-dataset"), "fsdd"),
-    Entry("audiomnist", ("audiomnist", "AudioMNIST"), "audiomnist", maker="digits"),
-    Entry("folder", ("recordings",)),
-)
-CORPORA = {entry.name: entry for entry in ENTRIES}
+CORPORA = {
+    "speech_commands": Entry("speech_commands", WORDS, "speech_commands", maker="words"),
+    "common_voice": Entry("common_voice", ("common_voice_es", "common_voice"), "common_voice_es", maker="spanish"),
+    "fsdd": Entry("fsdd", ("fsdd", "free-spoken-digit-dataset"), "fsdd"),
+    "audiomnist": Entry("audiomnist", ("audiomnist", "AudioMNIST"), "audiomnist", maker="digits"),
+    "folder": Entry("folder", ("recordings",)),
+}
 
 
 def data_folder():
@@ -92,12 +91,12 @@ def read(folder):
 
 def make_synthetic():
     """Make every synthetic corpus that is not there yet."""
-    for entry in ENTRIES:
+    for entry in CORPORA.values():
         if entry.maker:
             entry.synthesise()
 
 
 def found():
     """Names of the corpora that are present, each with its folder."""
-    places = [(entry.name, place) for entry in ENTRIES for place in entry.folders()]
+    places = [(name, place) for name, entry in CORPORA.items() for place in entry.folders()]
     return [f"{name} ({place})" for name, place in places if (data_folder() / place).is_dir()]

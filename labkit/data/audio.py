@@ -46,42 +46,37 @@ def read_audio(path, rate=None):
 
 
 def resample(samples, rate, target):
-    """Change the sample rate of float32 (samples,) from `rate` to `target` Hz, without aliasing (soxr, high quality).
-
-    >>> resample(np.zeros(16_000, "float32"), 16_000, 8_000).shape
-    (8000,)
-    """
+    """Change the sample rate of float32 (samples,) from `rate` to `target` Hz without aliasing (soxr, high quality)."""
     return samples if rate == target else soxr.resample(samples, rate, target, quality="HQ")
 
 
-def decode(root, paths, rate, native=False):
-    """Yield what `decode_clip` makes of each path, in order; `native`: most files have this rate already."""
+def decode(root, paths, rate):
+    """Yield what `decode_clip` makes of each path, in order."""
     clip = partial(decode_clip, rate=rate)
     files = [Path(os.path.normpath(root / path)) for path in paths]  # of a link, ".." is where the link lies
-    if native and all(file.suffix.lower() == ".wav" for file in files[:AHEAD]):
-        yield from map(clip, files)  # nearly all Python: threads would only wait for its lock, and slow down torch's
-    else:
-        with ThreadPool() as pool:  # libsndfile and soxr work outside that lock
-            for start in range(0, len(files), AHEAD):
-                yield from pool.imap(clip, files[start : start + AHEAD], chunksize=16)
+    with ThreadPool() as pool:
+        for start in range(0, len(files), AHEAD):
+            yield from pool.imap(clip, files[start : start + AHEAD], chunksize=16)
 
 
 def decode_clip(path, rate):
     """(int16 samples, what was adapted, problem or None) of one file."""
     try:
-        info = soundfile.info(str(path))
-        samples, _ = read_audio(path, rate)
+        with soundfile.SoundFile(path) as file:
+            adapted = ["resampled"] * (file.samplerate != rate) + ["mixed to one channel"] * (file.channels > 1)
+            if file.subtype == "PCM_16" and not adapted:
+                samples = file.read(dtype="int16")
+            else:
+                samples, _ = read_audio(path, rate)
+                if np.abs(samples).max(initial=0) > 1.01:  # resampling may overshoot a little
+                    adapted.append("clipped at full scale")
+                samples = np.clip(np.rint(samples * SCALE), -SCALE, SCALE - 1).astype(np.int16)
     except (LabError, soundfile.LibsndfileError, RuntimeError, OSError) as error:
         # Records keep this sentence, and where the file lies concerns nobody else.
         return np.zeros(0, np.int16), [], str(error).replace(repr(str(path)), path.name).replace(str(path), path.name)
-    adapted = {
-        "resampled": info.samplerate != rate,
-        "mixed to one channel": info.channels > 1,
-        "clipped at full scale": np.abs(samples).max() > 1.01,  # resampling may overshoot a little
-        "silent, and kept": not samples.any(),
-    }
-    samples = np.clip(np.rint(samples * SCALE), -SCALE, SCALE - 1).astype(np.int16)  # exact for a file of 16 bits
-    return samples, [change for change, so in adapted.items() if so], None
+    if not len(samples):
+        return samples, [], "no samples"
+    return samples, adapted + ["silent, and kept"] * (not samples.any()), None
 
 
 def bars():

@@ -1,9 +1,7 @@
 """AudioMNIST (Becker et al., arXiv 1807.03418): ten digits in English, sixty speakers, 48 kHz.
 
-    data/SPEAKER/DIGIT_SPEAKER_R.wav      speakers 01 to 60, R from 0 to 49
-    data/audioMNIST_meta.txt              JSON: a table of each speaker's age, gender, accent ...
-
-Which speakers its authors tested together stands in published_folds.csv, of which `splits` makes protocols.
+data/SPEAKER/DIGIT_SPEAKER_R.wav      speakers 01 to 60, R from 0 to 49
+data/audioMNIST_meta.txt              JSON: a table of each speaker's age, gender, accent ...
 """
 
 import os
@@ -30,8 +28,7 @@ COPY = f"Copy {META} from github.com/soerenab/AudioMNIST, or run `python -m labk
 def load(root):
     """The corpus in a folder that holds `data/`, or is that folder; its parts are fold 0 of the digit task.
 
-    Extra columns: `age` (years; NaN where nobody knows), `gender`, `accent`, `native`, `origin`, `room` and `date`
-    (text; "" where nobody knows).
+    Extra columns: those of FIELDS; where nobody knows, `age` (years) is NaN and the others "".
     """
     root = Path(os.path.abspath(root))
     place = root / "data" if (root / "data").is_dir() else root
@@ -43,12 +40,12 @@ def load(root):
     clips["split"] = clips.speaker.map(published_parts("audiomnist_digit", 0)).fillna("train")
     notes += mended
     here, known, long = set(clips.speaker), set(people.index), clips.path[clips.seconds > WINDOW]
-    for items, what in (
-        (sorted(known - here), f"of {len(known)} speakers have no clips here (published folds need them all)"),
-        (sorted(here - known), f"speakers are not in {META} (add them there: their age, gender ... are empty)"),
-        (long, f"clips are longer than {WINDOW:g} s (a feature cuts their end: give it more seconds)"),
-    ):
-        notes += counted(items, what, f"{name}: ")
+    absent = f"of {len(known)} speakers have no clips here (published folds need them all)"
+    notes += counted(sorted(known - here), absent, f"{name}: ")
+    added = f"speakers are not in {META} (add them there: their age, gender ... are empty)"
+    notes += counted(sorted(here - known), added, f"{name}: ")
+    cut = f"clips are longer than {WINDOW:g} s (a feature cuts their end: give it more seconds)"
+    notes += counted(long, cut, f"{name}: ")
     return make_corpus(place, clips, notes, name=name, labels=tuple("0123456789"), licence="MIT")
 
 

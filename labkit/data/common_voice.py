@@ -5,8 +5,7 @@
         validated.tsv  other.tsv  train.tsv  dev.tsv  test.tsv  clip_durations.tsv      (as many as there are)
 
 `client_id` is the speaker. Old releases name the accent by a code in the column `accent`, newer ones by free text in
-`accents`, often several in one cell; `dialects` maps both to classes. No line of a table is lost in silence: it becomes
-a clip, or is counted in `skipped`.
+`accents`, often several in one cell; `dialects` maps both to classes.
 """
 
 import csv
@@ -17,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 from ..errors import LabError
-from .corpus import PARTS, parts_filled
+from .corpus import PARTS
 from .dialects import classes, same
 from .layout import KINDS, counted, make_corpus, measured, read_table, usable
 
@@ -35,9 +34,8 @@ COPY = "Copy it from the release again, or save it as UTF-8; columns are separat
 def load(root):
     """The corpus in the folder of a language, or in one that holds a single such folder, or "es".
 
-    The label is the dialect area, or "unknown" where nobody says or the table of classes lacks the text. Extra columns:
-    `list` (validated or other), `accent` (as written), `area`, `fifteen` and those in USED; text is "" where nothing is
-    given. Without official parts, whole speakers are sorted into parts by a hash.
+    The label is the dialect area, or "unknown". Extra columns: those in USED (`accent` as written), `list` (validated
+    or other), `area` and `fifteen`; text is "" where nothing is given.
     """
     root = Path(os.path.abspath(root))
     found = [folder for folder in (root, *sorted(root.glob("*"))) if any(_tables(folder))]
@@ -49,25 +47,23 @@ def load(root):
         raise LabError(f"{root} {wrong}. {get}; point LABKIT_DATA to the folder of one language, such as es/.")
     place, name = languages[0], root.name if len(root.name) > 3 else f"{root.parent.name}_{root.name}"
     rows, notes = _rows(place, name)
-    promised = {}  # seconds of each clip
-    if (place / "clip_durations.tsv").is_file():
-        table, _ = read_table(place / "clip_durations.tsv", ["clip"], COPY, csv.QUOTE_NONE)
-        milliseconds = pd.to_numeric(table.iloc[:, -1], errors="coerce")
-        promised = zip("clips/" + table["clip"], milliseconds / 1000, strict=True)
+    durations, promised = place / "clip_durations.tsv", {}
+    if durations.is_file():
+        table, _ = read_table(durations, ["clip"], COPY, csv.QUOTE_NONE)
+        seconds = pd.to_numeric(table.iloc[:, -1], errors="coerce") / 1000
+        promised = zip("clips/" + table["clip"], seconds, strict=True)
     mend = f"{' '.join(notes)} Unpack the release again, clips and all."
     clips, problems = measured(place, rows, name, mend, promised)
     clips, told = _with_classes(clips, place.name)
     clips["label"] = clips.area.where(clips.area != "", UNKNOWN)
-    protocol = "official" if set(clips.split.dropna()) == set(PARTS) else "by_speaker"
-    if protocol == "official":  # a clip in no list goes where its speaker is
-        home = clips.dropna(subset="split").drop_duplicates("speaker", keep="last").set_index("speaker").split
-        clips["split"] = clips.split.fillna(clips.speaker.map(home)).fillna("train")
-    else:
-        clips["split"] = parts_filled(clips.speaker)
+    home = clips.dropna(subset="split").drop_duplicates("speaker", keep="last").set_index("speaker").split
+    official = clips.split.fillna(clips.speaker.map(home)).fillna("train")  # a clip in no list goes with its speaker
+    whole = set(clips.split.dropna()) == set(PARTS)
+    clips = clips.assign(split=official) if whole else clips.drop(columns="split")
     labels = sorted(set(clips.label), key=lambda label: (label == UNKNOWN, label))
     notes = [*notes, *problems, *told]
     licence = "CC0 1.0; and never try to find out who a speaker is"
-    return make_corpus(place, clips, notes, name=name, labels=labels, licence=licence, protocol=protocol)
+    return make_corpus(place, clips, notes, name=name, labels=labels, licence=licence)
 
 
 def _tables(folder):

@@ -1,6 +1,5 @@
 """What every corpus is: a table with one row per clip, and what the table means; and more voices to train on."""
 
-import os
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -39,9 +38,7 @@ class Corpus:
     def __post_init__(self):
         clips = self.clips
         if missing := [column for column in COLUMNS if column not in clips]:
-            raise LabError(
-                f"The table of {self.name} lacks the columns {missing}. A corpus module must fill {COLUMNS}."
-            )
+            raise LabError(f"{self.name} lacks the columns {missing}. A corpus module must fill {COLUMNS}.")
         unnamed = [not isinstance(name, str) or not name for name in clips.speaker]
         for found, wrong in (
             (clips.path[clips.path.duplicated()], "lists {} twice. Each clip may have one row: remove the second."),
@@ -81,28 +78,24 @@ class Corpus:
         return replace(self, clips=clips.reset_index(drop=True), **changes)
 
     def only(self, labels=None, speakers=None, clips_per_label=None):
-        """A smaller corpus, chosen the same way every time: these labels, in this order, and these speakers.
-
-        Of each label *in each part* at most `clips_per_label` clips are kept, chosen by a hash of their path.
-        """
-        clips, kept = self.clips, self.labels
-        if labels is not None:
-            kept = tuple(dict.fromkeys(labels))
-            for label in kept:
-                choose(label, dict.fromkeys(self.labels), f"label of {self.name}")
-            clips = clips[clips.label.isin(kept)]
+        """These labels, in this order, and these speakers; at most `clips_per_label` clips of a label in each part."""
+        kept = self.labels if labels is None else tuple(dict.fromkeys(labels))
+        for label in kept:
+            choose(label, dict.fromkeys(self.labels), f"label of {self.name}")
+        clips = self.clips[self.clips.label.isin(kept)]
         if speakers is not None:
             clips = clips[clips.speaker.isin(set(speakers))]
         if clips_per_label is not None:
-            order = clips.path.map(lambda path: digest(path.encode(), 64))
+            order = clips.path.map(lambda path: digest(path.encode(), 64))  # the same clips every time
             clips = clips[order.groupby([clips.label, clips.split]).rank() <= clips_per_label]
         if clips.empty:
             raise LabError(f"Nothing of {self.name} is left after this choice. Ask for more labels, speakers or clips.")
         return self.with_clips(clips, labels=kept)
 
-    def drop(self, out, note, **changes):
-        """The corpus without the clips where `out` is True, and with a note on them in `skipped`."""
-        return self.with_clips(self.clips[~out], skipped=(*self.skipped, note), **changes)
+    def drop(self, out, why):
+        """The corpus without the clips where `out` is True, which it reports."""
+        note = f"{out.sum():,} clips of {self.clips.speaker[out].nunique():,} speakers are {why}."
+        return self.with_clips(self.clips[~out], skipped=(*self.skipped, note)) if out.any() else self
 
     def without(self, problems):
         """The corpus without the clips in `problems` (a dict from path to reason), which it reports."""
@@ -110,14 +103,11 @@ class Corpus:
             return self
         path, reason = next(iter(problems.items()))
         note = f"{len(problems)} clips could not be read and are left out, the first: {path} ({reason})."
-        return self.drop(self.clips.path.isin(problems), note)
+        return self.with_clips(self.clips[~self.clips.path.isin(problems)], skipped=(*self.skipped, note))
 
 
 def parts_by_speaker(speakers, validation=0.1, test=0.1, seed=0):
-    """The part of each row, by a hash of its speaker's name, as Speech Commands does it.
-
-    So speakers keep their part when others are added or removed. `validation` and `test` are fractions of speakers.
-    """
+    """The part of each row, by a hash of its speaker's name: it stays when others are added or removed."""
     parts = {}
     for name in speakers.unique():
         place = int(digest(f"{seed} {name}".encode(), 12), 16) / 16**12  # between 0 and 1
@@ -125,38 +115,26 @@ def parts_by_speaker(speakers, validation=0.1, test=0.1, seed=0):
     return speakers.map(parts)
 
 
-def parts_filled(speakers):
-    """`parts_by_speaker` with the first seed that leaves no part empty: of 20 people, one in ten is often nobody."""
-    for seed in range(1000 if speakers.nunique() >= len(PARTS) else 0):
-        parts = parts_by_speaker(speakers, seed=seed)
-        if parts.nunique() == len(PARTS):
-            return parts
-    return parts_by_speaker(speakers)
-
-
 def join(main, others):
-    """The main corpus with other corpora of the same folder in `more`, for the experiments that name them to train on.
+    """The main corpus with others of the same folder in `more`: experiments that name them train on their clips, too.
 
-    Only the main corpus validates and tests. Words for digits become digits; labels that it lacks are left out, and
-    counted. A speaker is called CORPUS/SPEAKER.
+    Words for digits become digits; labels that the main corpus lacks are left out, and counted.
     """
     more = []
     for other in others:
         clips = other.clips.assign(label=other.clips.label.replace(DIGITS), split="train", **{EXTRA: other.name})
         clips = clips[clips.label.isin(main.labels)]
-        place, beside = (Path(os.path.abspath(corpus.root)) for corpus in (other, main))
         if clips.empty:
             raise LabError(f"{other.name} has no clip of {', '.join(main.labels)}. Join a corpus that has.")
-        if place.parent != beside.parent:  # a run id may not depend on where corpora lie
-            mend = "Put both corpora into one data folder, or a link there."
-            raise LabError(f"{place} does not lie beside {beside}. {mend}")
+        if other.root.parent != main.root.parent:  # a run id may not depend on where corpora lie
+            wrong = f"{other.root} does not lie beside {main.root}."
+            raise LabError(f"{wrong} Put both corpora into one data folder, or a link there.")
         made = " (synthetic speech)" if other.synthetic else ""
-        voices = f"{clips.speaker.nunique():,} voices of {other.name}"
-        notes = [f"{len(clips):,} clips of {voices} are trained on, too{made}."]
-        if out := len(other.clips) - len(clips):
-            notes.append(f"{out:,} clips of {other.name} have labels that {main.name} lacks, and are left out.")
-        clips = clips.assign(path=f"../{place.name}/" + clips.path, speaker=other.name + "/" + clips.speaker)
-        more.append(replace(other, clips=clips, labels=main.labels, skipped=tuple(notes), whole=None))
+        voices = f"{clips.speaker.nunique():,} voices of {other.name}{made}"
+        out = f"{len(other.clips) - len(clips):,} with labels that {main.name} lacks are not"
+        note = f"{len(clips):,} clips of {voices} are trained on, too; {out}."
+        clips = clips.assign(path=f"../{other.root.name}/" + clips.path, speaker=f"{other.name}/" + clips.speaker)
+        more.append(replace(other, clips=clips, labels=main.labels, skipped=(note,), whole=None))
     whole = pd.concat([main.whole, *(other.whole for other in more)]).reset_index(drop=True)
     return replace(main, more=tuple(more), whole=whole)
 

@@ -21,7 +21,6 @@ class Classes:
 
     def __init__(self, path):
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
-        self.texts = {*table.accent, *table.code} - {""}  # as people and old releases write them
         self.columns = list(table.columns[2:])  # ways of forming classes
         rows = table.to_dict("records")
         self.table = {same(row[name]): row for name in ("code", "accent") for row in rows if row[name]}

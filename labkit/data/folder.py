@@ -10,23 +10,26 @@ tested on the people it was trained on looks much better than it is.
 """
 
 import os
+import re
 import unicodedata
 import warnings
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pandas as pd
 
 from ..errors import LabError, LabWarning, choose
-from .corpus import PARTS, parts_filled
-from .layout import NOISE, counted, make_corpus, measured, read_table
+from .corpus import PARTS
+from .layout import counted, make_corpus, measured, read_layout, read_table
 
 TABLE = "clips.csv"
+LAYOUT = "CLASS/SPEAKER_anything.wav"
+PATTERN = re.compile(r"(?P<label>[^/]+)/(?:(?P<speaker>[^/_]*)_)?[^/]*")
 NEEDED = ["path", "label", "speaker"]
 OTHER_WORDS = {"training": "train", "val": "validation", "valid": "validation", "dev": "validation", "testing": "test"}
 WHY = "A model that has heard a person before knows that voice, so the lab keeps each person in one part only."
 HOW = (
-    f"Make one folder for each class, with files named SPEAKER_anything.wav; or write {TABLE} with the columns "
-    f'{", ".join(NEEDED)}; if all of them are one person, say so: load(folder, speaker="ana").'
+    f"Make one folder for each class, {LAYOUT}, or write {TABLE} with the columns {', '.join(NEEDED)}; "
+    'if all of them are one person, say so: load(folder, speaker="ana").'
 )
 
 
@@ -41,8 +44,10 @@ def load(root, *, sample_rate=16_000, speaker=None):
         raise LabError(f"{root} does not exist. Make it, with one folder for each class: {root.name}/yes/ana_1.wav.")
     table = root if root.is_file() else root / TABLE
     folder = table.parent
-    rows = _from_table(table, speaker) if table.is_file() else _from_folders(folder)
-    clips, notes = measured(folder, rows, folder.name, HOW)
+    if table.is_file():
+        clips, notes = measured(folder, _from_table(table, speaker), folder.name, HOW)
+    else:
+        clips, notes = read_layout(folder, PATTERN, LAYOUT, folder.name, HOW, kinds=None)
     for column in ("label", "speaker"):  # an accented letter may be written as one sign or as two: let a class be one
         clips[column] = clips[column].str.strip().str.normalize("NFC")
     if speaker:
@@ -52,29 +57,15 @@ def load(root, *, sample_rate=16_000, speaker=None):
     told += counted(clips.path[as_class], "clips have a speaker with the name of the class")
     if told:
         raise LabError(f"{root}: {' '.join(told)} {WHY} {HOW}")
-    given = "split" in clips
-    clips["split"] = clips.split.str.lower().replace(OTHER_WORDS) if given else parts_filled(clips.speaker)
-    for part in clips.split.unique():
-        choose(part, dict.fromkeys(PARTS), f"part (column split of {table})")
-    if doubts := _doubts(clips):
-        warnings.warn(f"{root}: {' '.join(doubts)}", LabWarning, stacklevel=2)
-    protocol = "official" if given else "by_speaker"
+    if "split" in clips:
+        clips["split"] = clips.split.str.lower().replace(OTHER_WORDS)
+        for part in clips.split.unique():
+            choose(part, dict.fromkeys(PARTS), f"part (column split of {table})")
     licence = "your own: ask every speaker before you pass the recordings on"
-    return make_corpus(folder, clips, notes, sample_rate=sample_rate, licence=licence, protocol=protocol)
-
-
-def _from_folders(root):
-    """A row for each file, CLASS/SPEAKER_anything.*"""
-    rows = []
-    for file in sorted(file for file in root.rglob("*") if file.is_file()):
-        path = file.relative_to(root)
-        label, deeper = path.parts[0], len(path.parts) - 2
-        if label == NOISE or any(part[0] == "." for part in path.parts):
-            continue
-        speaker = path.stem.partition("_")[0] if "_" in path.stem else ""
-        problem = "deeper than CLASS/file" if deeper > 0 else "in no class folder" if deeper < 0 else None
-        rows.append((path.as_posix(), label, speaker, problem))
-    return pd.DataFrame(rows, columns=[*NEEDED, "problem"])
+    corpus = make_corpus(folder, clips, notes, sample_rate=sample_rate, licence=licence)
+    if doubts := _doubts(corpus.clips):
+        warnings.warn(f"{root}: {' '.join(doubts)}", LabWarning, stacklevel=2)
+    return corpus
 
 
 def _from_table(table, speaker):
@@ -101,12 +92,11 @@ def _from_table(table, speaker):
 
 def _find(folder, path):
     """A path of the table as the corpus writes it; "" if there is no such file, None if it may not be used."""
-    inside = PurePosixPath(path.replace("\\", "/"))
-    if Path(inside).is_relative_to(folder.resolve()):
-        inside = PurePosixPath(Path(inside).relative_to(folder.resolve()).as_posix())
-    if inside.is_absolute() or ".." in inside.parts or str(inside)[1:2] == ":":
+    whole = folder.resolve() / path.replace("\\", "/")  # a full path stays as it is
+    if not whole.is_relative_to(folder.resolve()) or ".." in whole.parts or (path[1:2] == ":" and os.name != "nt"):
         return None
-    forms = (str(inside), *(unicodedata.normalize(form, str(inside)) for form in ("NFC", "NFD")))  # macOS writes NFD
+    inside = whole.relative_to(folder.resolve()).as_posix()
+    forms = (inside, *(unicodedata.normalize(form, inside) for form in ("NFC", "NFD")))  # macOS writes NFD
     return next((form for form in forms if (folder / form).is_file()), "")
 
 

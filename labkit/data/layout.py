@@ -14,7 +14,7 @@ import soundfile
 from ..errors import LabError
 from ..files import atomic_file, cache, digest
 from ..synthetic import MARKER
-from .corpus import Corpus
+from .corpus import PARTS, Corpus, parts_by_speaker
 
 KINDS = (".wav", ".flac", ".ogg", ".mp3")
 NOISE = "_background_noise_"  # a folder of noises, which are not clips
@@ -22,33 +22,32 @@ LOST = 0.3  # seconds that a clip may be shorter than somebody else says
 VERSION = 3  # of what `_header` says; raise it, and files that were scanned before are read again
 
 
-def audio_files(root):
-    """Paths below `root`, relative and sorted, of the files whose names end as those of sound files do."""
+def audio_files(root, kinds=KINDS):
+    """Paths below `root`, relative and sorted, of the files whose names end as sounds do; of all if `kinds` is None."""
     if not root.is_dir():
         get = "`python -m labkit check` says which corpora are found; set LABKIT_DATA to the folder of yours"
         raise LabError(f"{root} is not a folder. {get}, or run `python -m labkit download speech_commands`.")
-    files = [path.relative_to(root) for path in root.rglob("*") if path.suffix.lower() in KINDS]
-    found = sorted(path.as_posix() for path in files if not any(part[0] == "." for part in path.parts))
+    files = [path for path in root.rglob("*") if (kinds is None or path.suffix.lower() in kinds) and not path.is_dir()]
+    found = sorted(path.relative_to(root).as_posix() for path in files)
+    found = [path for path in found if path[0] != "." and "/." not in path]
     if bad := [path for path in found if path.encode(errors="ignore").decode() != path]:
         shown = bad[0].encode(errors="backslashreplace").decode()  # it can neither be printed nor kept in a table
         raise LabError(f"The name of {shown} in {root} is not text. Rename it.")
     return found
 
 
-def read_layout(root, pattern, layout, name, mend):
+def read_layout(root, pattern, layout, name, mend, kinds=KINDS):
     """(table of the clips below `root` with a column for each group of the pattern, what was left out as sentences)."""
-    rows = pd.DataFrame({"path": [path for path in audio_files(root) if not path.startswith(NOISE)]}, dtype=str)
-    wrong = f"named wrongly: {layout} is expected"
+    paths = [path for path in audio_files(root, kinds) if not path.startswith(NOISE)]
+    rows, wrong = pd.DataFrame({"path": paths}, dtype=str), f"named wrongly: {layout} is expected"
     rows["problem"] = [None if pattern.fullmatch(path) else wrong for path in rows.path]
     clips, notes = measured(root, rows, name, f"Clips are named {layout}. {mend}")
-    return clips.assign(**clips.path.str.extract(pattern).astype({"repetition": int})), notes
+    said = clips.path.str.extract(pattern).fillna("")
+    return clips.assign(**said.astype({name: int for name in said if name == "repetition"})), notes
 
 
 def measured(root, rows, corpus, mend, promised=()):
-    """(usable rows with what the headers of their files say, what was left out as sentences); never no rows.
-
-    `promised`: pairs of a path and the seconds that somebody else has written down for it.
-    """
+    """(usable rows with what their headers say, a sentence for each problem); `promised`: pairs of path and seconds."""
     rows, notes = usable(rows, corpus)
     headers = scan(root, list(rows.path))
     whole = headers.path.map(dict(promised)).astype(float)
@@ -76,13 +75,15 @@ def counted(items, what, where=""):
 
 
 def make_corpus(root, clips, notes, *, licence, name="", labels=(), sample_rate=None, protocol="official"):
-    """The Corpus of a table; by default with the labels and the sample rate that the table has.
-
-    It is called leaky if its parts share speakers, whatever the protocol.
-    """
+    """The Corpus of a table; what is not given is found there. It is called leaky wherever its parts share speakers."""
+    if "split" not in clips:
+        filled = (parts_by_speaker(clips.speaker, seed=seed) for seed in range(1000))
+        if clips.speaker.nunique() >= len(PARTS):  # of 20 people, one in ten is often nobody
+            filled = (parts for parts in filled if parts.nunique() == len(PARTS))
+        clips, protocol = clips.assign(split=next(filled)), "by_speaker"
     leaky = (clips.groupby("speaker").split.nunique() > 1).any()
     synthetic = any((folder / MARKER).exists() for folder in (root, root.parent))
-    noises = audio_files(root / NOISE) if (root / NOISE).is_dir() else []
+    noises = [f"{NOISE}/{path}" for path in audio_files(root / NOISE)] if (root / NOISE).is_dir() else []
     return Corpus(
         name=name or root.name,
         root=root,
@@ -91,7 +92,7 @@ def make_corpus(root, clips, notes, *, licence, name="", labels=(), sample_rate=
         licence="see LICENSE in its folder" if synthetic else licence,
         synthetic=synthetic,
         clips=clips.drop(columns="rate").reset_index(drop=True),
-        noises=tuple(f"{NOISE}/{path}" for path in noises),
+        noises=tuple(noises),
         skipped=tuple(notes),
         protocol="by_clip_leaky" if leaky else protocol,
     )
@@ -106,11 +107,8 @@ def read_text(path, mend):
 
 
 def read_table(path, needed, mend, quoting=csv.QUOTE_MINIMAL):
-    """A table of commas, semicolons or tabs, as text: (rows by line number, cells of each line that does not fit).
-
-    (pandas would fill up short lines, and nobody would know.)
-    """
-    text = read_text(path, mend)
+    """A table of commas, semicolons or tabs, as text: (rows by line number, cells of each line that does not fit)."""
+    text = read_text(path, mend)  # pandas would fill up short lines, and nobody would know
     first = text.partition("\n")[0]
     reader = csv.reader(io.StringIO(text), delimiter=max("\t,;", key=first.count), quoting=quoting, strict=True)
     try:
@@ -135,10 +133,7 @@ def when_changed(path):
 
 
 def scan(root, paths):
-    """What the headers say of each file: a table, kept until a file's size or time changes.
-
-    Its columns: `path`, `seconds`, `rate` (Hz), `bytes`, and `problem`: None, or why the file is of no use.
-    """
+    """What the headers say of each file (`rate` in Hz): a table, kept until a file's size or time changes."""
     listing = [(path, *when_changed(root / path)) for path in paths]
     kept = cache() / f"headers-{digest(repr((VERSION, str(root.resolve()), listing)).encode())}.csv"
     if not kept.exists():

@@ -29,9 +29,7 @@ def keep(samples, rate, word, speaker):
     check(samples)
     word, speaker = (unicodedata.normalize("NFC", str(text)).strip() for text in (word, speaker))
     for name, what in ((word, "word"), (speaker, "speaker")):
-        if not name:
-            raise LabError(f"There is no {what}. Write one, and keep the recording again.")
-        if FORBIDDEN.search(name) or len(name.encode()) > 80:
+        if not name or FORBIDDEN.search(name) or len(name.encode()) > 80:
             raise LabError(f"{name!r} cannot be the {what}: it names a file. Use letters, digits, spaces or hyphens.")
     if "_" in speaker:
         raise LabError(f"The speaker {speaker!r} has a `_`, which ends a speaker's name in a file name. Leave it out.")

@@ -16,8 +16,10 @@ from .corpus import EXTRA, PARTS, Corpus, parts_by_speaker
 
 # Of each published protocol, the groups of speakers that were tested together. AudioMNIST's two are from
 # github.com/soerenab/AudioMNIST, audiomnist/train/splits.py; its gender task takes 24 speakers, half of them women.
-_FOLDS = pd.read_csv(Path(__file__).with_name("published_folds.csv"))
-GROUPS = {protocol: tuple(groups.str.split().map(tuple)) for protocol, groups in _FOLDS.groupby("protocol").speakers}
+GROUPS = {
+    protocol: tuple(tuple(group.split()) for group in groups)
+    for protocol, groups in pd.read_csv(Path(__file__).with_name("published_folds.csv")).groupby("protocol").speakers
+}
 
 
 def official(corpus, how):
@@ -60,10 +62,8 @@ def leave_one_speaker_out(corpus, how):
 
 
 def stratified(corpus, how):
-    """Whole speakers, so that each label has about the same fraction of its speakers in each part, and at least one.
-
-    A speaker counts for the label of most of their clips. A label of one or two speakers has no part.
-    """
+    """Whole speakers, so that each label has about the same fraction of its speakers in each part, and at least one."""
+    # A speaker counts for the label of most of their clips. A label of one or two speakers has no part.
     label = corpus.clips.groupby("speaker").label.agg(lambda labels: labels.mode()[0])
     parts = {}
     for _, names in label.groupby(label):
@@ -132,15 +132,15 @@ def split(corpus: Corpus, how: Split) -> Corpus:
     name = corpus.protocol if how.protocol == "official" else how.protocol
     if how.most_clips is not None:
         rank = corpus.clips.path.map(lambda path: _hash(how.seed, path)).groupby(corpus.clips.speaker).rank()
-        corpus = _without(corpus, rank > how.most_clips, f"left out: the split takes at most {how.most_clips} of each")
+        corpus = corpus.drop(rank > how.most_clips, f"left out: the split takes at most {how.most_clips} of each")
     own = corpus.clips[corpus.clips[EXTRA] == ""] if EXTRA in corpus.clips else corpus.clips
     parts = PROTOCOLS[how.protocol](replace(corpus, clips=own), how)
     parts = parts.reindex(corpus.clips.index, fill_value="train")  # all clips of joined corpora
-    few = [label for label in corpus.labels if parts[corpus.clips.label == label].isna().all()]
-    few = few if how.protocol == "stratified" else []
-    why = f"in no part of {name}" + (f" (too few speakers for three parts: {', '.join(few)})" if few else "")
-    corpus = _without(corpus, parts.isna(), why)
-    labels = tuple(label for label in corpus.labels if label not in few)
+    labels, why = corpus.labels, f"in no part of {name}"
+    if how.protocol == "stratified":
+        labels = tuple(label for label in labels if parts[corpus.clips.label == label].notna().any())
+        why += f" (too few speakers for three parts: {', '.join(sorted(set(corpus.labels) - set(labels)))})"
+    corpus = corpus.drop(parts.isna(), why)
     clips = corpus.clips.assign(split=parts.dropna().to_numpy())
     corpus = corpus.with_clips(clips, labels=labels, protocol=name)
     sizes = {part: len(corpus.part(part)) for part in PARTS}
@@ -151,11 +151,6 @@ def split(corpus: Corpus, how: Split) -> Corpus:
         wrong = f"{len(both)} speakers of {corpus.name} are in more than one part, {both[0]} for one."
         raise LabError(f"{wrong} Use the protocol 'by_speaker', or 'by_clip_leaky' if the leak is what you study.")
     return corpus
-
-
-def _without(corpus, out, why):
-    note = f"{out.sum():,} clips of {corpus.clips.speaker[out].nunique():,} speakers are {why}."
-    return corpus.drop(out, note) if out.any() else corpus
 
 
 def shared_speakers(corpus):

@@ -29,10 +29,7 @@ class Store:
     notes: tuple  # what was adapted: clips resampled, mixed to one channel, clipped, silent
 
     def rows(self, rows, samples=None):
-        """The clips of some row numbers of `index`, padded with zeros or cropped to `samples`, by default the longest.
-
-        Returns int16 of shape (batch, samples), and the valid lengths, int64 of shape (batch,).
-        """
+        """Clips by their rows in `index`: int16 (batch, samples), padded with zeros or cropped, and their lengths."""
         offsets, lengths = self.index.offset.values[rows], self.index.length.values[rows]
         samples = int(lengths.max()) if samples is None else samples
         lengths = np.minimum(lengths, samples)
@@ -43,10 +40,7 @@ class Store:
 
 
 def open_store(corpus, rate=None, progress=True):
-    """The waveform store of a corpus at a rate in Hz (by default its own): built at the first call, found again later.
-
-    Parts and subsets of one corpus share its store. `progress`: show a bar while building.
-    """
+    """The waveform store of a corpus and its parts at a rate in Hz (by default its own), built at the first call."""
     rate = rate or corpus.sample_rate
     # Names, sizes and times of the files: a changed corpus gets a new store, and an open one is never touched.
     times = [when_changed(Path(os.path.normpath(corpus.root / path)))[1] for path in corpus.whole.path]
@@ -86,8 +80,7 @@ def build_store(corpus, rate, folder, progress=True):
         with open(temporary / "audio.int16", "wb") as file:
             quiet = not (progress and bars())
             bar = tqdm(paths, f"reading {corpus.name}", unit="clip", leave=False, disable=quiet)
-            clips = decode(corpus.root, paths, rate, native=rate == corpus.sample_rate)
-            for path, (samples, changes, problem) in zip(bar, clips, strict=True):
+            for path, (samples, changes, problem) in zip(bar, decode(corpus.root, paths, rate), strict=True):
                 file.write(samples)
                 lengths.append(len(samples))
                 for change in changes:
@@ -99,8 +92,7 @@ def build_store(corpus, rate, folder, progress=True):
         index = pd.DataFrame({"path": paths, "offset": np.cumsum(lengths) - lengths, "length": lengths})
         index.to_csv(temporary / "index.csv", index=False)
         notes = [f"{len(some)} clips {change} (the first: {some[0]})" for change, some in sorted(adapted.items())]
-        about = {"corpus": corpus.name, "rate": rate, "problems": problems, "notes": notes, "version": STORE_VERSION}
-        write_json(temporary / "about.json", about)
+        write_json(temporary / "about.json", {"problems": problems, "notes": notes})
     for note in notes:
         if rate == corpus.sample_rate or " resampled " not in note:  # another rate was asked for
             warnings.warn(f"{corpus.name}: {note}.", LabWarning, stacklevel=3)
