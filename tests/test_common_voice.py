@@ -436,7 +436,7 @@ def test_a_folder_that_is_no_release_says_what_to_do(tmp_path):
     for name in ("de", "fr"):
         clip(tmp_path / name, 1)
         write(tmp_path / name, "validated", [line("ana", 1)])
-    with pytest.raises(LabError, match="holds the languages de, fr.*the folder of one language"):
+    with pytest.raises(LabError, match="in one language .found: de, fr.*the folder with its clips"):
         load(tmp_path)
 
 

@@ -26,7 +26,6 @@ NEEDED = ["client_id", "path"]
 VOTES = ["up_votes", "down_votes"]
 USED = ["sentence", *VOTES, "age", "gender", "accent", "locale"]
 SAME = {"male_masculine": "male", "female_feminine": "female", "fourties": "forties"}  # as other releases write it
-UNKNOWN = "unknown"
 QUOTED = re.compile(r'"([^"]|"")*"')  # as old releases write a cell that holds a quote
 COPY = "Copy it from the release again, or save it as UTF-8; columns are separated by tabs."
 
@@ -41,10 +40,10 @@ def load(root):
     found = [folder for folder in (root, *sorted(root.glob("*"))) if any(_tables(folder))]
     languages = [folder for folder in found if folder in (root, root / "es")][:1] or found
     if len(languages) != 1:
-        several = f"holds the languages {', '.join(folder.name for folder in found)}"
-        wrong = several if found else "is no release of Common Voice: it has no clips/ and no validated.tsv"
+        names = ", ".join(folder.name for folder in found) or "none"
+        wrong = f"{root} is no release of Common Voice in one language (found: {names})"
         get = "`python -m labkit download common_voice_es` says where to get one"
-        raise LabError(f"{root} {wrong}. {get}; point LABKIT_DATA to the folder of one language, such as es/.")
+        raise LabError(f"{wrong}. {get}; point LABKIT_DATA to the folder with its clips/ and validated.tsv.")
     place, name = languages[0], root.name if len(root.name) > 3 else f"{root.parent.name}_{root.name}"
     rows, notes = _rows(place, name)
     durations, promised = place / "clip_durations.tsv", {}
@@ -55,12 +54,12 @@ def load(root):
     mend = f"{' '.join(notes)} Unpack the release again, clips and all."
     clips, problems = measured(place, rows, name, mend, promised)
     clips, told = _with_classes(clips, place.name)
-    clips["label"] = clips.area.where(clips.area != "", UNKNOWN)
+    clips["label"] = clips.area.where(clips.area != "", "unknown")
     home = clips.dropna(subset="split").drop_duplicates("speaker", keep="last").set_index("speaker").split
     official = clips.split.fillna(clips.speaker.map(home)).fillna("train")  # a clip in no list goes with its speaker
     whole = set(clips.split.dropna()) == set(PARTS)
     clips = clips.assign(split=official) if whole else clips.drop(columns="split")
-    labels = sorted(set(clips.label), key=lambda label: (label == UNKNOWN, label))
+    labels = sorted(set(clips.label), key=lambda label: (label == "unknown", label))
     notes = [*notes, *problems, *told]
     licence = "CC0 1.0; and never try to find out who a speaker is"
     return make_corpus(place, clips, notes, name=name, labels=labels, licence=licence)

@@ -5,6 +5,7 @@ one part, and `split` proves it each time.
 """
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -27,22 +28,17 @@ def official(corpus, how):
     return corpus.clips.split
 
 
-def by_speaker(corpus, how):
+def by_speaker(corpus, how, who="speaker"):
     """Each speaker to a part by a hash of the name."""
-    return parts_by_speaker(corpus.clips.speaker, how.validation, how.test, how.seed)
-
-
-def by_clip_leaky(corpus, how):
-    """Clips at random, whoever speaks: for audits only, since the same voice is trained on and tested."""
-    return parts_by_speaker(corpus.clips.path, how.validation, how.test, how.seed)  # each clip as if it were a speaker
+    return parts_by_speaker(corpus.clips[who], how.validation, how.test, how.seed)
 
 
 def folds(corpus, how):
     """Speakers in `folds` groups of equal number; group `fold` is tested, the next validates, the rest train."""
     names = sorted(corpus.clips.speaker.unique(), key=lambda name: _hash(how.seed, name))
     if not how.fold < how.folds <= len(names) or how.folds < 3:
-        wrong = f"{corpus.name} has {len(names)} speakers: fold {how.fold} of {how.folds} cannot be made."
-        raise LabError(f"{wrong} Choose folds between 3 and the number of speakers, and fold below folds.")
+        wrong = f"{corpus.name} has {len(names)} speakers: fold {how.fold} of {how.folds} cannot be made"
+        raise LabError(f"{wrong}. Choose folds between 3 and {len(names)}, and fold below folds.")
     groups = [names[place :: how.folds] for place in range(how.folds)]
     return corpus.clips.speaker.map(_parts(groups, test=how.fold, validation=how.fold + 1))
 
@@ -105,7 +101,9 @@ def _hash(seed, name):
 
 
 PROTOCOLS = {rule.__name__: rule for rule in (official, by_speaker, folds, leave_one_speaker_out, stratified)}
-PROTOCOLS |= {**dict.fromkeys(GROUPS, published), "by_clip_leaky": by_clip_leaky}
+PROTOCOLS |= dict.fromkeys(GROUPS, published)
+# For audits only, since the same voice is trained on and tested: each clip is taken for a speaker.
+PROTOCOLS["by_clip_leaky"] = partial(by_speaker, who="path")
 LEAKY = ("by_clip_leaky",)
 
 
