@@ -55,10 +55,11 @@ def load(root):
     clips, problems = measured(place, rows, name, mend, promised)
     clips, told = _with_classes(clips, place.name)
     clips["label"] = clips.area.where(clips.area != "", "unknown")
-    home = clips.dropna(subset="split").drop_duplicates("speaker", keep="last").set_index("speaker").split
-    official = clips.split.fillna(clips.speaker.map(home)).fillna("train")  # a clip in no list goes with its speaker
-    whole = set(clips.split.dropna()) == set(PARTS)
-    clips = clips.assign(split=official) if whole else clips.drop(columns="split")
+    if set(clips.split.dropna()) == set(PARTS):  # the official ones; a clip in no list goes where its speaker is
+        home = clips.dropna(subset="split").drop_duplicates("speaker", keep="last").set_index("speaker").split
+        clips["split"] = clips.split.fillna(clips.speaker.map(home)).fillna("train")
+    else:
+        clips = clips.drop(columns="split")
     labels = sorted(set(clips.label), key=lambda label: (label == "unknown", label))
     notes = [*notes, *problems, *told]
     licence = "CC0 1.0; and never try to find out who a speaker is"

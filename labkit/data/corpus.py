@@ -92,10 +92,13 @@ class Corpus:
             raise LabError(f"Nothing of {self.name} is left after this choice. Ask for more labels, speakers or clips.")
         return self.with_clips(clips, labels=kept)
 
-    def drop(self, out, why):
-        """The corpus without the clips where `out` is True, which it reports."""
+    def drop(self, out, why, labels=None):
+        """The corpus without the clips where `out` is True, and with these labels only; it reports what is lost."""
+        labels = self.labels if labels is None else labels
+        if labels == self.labels and not out.any():
+            return self
         note = f"{out.sum():,} clips of {self.clips.speaker[out].nunique():,} speakers are {why}."
-        return self.with_clips(self.clips[~out], skipped=(*self.skipped, note)) if out.any() else self
+        return self.with_clips(self.clips[~out], labels=labels, skipped=(*self.skipped, note))
 
     def without(self, problems):
         """The corpus without the clips in `problems` (a dict from path to reason), which it reports."""

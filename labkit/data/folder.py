@@ -5,8 +5,7 @@
         yes/luis_1.wav                         take1.wav       take1.wav,yes,ana
         no/ana_1.flac                          take2.wav       take2.wav,yes,luis
 
-In a file name, the speaker is what stands before the first `_`. Speakers are asked for because a network that is
-tested on the people it was trained on looks much better than it is.
+In a file name, the speaker is what stands before the first `_`.
 """
 
 import os

@@ -138,9 +138,8 @@ def split(corpus: Corpus, how: Split) -> Corpus:
     if how.protocol == "stratified":
         labels = tuple(label for label in labels if parts[corpus.clips.label == label].notna().any())
         why += f" (too few speakers for three parts: {', '.join(sorted(set(corpus.labels) - set(labels)))})"
-    corpus = corpus.drop(parts.isna(), why)
-    clips = corpus.clips.assign(split=parts.dropna().to_numpy())
-    corpus = corpus.with_clips(clips, labels=labels, protocol=name)
+    corpus = corpus.drop(parts.isna(), why, labels)
+    corpus = corpus.with_clips(corpus.clips.assign(split=parts.dropna().to_numpy()), protocol=name)
     sizes = {part: len(corpus.part(part)) for part in PARTS}
     if not all(sizes.values()):
         wrong = f"The split {how.protocol!r} of {corpus.name} gives {sizes}, and every part needs clips."
