@@ -114,13 +114,15 @@ def test_files_of_another_name_or_folder_are_told(place):
     (place / "data" / "01" / "4_01_0.wav").write_bytes(b"RIFF")
     corpus = audiomnist.load(place)
     told = " ".join(corpus.skipped)
-    assert "1 files left out (the name is not SPEAKER/DIGIT_SPEAKER_R.wav), the first: 01/3_02_0.wav" in told
+    assert (
+        "1 files left out (named wrongly), the first: 01/3_02_0.wav (named wrongly: SPEAKER/DIGIT_SPEAKER_R.wav" in told
+    )
     assert "01/4_01_0.wav (not audio)" in told and len(corpus) == 6
 
 
 def test_a_folder_without_clips_says_what_is_expected(tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(LabError, match=r"no clips named SPEAKER/DIGIT_SPEAKER_R.wav.*labkit download audiomnist"):
+    with pytest.raises(LabError, match=r"Clips are named SPEAKER/DIGIT_SPEAKER_R.wav.*labkit download audiomnist"):
         audiomnist.load(tmp_path / "empty")
 
 

@@ -6,10 +6,9 @@ import soundfile
 from tiny import quietly
 
 from labkit import data as corpora
-from labkit.data import common_voice
-from labkit.data.corpus import SYNTHETIC_MARKER
+from labkit.data import SYNTHETIC_MARKER, common_voice
 from labkit.data.dialects import accents_in, classes
-from labkit.data.headers import scan
+from labkit.data.layout import scan
 from labkit.errors import LabError
 
 pytest_plugins = ["tiny"]
@@ -190,7 +189,7 @@ def test_a_release_is_read(release):
 
 def test_durations_are_kept_and_measured_once(release, monkeypatch):
     load(release)
-    monkeypatch.setattr("labkit.data.headers._header", lambda *_: pytest.fail("read again"))
+    monkeypatch.setattr("labkit.data.layout._header", lambda *_: pytest.fail("read again"))
     assert len(load(release)) == 10
 
 
@@ -210,8 +209,8 @@ def test_clips_not_voted_on_are_read_too(release):
     assert "About 2 clips in invalidated.tsv are not used: listeners voted them down." in load(release).skipped
     write(release, "other", [line("kim", 77), line("ana", 0)])
     assert (
-        "1 clips are in two of validated, other (the first one counts), the first: common_voice_es_0.mp3."
-        in " ".join(load(release).skipped)
+        "1 lines left out (they repeat a clip), the first: clips/common_voice_es_0.mp3 (they repeat a clip: line 3 of "
+        "other.tsv)." in " ".join(load(release).skipped)
     )
 
 
@@ -268,7 +267,7 @@ def test_a_line_end_inside_quotes_loses_one_clip_which_is_counted(release):
     rows[2] = line("luz", 2, sentence='"dos\nlíneas"')
     write(release, "validated", rows)
     corpus = reads_as_before(release, 9)
-    assert "2 lines were left out" in corpus.skipped[0] and "the first: line 4." in corpus.skipped[0]
+    assert "2 lines left out" in corpus.skipped[0] and "the first: line 4 of validated.tsv (" in corpus.skipped[0]
 
 
 def test_a_tab_in_a_sentence_moves_no_cell(release):
@@ -278,7 +277,7 @@ def test_a_tab_in_a_sentence_moves_no_cell(release):
     corpus = reads_as_before(release)
     assert corpus.clips.sentence[2] == "una tabla" and corpus.clips.age[2] == "thirties"
     assert (
-        "1 lines were mended (a tab in the sentence, or no empty cells at the end), the first: line 4."
+        "1 lines were mended (a tab in the sentence, or no empty cells at the end), the first: line 4 of validated.tsv."
         in corpus.skipped[0]
     )
 
@@ -293,8 +292,8 @@ def test_lines_that_cannot_be_read_are_counted(release):
     corpus = load(release)
     assert len(corpus) == 8
     told = " ".join(corpus.skipped)
-    assert "2 lines were left out (their cells do not fit the columns), the first: line 4." in told
-    assert "1 lines were mended (a tab in the sentence, or no empty cells at the end), the first: line 8." in told
+    assert "2 lines left out (their cells do not fit the columns), the first: line 4 of validated.tsv (" in told
+    assert "1 lines were mended (a tab in the sentence, or no empty cells at the end), the first: line 8 of " in told
 
 
 def test_missing_columns_are_named(release):
@@ -305,19 +304,19 @@ def test_missing_columns_are_named(release):
     head = [name for name in NEW if name not in ("age", "accents", "down_votes")]
     write(release, "validated", [line("ana", number, head) for number in range(10)], head)
     corpus = load(release)
-    assert corpus.skipped[0] == "validated.tsv has no column down_votes, age, accent: left empty."
+    assert corpus.skipped[0] == "The tables have no column down_votes, age, accent: left empty."
     assert set(corpus.clips.age) == {""} and set(corpus.clips.down_votes) == {0} and corpus.labels == ("unknown",)
 
 
 def test_a_table_that_is_no_table_is_named(release):
     (release / "validated.tsv").write_bytes("client_id\tpath\tEspaña".encode("latin-1"))
-    with pytest.raises(LabError, match=r"validated\.tsv is not a text in UTF-8.*save it as UTF-8"):
+    with pytest.raises(LabError, match=r"validated\.tsv cannot be read as text in UTF-8.*save it as UTF-8"):
         load(release)
     write(release, "validated", [], ["client_id", "path", "path"])
     with pytest.raises(LabError, match="two columns of one name"):
         load(release)
     write(release, "validated", [])
-    with pytest.raises(LabError, match="list no clip"):
+    with pytest.raises(LabError, match="holds no clips"):
         load(release)
 
 
@@ -325,7 +324,8 @@ def test_lines_that_repeat_a_clip_are_counted(release):
     rows = validated(release)[1:]
     write(release, "validated", [*rows, rows[0], line("luz", 1)])
     corpus = reads_as_before(release)
-    assert "validated.tsv: 2 lines were left out (they repeat a clip), the first: line 12." in corpus.skipped
+    assert "2 lines left out (they repeat a clip), the first: clips/common_voice_es_0.mp3" in corpus.skipped[-3]
+    assert "line 12 of validated.tsv" in corpus.skipped[-3]
     write(release, "other", [line("kim", 1)])
     assert "1 clips have lines that disagree on speaker or accent" in " ".join(load(release).skipped)
 
@@ -342,7 +342,7 @@ def test_clips_that_are_missing_empty_or_cut_off_are_counted(release):
     assert all(f"1 files left out ({kind})" in " ".join(corpus.skipped) for kind in kinds)
     for file in (release / "clips").iterdir():
         file.unlink()
-    with pytest.raises(LabError, match="No clip of .* can be used. .*10 files left out .missing file.*Unpack"):
+    with pytest.raises(LabError, match="holds no clips .*10 files left out .missing file.*Unpack"):
         load(release)
 
 
@@ -368,7 +368,8 @@ def test_clips_without_a_speaker_are_counted(release):
     rows[4] = line("", 4)
     write(release, "validated", rows)
     corpus = load(release)
-    assert len(corpus) == 9 and "1 clips left out (no client_id), the first: common_voice_es_4.mp3." in corpus.skipped
+    told = "1 lines left out (no client_id), the first: clips/common_voice_es_4.mp3 (no client_id: line 6 of"
+    assert len(corpus) == 9 and told in corpus.skipped[0]
 
 
 def test_nothing_outside_the_folder_of_clips_is_opened(release):
@@ -435,7 +436,7 @@ def test_a_folder_that_is_no_release_says_what_to_do(tmp_path):
     for name in ("de", "fr"):
         clip(tmp_path / name, 1)
         write(tmp_path / name, "validated", [line("ana", 1)])
-    with pytest.raises(LabError, match="holds the languages de, fr. Give the folder of one of them"):
+    with pytest.raises(LabError, match="in one language .found: de, fr.*the folder with its clips"):
         load(tmp_path)
 
 
@@ -448,8 +449,8 @@ def test_each_line_of_a_damaged_table_becomes_a_row_or_is_counted(seed, release)
     for place in sorted(rng.integers(0, len(text), 12), reverse=True):
         text[place : place + int(rng.integers(0, 2))] = rng.choice(list('\t\n\r"\u2028 ,;\0x'))
     (release / "validated.tsv").write_text(head + "\n" + "".join(text), encoding="utf-8", newline="")
-    rows, notes = common_voice._table(release / "validated.tsv")
-    counted = [int(note.split(": ")[1].split()[0]) for note in notes if "left out" in note]
+    rows, notes = common_voice._rows(release, "es")
+    counted = [int(note.removeprefix("es: ").split()[0]) for note in notes if "left out" in note]
     written = "".join(text).replace("\r\n", "\n").replace("\r", "\n").split("\n")
     assert len(rows) + sum(counted) == sum(bool(line.strip()) for line in written)
 

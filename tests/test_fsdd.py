@@ -65,7 +65,7 @@ def test_bad_names_and_damaged_files_are_left_out_and_reported(fake):
     corpus = load(fake)
     assert len(corpus) == 78
     said = " ".join(corpus.skipped)
-    assert "4 files left out (the name is not" in said and "12_ana_0.wav" in said
+    assert "4 files left out (named wrongly)" in said and "12_ana_0.wav" in said
     assert "empty file" in said and "not audio" in said
 
 

@@ -188,8 +188,8 @@ def test_a_long_upload_is_refused(panel):
 @pytest.mark.parametrize(
     "word_, speaker, words",
     [
-        ("rise", "", "no speaker"),
-        ("", "ana", "no word"),
+        ("rise", "", "cannot be the speaker"),
+        ("", "ana", "cannot be the word"),
         ("../rise", "ana", "cannot be the word"),
         (".hidden", "ana", "cannot be the word"),
         ("rise", "ana_maria", "has a `_`"),

@@ -46,7 +46,7 @@ def main(args):
     corpus = find(name, args.data, args.scale)
     if args.extra:
         corpus = join(corpus, [read(folder) for folder in args.extra])
-    print(corpus, *(f"note: {note}" for note in corpus.skipped), sep="\n")
+    print(corpus, *(f"note: {note}" for part in (corpus, *corpus.more) for note in part.skipped), sep="\n")
     results = args.results or Path(os.environ.get("LABKIT_RESULTS") or home() / "results" / "local")
     wanted = list(dict.fromkeys(member for grid in grids.values() for member in grid.experiments()))
     for rate in {member.feature.sample_rate for member in wanted if args.workers > 1}:

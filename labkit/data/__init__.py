@@ -10,8 +10,8 @@ from pathlib import Path
 
 from ..errors import LabError, choose
 from ..files import home
-from .corpus import SYNTHETIC_MARKER, Corpus, parts_by_speaker
-from .extra_voices import join
+from ..synthetic import MARKER as SYNTHETIC_MARKER
+from .corpus import Corpus, join, parts_by_speaker
 
 __all__ = ["CORPORA", "Corpus", "find", "found", "join", "make_synthetic", "parts_by_speaker", "read"]
 
@@ -28,29 +28,25 @@ class Entry:
     def load(self, root):
         return import_module(f".{self.name}", __name__).load(root)
 
-    def made(self, scale="lab"):
-        """Name of the stand-in's folder below the data folder."""
-        return f"synthetic_{self.name}" if scale == "lab" else f"synthetic_{self.name}_{scale}"
-
     def folders(self):
-        """Names of all its folders, real and synthetic."""
-        return (*self.real, *((self.made(), self.made("full")) if self.maker else ()))
+        """Names of all its folders below the data folder, real and synthetic."""
+        made = f"synthetic_{self.name}"
+        return (*self.real, made, f"{made}_full") if self.maker else self.real
 
     def synthesise(self, scale="lab"):
         """Make the stand-in unless it is there already; its folder."""
         make = getattr(import_module(f"..synthetic.{self.maker}", __name__), self.name)
-        return make(data_folder() / self.made(scale), scale)
+        return make(data_folder() / self.folders()[-2 if scale == "lab" else -1], scale)
 
 
 WORDS = ("speech_commands_v0.02", "SpeechCommands/speech_commands_v0.02", "speech_commands")
-ENTRIES = (
-    Entry("speech_commands", WORDS, "speech_commands", maker="words"),
-    Entry("common_voice", ("common_voice_es", "common_voice"), "common_voice_es", maker="spanish"),
-    Entry("fsdd", ("fsdd", "free-spoken-digit-dataset"), "fsdd"),
-    Entry("audiomnist", ("audiomnist", "AudioMNIST"), "audiomnist", maker="digits"),
-    Entry("folder", ("recordings",)),
-)
-CORPORA = {entry.name: entry for entry in ENTRIES}
+CORPORA = {
+    "speech_commands": Entry("speech_commands", WORDS, "speech_commands", maker="words"),
+    "common_voice": Entry("common_voice", ("common_voice_es", "common_voice"), "common_voice_es", maker="spanish"),
+    "fsdd": Entry("fsdd", ("fsdd", "free-spoken-digit-dataset"), "fsdd"),
+    "audiomnist": Entry("audiomnist", ("audiomnist", "AudioMNIST"), "audiomnist", maker="digits"),
+    "folder": Entry("folder", ("recordings",)),
+}
 
 
 def data_folder():
@@ -65,24 +61,20 @@ def find(name="speech_commands", data="auto", scale="lab"):
     `data` is "auto" (the real one where it is present, else the synthetic one), "real", "synthetic", or a folder: the
     corpus itself or one that holds it.
     """
-    entry = choose(name, CORPORA, "corpus")
+    entry, kept = choose(name, CORPORA, "corpus"), data_folder()
     if data not in ("auto", "real", "synthetic"):
-        folder = Path(data)
-        if not folder.exists() and (data_folder() / folder).exists():  # "recordings" means data/recordings
-            folder = data_folder() / folder
+        folder = Path(data) if Path(data).exists() else kept / data  # "recordings" means data/recordings
         inside = next((folder / name for name in entry.real if (folder / name).is_dir()), folder)
-        shared = folder.absolute() == data_folder().absolute() and not (folder / SYNTHETIC_MARKER).exists()
-        made = any((folder / name / SYNTHETIC_MARKER).exists() for name in entry.folders())
-        if inside != folder or not (shared and made):  # else where corpora are kept, with a synthetic one of this kind
+        holds = folder.absolute() == kept.absolute() and any((folder / name).is_dir() for name in entry.folders())
+        if inside != folder or not holds:
             return entry.load(inside)
-        data = "auto"
-    places = [data_folder() / folder for folder in entry.real]
-    real = next((place for place in places if place.is_dir() and not (place / SYNTHETIC_MARKER).exists()), None)
-    if data != "synthetic" and real is not None:
-        return entry.load(real)
+        data = "auto"  # the data folder itself, with the synthetic corpus only
+    real = [place for name in entry.real if (place := kept / name).is_dir() and not (place / SYNTHETIC_MARKER).exists()]
+    if data != "synthetic" and real:
+        return entry.load(real[0])
     if data == "real" or not entry.maker:
         get = f"run `python -m labkit download {entry.download}`" if entry.download else "put your recordings there"
-        raise LabError(f"{entry.real[0]} is not in {data_folder()}: {get}, or set LABKIT_DATA to its folder.")
+        raise LabError(f"{entry.real[0]} is not in {kept}: {get}, or set LABKIT_DATA to its folder.")
     return entry.load(entry.synthesise(scale))
 
 
@@ -94,16 +86,17 @@ def read(folder):
             return entry.load(Path(folder))
         except LabError as error:
             problems.append(f"As {name}: {error}")
-    raise LabError(f"{folder} holds no corpus that the lab reads. " + " ".join(problems))
+    raise LabError(f"{folder} holds no corpus that the lab reads. {' '.join(problems)}")
 
 
-def make_synthetic(scale="lab"):
-    """Make every synthetic corpus that is not there yet; return their folders."""
-    return [entry.synthesise(scale) for entry in CORPORA.values() if entry.maker]
+def make_synthetic():
+    """Make every synthetic corpus that is not there yet."""
+    for entry in CORPORA.values():
+        if entry.maker:
+            entry.synthesise()
 
 
-def found(folder=None):
-    """Names of the corpora present below `folder`, each with the folder it was found in."""
-    folder = Path(folder or data_folder())
+def found():
+    """Names of the corpora that are present, each with its folder."""
     places = [(name, place) for name, entry in CORPORA.items() for place in entry.folders()]
-    return [f"{name} ({place})" for name, place in places if (folder / place).is_dir()]
+    return [f"{name} ({place})" for name, place in places if (data_folder() / place).is_dir()]

@@ -2,6 +2,7 @@
 
 import io
 import os
+from functools import partial
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
@@ -45,33 +46,17 @@ def read_audio(path, rate=None):
 
 
 def resample(samples, rate, target):
-    """Change the sample rate of float32 (samples,) from `rate` to `target` Hz, without aliasing (soxr, high quality).
-
-    Examples
-    --------
-    >>> resample(np.zeros(16_000, "float32"), 16_000, 8_000).shape
-    (8000,)
-    """
+    """Change the sample rate of float32 (samples,) from `rate` to `target` Hz without aliasing (soxr, high quality)."""
     return samples if rate == target else soxr.resample(samples, rate, target, quality="HQ")
 
 
-def place(root, path):
-    """Where a clip lies. (If `root` is a link, ".." in `path` starts from the link, not from where it leads.)"""
-    return Path(os.path.normpath(root / path))
-
-
-def decode(root, paths, rate, native=False):
-    """Yield what `decode_clip` makes of each path, in order; `native`: most files have this rate already."""
-
-    def clip(path):
-        return decode_clip(place(root, path), rate)
-
-    if native and all(path.lower().endswith(".wav") for path in paths[:AHEAD]):
-        yield from map(clip, paths)  # nearly all Python: threads would only wait for its lock, and slow down torch's
-    else:
-        with ThreadPool() as pool:  # libsndfile and soxr work outside that lock
-            for start in range(0, len(paths), AHEAD):
-                yield from pool.imap(clip, paths[start : start + AHEAD], chunksize=16)
+def decode(root, paths, rate):
+    """Yield what `decode_clip` makes of each path, in order."""
+    clip = partial(decode_clip, rate=rate)
+    files = [Path(os.path.normpath(root / path)) for path in paths]  # of a link, ".." is where the link lies
+    with ThreadPool() as pool:
+        for start in range(0, len(files), AHEAD):
+            yield from pool.imap(clip, files[start : start + AHEAD], chunksize=16)
 
 
 def decode_clip(path, rate):

@@ -1,9 +1,7 @@
 """AudioMNIST (Becker et al., arXiv 1807.03418): ten digits in English, sixty speakers, 48 kHz.
 
-    data/SPEAKER/DIGIT_SPEAKER_R.wav      speakers 01 to 60, R from 0 to 49
-    data/audioMNIST_meta.txt              JSON: a table of each speaker's age, gender, accent ...
-
-Which speakers its authors tested together stands in published_folds.csv, of which `splits` makes protocols.
+data/SPEAKER/DIGIT_SPEAKER_R.wav      speakers 01 to 60, R from 0 to 49
+data/audioMNIST_meta.txt              JSON: a table of each speaker's age, gender, accent ...
 """
 
 import os
@@ -15,8 +13,7 @@ import pandas as pd
 from ..errors import LabError
 from ..files import read_json
 from ..synthetic.digits import META
-from .headers import counted
-from .layout import make_corpus, read_layout
+from .layout import counted, make_corpus, read_layout
 from .splits import published_parts
 
 WINDOW = 1.0  # seconds that Becker et al. place every clip in
@@ -31,8 +28,7 @@ COPY = f"Copy {META} from github.com/soerenab/AudioMNIST, or run `python -m labk
 def load(root):
     """The corpus in a folder that holds `data/`, or is that folder; its parts are fold 0 of the digit task.
 
-    Extra columns: `age` (years; NaN where nobody knows), `gender`, `accent`, `native`, `origin`, `room` and `date`
-    (text; "" where nobody knows).
+    Extra columns: those of FIELDS; where nobody knows, `age` (years) is NaN and the others "".
     """
     root = Path(os.path.abspath(root))
     place = root / "data" if (root / "data").is_dir() else root
@@ -43,22 +39,22 @@ def load(root):
     clips["age"] = pd.to_numeric(clips.age, errors="coerce")
     clips["split"] = clips.speaker.map(published_parts("audiomnist_digit", 0)).fillna("train")
     notes += mended
-    here, known, long = set(clips.speaker), set(people.index), clips[clips.seconds > WINDOW]
-    for items, what in (
-        (sorted(known - here), f"of {len(known)} speakers have no clips here (published folds need them all)"),
-        (sorted(here - known), f"speakers are not in {META} (add them there: their age, gender ... are empty)"),
-        (long.path, f"clips are longer than {WINDOW:g} s (a feature cuts their end: give it more seconds)"),
-    ):
-        notes += counted(items, what, f"{name}: ")
+    here, known, long = set(clips.speaker), set(people.index), clips.path[clips.seconds > WINDOW]
+    absent = f"of {len(known)} speakers have no clips here (published folds need them all)"
+    notes += counted(sorted(known - here), absent, f"{name}: ")
+    added = f"speakers are not in {META} (add them there: their age, gender ... are empty)"
+    notes += counted(sorted(here - known), added, f"{name}: ")
+    cut = f"clips are longer than {WINDOW:g} s (a feature cuts their end: give it more seconds)"
+    notes += counted(long, cut, f"{name}: ")
     return make_corpus(place, clips, notes, name=name, labels=tuple("0123456789"), licence="MIT")
 
 
 def read_metadata(path):
-    """(table with the columns of FIELDS and a row for each speaker, a sentence on each thing that was mended)."""
+    """(table with a row for each speaker, a sentence on each thing that was mended)."""
     rows = read_json(path, COPY)
-    broken = [name for name, row in rows.items() if not isinstance(row, dict)] if isinstance(rows, dict) else ["all"]
-    if broken or not rows:
-        raise LabError(f"{path} is no table of speakers (look at {', '.join(broken[:3]) or 'all'}). {COPY}")
+    wrong = [name for name, row in rows.items() if not isinstance(row, dict)] if isinstance(rows, dict) else ["all"]
+    if wrong or not rows:
+        raise LabError(f"{path} is no table of speakers (look at {', '.join(wrong[:3]) or 'all'}). {COPY}")
     people = pd.DataFrame(index=list(rows))
     for column, field in FIELDS.items():
         people[column] = [" ".join(str(row.get(field, "")).split()) for row in rows.values()]

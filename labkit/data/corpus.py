@@ -1,6 +1,5 @@
-"""What every corpus is: a table with one row per clip, and what the table means."""
+"""What every corpus is: a table with one row per clip, and what the table means; and more voices to train on."""
 
-import hashlib
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -8,12 +7,13 @@ from pathlib import Path
 import pandas as pd
 
 from ..errors import LabError, choose
-from ..synthetic import MARKER
+from ..files import digest
 
-COLUMNS = ("path", "label", "speaker", "split", "seconds", "bytes")
-SYNTHETIC_MARKER = MARKER
+COLUMNS = ["path", "label", "speaker", "split", "seconds", "bytes"]
 PARTS = ("train", "validation", "test")
 OTHER = "other"  # the class of all that is no word of the vocabulary
+EXTRA = "extra"  # column: "" for a clip of the main corpus, else the name of the corpus that it came from
+DIGITS = {name: str(i) for i, name in enumerate("zero one two three four five six seven eight nine".split())}
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,19 +33,18 @@ class Corpus:
     skipped: tuple = ()  # a sentence for each kind of file that was left out, with counts
     protocol: str = "official"  # how the clips were split; "by_clip_leaky": speakers are shared between parts
     whole: pd.DataFrame = field(default=None, repr=False)  # paths and sizes of all that share one waveform store
+    more: tuple = ()  # other corpora that an experiment may train on as well (join)
 
     def __post_init__(self):
         clips = self.clips
         if missing := [column for column in COLUMNS if column not in clips]:
-            raise LabError(
-                f"The table of {self.name} lacks the columns {missing}. A corpus module must fill {list(COLUMNS)}."
-            )
-        unnamed = clips.path[[not isinstance(name, str) or not name for name in clips.speaker]]
+            raise LabError(f"{self.name} lacks the columns {missing}. A corpus module must fill {COLUMNS}.")
+        unnamed = [not isinstance(name, str) or not name for name in clips.speaker]
         for found, wrong in (
             (clips.path[clips.path.duplicated()], "lists {} twice. Each clip may have one row: remove the second."),
             (set(clips.label) - set(self.labels), "has clips of {}, which are not among its labels. Add them there."),
             (set(clips.split) - set(PARTS), f"has clips in the parts {{}}. A clip is in one of {PARTS}."),
-            (unnamed, "does not say in words who speaks in {}. Give each row of the table a speaker as text."),
+            (clips.path[unnamed], "does not say in words who speaks in {}. Give each row a speaker, as text."),
         ):
             if len(found):
                 raise LabError(f"{self.name} {wrong.format(', '.join(map(str, sorted(found)[:5])))}")
@@ -57,19 +56,17 @@ class Corpus:
 
     def __repr__(self):
         parts = ", ".join(f"{part} {len(self.part(part)):,}" for part in PARTS)
+        holds = f"{len(self):,} clips of {self.clips.speaker.nunique():,} speakers, {len(self.labels)} labels"
         made = ", synthetic" if self.synthetic else ""
-        return (
-            f"{self.name}: {len(self):,} clips of {self.clips.speaker.nunique():,} speakers, "
-            f"{len(self.labels)} labels, {self.sample_rate:,} Hz{made} ({self.protocol}: {parts})"
-        )
+        return f"{self.name}: {holds}, {self.sample_rate:,} Hz{made} ({self.protocol}: {parts})"
 
     @cached_property
     def fingerprint(self):
         """Hash of the whole table (file sizes included), so that a result names exactly its data."""
         table = self.clips[sorted(self.clips.columns)].sort_values("path")
         table = table.assign(seconds=table.seconds.astype(float).round(3))
-        text = f"{self.sample_rate} {list(self.labels)}\n{table.to_csv(index=False, lineterminator=chr(10))}"
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        head = f"{self.sample_rate} {list(self.labels)}\n"
+        return digest((head + table.to_csv(index=False, lineterminator="\n")).encode())
 
     def part(self, part):
         """The rows of `clips` in one part: "train", "validation" or "test"."""
@@ -81,24 +78,27 @@ class Corpus:
         return replace(self, clips=clips.reset_index(drop=True), **changes)
 
     def only(self, labels=None, speakers=None, clips_per_label=None):
-        """A smaller corpus, chosen the same way every time: these labels, in this order, and these speakers.
-
-        Of each label *in each part* at most `clips_per_label` clips are kept, chosen by a hash of their path.
-        """
-        clips, kept = self.clips, self.labels
-        if labels is not None:
-            kept = tuple(dict.fromkeys(labels))
-            for label in kept:
-                choose(label, dict.fromkeys(self.labels), f"label of {self.name}")
-            clips = clips[clips.label.isin(kept)]
+        """These labels, in this order, and these speakers; at most `clips_per_label` clips of a label in each part."""
+        kept = self.labels if labels is None else tuple(dict.fromkeys(labels))
+        for label in kept:
+            choose(label, dict.fromkeys(self.labels), f"label of {self.name}")
+        clips = self.clips[self.clips.label.isin(kept)]
         if speakers is not None:
             clips = clips[clips.speaker.isin(set(speakers))]
         if clips_per_label is not None:
-            order = clips.path.map(lambda path: hashlib.sha256(path.encode()).hexdigest())
+            order = clips.path.map(lambda path: digest(path.encode(), 64))  # the same clips every time
             clips = clips[order.groupby([clips.label, clips.split]).rank() <= clips_per_label]
         if clips.empty:
             raise LabError(f"Nothing of {self.name} is left after this choice. Ask for more labels, speakers or clips.")
         return self.with_clips(clips, labels=kept)
+
+    def drop(self, out, why, labels=None):
+        """The corpus without the clips where `out` is True, and with these labels only; it reports what is lost."""
+        labels = self.labels if labels is None else labels
+        if labels == self.labels and not out.any():
+            return self
+        note = f"{out.sum():,} clips of {self.clips.speaker[out].nunique():,} speakers are {why}."
+        return self.with_clips(self.clips[~out], labels=labels, skipped=(*self.skipped, note))
 
     def without(self, problems):
         """The corpus without the clips in `problems` (a dict from path to reason), which it reports."""
@@ -110,22 +110,54 @@ class Corpus:
 
 
 def parts_by_speaker(speakers, validation=0.1, test=0.1, seed=0):
-    """The part of each row, by a hash of its speaker's name, as Speech Commands does it.
+    """The part of each row, by a hash of its speaker's name: it stays when others are added or removed."""
+    parts = {}
+    for name in speakers.unique():
+        place = int(digest(f"{seed} {name}".encode(), 12), 16) / 16**12  # between 0 and 1
+        parts[name] = "validation" if place < validation else "test" if place < validation + test else "train"
+    return speakers.map(parts)
 
-    So speakers keep their part when others are added or removed. `validation` and `test` are fractions of speakers.
+
+def join(main, others):
+    """The main corpus with others of the same folder in `more`: experiments that name them train on their clips, too.
+
+    Words for digits become digits; labels that the main corpus lacks are left out, and counted.
     """
+    more = []
+    for other in others:
+        clips = other.clips.assign(label=other.clips.label.replace(DIGITS), split="train", **{EXTRA: other.name})
+        clips = clips[clips.label.isin(main.labels)]
+        if clips.empty:
+            raise LabError(f"{other.name} has no clip of {', '.join(main.labels)}. Join a corpus that has.")
+        if other.root.parent != main.root.parent:  # a run id may not depend on where corpora lie
+            wrong = f"{other.root} does not lie beside {main.root}."
+            raise LabError(f"{wrong} Put both corpora into one data folder, or a link there.")
+        made = " (synthetic speech)" if other.synthetic else ""
+        voices = f"{clips.speaker.nunique():,} voices of {other.name}{made}"
+        out = f"{len(other.clips) - len(clips):,} with labels that {main.name} lacks are not"
+        note = f"{len(clips):,} clips of {voices} are trained on, too; {out}."
+        clips = clips.assign(path=f"../{other.root.name}/" + clips.path, speaker=f"{other.name}/" + clips.speaker)
+        more.append(replace(other, clips=clips, labels=main.labels, skipped=(note,), whole=None))
+    whole = pd.concat([main.whole, *(other.whole for other in more)]).reset_index(drop=True)
+    return replace(main, more=tuple(more), whole=whole)
 
-    def part(speaker):
-        place = int(hashlib.sha256(f"{seed} {speaker}".encode()).hexdigest()[:12], 16) / 16**12
-        return "validation" if place < validation else "test" if place < validation + test else "train"
 
-    return speakers.map({speaker: part(speaker) for speaker in speakers.unique()})
-
-
-def parts_filled(speakers):
-    """`parts_by_speaker` with the first seed that leaves no part empty: of 20 people, one in ten is often nobody."""
-    for seed in range(1000 if speakers.nunique() >= len(PARTS) else 0):
-        parts = parts_by_speaker(speakers, seed=seed)
-        if parts.nunique() == len(PARTS):
-            return parts
-    return parts_by_speaker(speakers)
+def chosen(corpus, extra):
+    """A corpus with the clips of those of its `more` corpora that `extra` names."""
+    if missing := set(extra) - {other.name for other in corpus.more}:
+        wrong = f"The experiment wants more voices, of {', '.join(sorted(missing))}, and {corpus.name} came without."
+        mend = "Join it with labkit.data.join(corpus, [other]), or say `python -m labkit sweep ... --extra FOLDER`."
+        raise LabError(f"{wrong} {mend}")
+    more = [other for other in corpus.more if other.name in extra]
+    if not more:
+        return corpus
+    own = corpus.clips.assign(**{EXTRA: ""})
+    for gap in {column for other in more for column in own.columns.difference(other.clips.columns)}:
+        own[gap] = own[gap].astype(object)  # else the gaps would make 3 into 3.0
+    return replace(
+        corpus,
+        name="+".join([corpus.name, *(other.name for other in more)]),
+        licence="; ".join(dict.fromkeys([corpus.licence, *(other.licence for other in more)])),
+        clips=pd.concat([own, *(other.clips for other in more)], ignore_index=True)[list(own)],
+        skipped=(*corpus.skipped, *(note for other in more for note in other.skipped)),
+    )

@@ -1,14 +1,13 @@
 """What people write about their accent, and the class that it counts as.
 
-The table `dialects_es.csv` has a line for each accent and a column for each way of forming classes. `fifteen` is the
-merge of a published project (its 42 texts, among them four cells with two accents that the order of its rules decided);
-`area` are the dialect areas of Moreno Fernández (La lengua española en su geografía, 2009), and the Philippines. "-"
-says that a text is known and belongs to no class; an empty cell, that its parts decide. To teach it a text, add a line.
+`dialects_es.csv` has a line for each accent: its text, the code that old releases have for it, and its class in each
+way of forming classes. `fifteen` is the merge of a published project (its 42 texts, among them four cells with two
+accents that the order of its rules decided); `area` are the dialect areas of Moreno Fernández (La lengua española en su
+geografía, 2009), and the Philippines. "-": known, and in no class; an empty class: the parts of the text decide.
 """
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -17,13 +16,14 @@ import pandas as pd
 NO_CLASS = "-"
 
 
-@dataclass(frozen=True)
 class Classes:
     """The class table of a language."""
 
-    columns: tuple  # ways of forming classes
-    table: dict  # from a text, as `same` writes it, to its classes
-    texts: tuple = ()  # all texts, as people write them
+    def __init__(self, path):
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        self.columns = list(table.columns[2:])  # ways of forming classes
+        rows = table.to_dict("records")
+        self.table = {same(row[name]): row for name in ("code", "accent") for row in rows if row[name]}
 
     def of(self, cell, column):
         """What a cell with one or several accents counts as, by one of `columns`: (class or "", why it has none).
@@ -44,9 +44,7 @@ class Classes:
 
     def unknown(self, cell):
         """The accents in a cell that the table lacks."""
-        if same(cell) in self.table:
-            return ()
-        return tuple(text for text in accents_in(cell) if same(text) not in self.table)
+        return tuple(text for text in accents_in(cell) if not {same(text), same(cell)} & self.table.keys())
 
 
 def accents_in(cell):
@@ -63,8 +61,4 @@ def same(text):
 def classes(locale):
     """The class table of a locale, such as "es", or None if there is none."""
     path = Path(__file__).parent / f"dialects_{locale}.csv"
-    if not re.fullmatch("[A-Za-z-]+", locale) or not path.is_file():
-        return None
-    table = pd.read_csv(path, index_col="accent", dtype=str, keep_default_na=False)
-    rows = {same(accent): dict(row) for accent, row in table.iterrows()}
-    return Classes(tuple(table.columns), rows, tuple(table.index))
+    return Classes(path) if re.fullmatch("[A-Za-z-]+", locale) and path.is_file() else None

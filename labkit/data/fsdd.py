@@ -1,8 +1,7 @@
 """The Free Spoken Digit Dataset (Zohar Jackson and contributors): ten digits, six voices, 8 kHz, 50 times each.
 
-A file is called `recordings/DIGIT_NAME_R.wav`. FSDD's own advice is to test on the repetitions 0 to 4 and to train on
-the others. That tests six voices on themselves, and fifty repetitions by one voice are nearly copies: the lab calls
-such a split leaky (`by_clip_leaky`) and uses `leave_one_speaker_out`, six times.
+FSDD's own advice is to test on the repetitions 0 to 4 and to train on the others. That tests six voices on themselves,
+and fifty repetitions by one voice are nearly copies: the lab calls such a split leaky, and leaves one speaker out.
 """
 
 import os
@@ -17,11 +16,7 @@ GET = "Run `python -m labkit download fsdd`, or point LABKIT_DATA to the folder 
 
 
 def load(root):
-    """The corpus in a folder that holds `recordings`.
-
-    Of its speakers in order, the first is tested, the second validates and the others train, until a split says
-    otherwise; with fewer than three speakers all clips train.
-    """
+    """The corpus in a folder that holds `recordings`; its first speaker is tested, if there are at least three."""
     root = Path(os.path.abspath(root))
     clips, notes = read_layout(root, PATTERN, LAYOUT, root.name, GET)
     names = sorted(clips.speaker.unique())

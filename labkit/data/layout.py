@@ -1,37 +1,89 @@
-"""What the readers of all corpora share.
+"""What the readers of all corpora share: from a folder of sound files to a table of clips.
 
-A publisher's layout is a pattern that the paths of its clips match: who speaks, and what is said, stand in the path.
-`read_layout` makes a table of them, a reader adds what its corpus knows besides, and `make_corpus` makes the Corpus.
+A reader makes a row for each file and writes into the column `problem` why it cannot be used. `measured` adds what the
+headers of the files say, and counts each kind of problem in a sentence: nothing is left out in silence.
 """
 
 import csv
 import io
+import re
+
+import pandas as pd
+import soundfile
 
 from ..errors import LabError
-from .corpus import SYNTHETIC_MARKER, Corpus
-from .headers import audio_files, counted, scan, usable
+from ..files import atomic_file, cache, digest
+from ..synthetic import MARKER
+from .corpus import PARTS, Corpus, parts_by_speaker
 
+KINDS = (".wav", ".flac", ".ogg", ".mp3")
 NOISE = "_background_noise_"  # a folder of noises, which are not clips
+LOST = 0.3  # seconds that a clip may be shorter than somebody else says
+VERSION = 3  # of what `_header` says; raise it, and files that were scanned before are read again
 
 
-def read_layout(root, pattern, layout, name, mend):
+def audio_files(root, kinds=KINDS):
+    """Paths below `root`, relative and sorted, of the files whose names end as sounds do; of all if `kinds` is None."""
+    if not root.is_dir():
+        get = "`python -m labkit check` says which corpora are found; set LABKIT_DATA to the folder of yours"
+        raise LabError(f"{root} is not a folder. {get}, or run `python -m labkit download speech_commands`.")
+    files = [path for path in root.rglob("*") if (kinds is None or path.suffix.lower() in kinds) and not path.is_dir()]
+    found = sorted(path.relative_to(root).as_posix() for path in files)
+    found = [path for path in found if path[0] != "." and "/." not in path]
+    if bad := [path for path in found if path.encode(errors="ignore").decode() != path]:
+        shown = bad[0].encode(errors="backslashreplace").decode()  # it can neither be printed nor kept in a table
+        raise LabError(f"The name of {shown} in {root} is not text. Rename it.")
+    return found
+
+
+def read_layout(root, pattern, layout, name, mend, kinds=KINDS):
     """(table of the clips below `root` with a column for each group of the pattern, what was left out as sentences)."""
-    files = [path for path in audio_files(root) if not path.startswith(NOISE)]
-    named = [path for path in files if pattern.fullmatch(path)]
-    if not named:
-        raise LabError(f"{root} holds no clips named {layout}. {mend}")
-    table, problems = usable(scan(root, named), name)
-    odd = sorted(set(files) - set(named))
-    notes = [*counted(odd, f"files left out (the name is not {layout})", f"{name}: "), *problems]
-    if table.empty:
-        raise LabError(f"No clip in {root} can be used. {' '.join(notes)} Get the corpus again.")
-    return table.assign(**table.path.str.extract(pattern).astype({"repetition": int})), notes
+    paths = [path for path in audio_files(root, kinds) if not path.startswith(NOISE)]
+    rows, wrong = pd.DataFrame({"path": paths}, dtype=str), f"named wrongly: {layout} is expected"
+    rows["problem"] = [None if pattern.fullmatch(path) else wrong for path in rows.path]
+    clips, notes = measured(root, rows, name, f"Clips are named {layout}. {mend}")
+    said = clips.path.str.extract(pattern).fillna("")
+    return clips.assign(**said.astype({name: int for name in said if name == "repetition"})), notes
+
+
+def measured(root, rows, corpus, mend, promised=()):
+    """(usable rows with what their headers say, a sentence for each problem); `promised`: pairs of path and seconds."""
+    rows, notes = usable(rows, corpus)
+    headers = scan(root, list(rows.path))
+    whole = headers.path.map(dict(promised)).astype(float)
+    for row in headers.index[headers.problem.isna() & (whole - headers.seconds > LOST)]:
+        headers.loc[row, "problem"] = f"truncated: {whole[row]:.2f} s promised, {headers.seconds[row]:.2f} s here"
+    headers, problems = usable(headers, corpus)
+    clips, notes = rows.merge(headers, on="path"), notes + problems
+    if clips.empty:
+        raise LabError(f"{root} holds no clips that can be used. {' '.join(notes) or 'It holds no sounds.'} {mend}")
+    return clips, notes
+
+
+def usable(rows, corpus, what="files"):
+    """(rows without a `problem`, a sentence for each kind of problem: its text up to a colon)."""
+    bad, notes = rows[rows.problem.notna()], []
+    for kind, group in bad.groupby(bad.problem.map(lambda problem: problem.split(":")[0])):
+        notes += counted(group.path + " (" + group.problem + ")", f"{what} left out ({kind})", f"{corpus}: ")
+    return rows[rows.problem.isna()].drop(columns="problem"), notes
+
+
+def counted(items, what, where=""):
+    """A list with one sentence that counts some items and names the first; empty where there are no items."""
+    items = list(items)
+    return [f"{where}{len(items):,} {what}, the first: {items[0]}."] if items else []
 
 
 def make_corpus(root, clips, notes, *, licence, name="", labels=(), sample_rate=None, protocol="official"):
-    """The Corpus of a table; by default with the labels and the sample rate that the table has."""
-    synthetic = any((folder / SYNTHETIC_MARKER).exists() for folder in (root, root.parent))
-    noises = audio_files(root / NOISE) if (root / NOISE).is_dir() else []
+    """The Corpus of a table; what is not given is found there. It is called leaky wherever its parts share speakers."""
+    if "split" not in clips:
+        filled = (parts_by_speaker(clips.speaker, seed=seed) for seed in range(1000))
+        if clips.speaker.nunique() >= len(PARTS):  # of 20 people, one in ten is often nobody
+            filled = (parts for parts in filled if parts.nunique() == len(PARTS))
+        clips, protocol = clips.assign(split=next(filled)), "by_speaker"
+    leaky = (clips.groupby("speaker").split.nunique() > 1).any()
+    synthetic = any((folder / MARKER).exists() for folder in (root, root.parent))
+    noises = [f"{NOISE}/{path}" for path in audio_files(root / NOISE)] if (root / NOISE).is_dir() else []
     return Corpus(
         name=name or root.name,
         root=root,
@@ -39,10 +91,10 @@ def make_corpus(root, clips, notes, *, licence, name="", labels=(), sample_rate=
         labels=tuple(labels or sorted(clips.label.unique())),
         licence="see LICENSE in its folder" if synthetic else licence,
         synthetic=synthetic,
-        clips=clips.drop(columns=["rate", "channels"]).reset_index(drop=True),
-        noises=tuple(f"{NOISE}/{path}" for path in noises),
+        clips=clips.drop(columns="rate").reset_index(drop=True),
+        noises=tuple(noises),
         skipped=tuple(notes),
-        protocol=protocol,
+        protocol="by_clip_leaky" if leaky else protocol,
     )
 
 
@@ -50,15 +102,13 @@ def read_text(path, mend):
     """The text of a file, with or without a byte-order mark."""
     try:
         return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise LabError(f"{path} is not a text in UTF-8 ({error}). {mend}") from error
-    except OSError as error:
-        raise LabError(f"{path} cannot be read ({error.strerror}). {mend}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise LabError(f"{path} cannot be read as text in UTF-8 ({error}). {mend}") from error
 
 
-def read_cells(path, needed, mend, quoting=csv.QUOTE_MINIMAL):
-    """(column names, cells of each other line by its number) of a table that commas, semicolons or tabs separate."""
-    text = read_text(path, mend)
+def read_table(path, needed, mend, quoting=csv.QUOTE_MINIMAL):
+    """A table of commas, semicolons or tabs, as text: (rows by line number, cells of each line that does not fit)."""
+    text = read_text(path, mend)  # pandas would fill up short lines, and nobody would know
     first = text.partition("\n")[0]
     reader = csv.reader(io.StringIO(text), delimiter=max("\t,;", key=first.count), quoting=quoting, strict=True)
     try:
@@ -70,4 +120,62 @@ def read_cells(path, needed, mend, quoting=csv.QUOTE_MINIMAL):
         raise LabError(f"{path} lacks the columns {missing}: it has {head[:12]}. {mend}")
     if twice := [name for name in head if name and head.count(name) > 1]:
         raise LabError(f"{path} has two columns of one name, {twice[0]}. Rename one of them.")
-    return head, {number: cells for number, cells in lines.items() if any(cells)}
+    lines = {number: cells for number, cells in lines.items() if any(cells)}
+    odd = {number: cells for number, cells in lines.items() if len(cells) != len(head)}
+    fit = {number: lines[number] for number in lines.keys() - odd}
+    return pd.DataFrame.from_dict(fit, orient="index", columns=head, dtype=str).sort_index(), odd
+
+
+def when_changed(path):
+    """(bytes, time of the last change in nanoseconds) of a file; zeros where there is none."""
+    status = path.stat() if path.is_file() else None
+    return (status.st_size, status.st_mtime_ns) if status else (0, 0)
+
+
+def scan(root, paths):
+    """What the headers say of each file (`rate` in Hz): a table, kept until a file's size or time changes."""
+    listing = [(path, *when_changed(root / path)) for path in paths]
+    kept = cache() / f"headers-{digest(repr((VERSION, str(root.resolve()), listing)).encode())}.csv"
+    if not kept.exists():
+        rows = [(path, *_header(root / path, size), size) for path, size, _ in listing]
+        with atomic_file(kept) as temporary:
+            columns = ["path", "seconds", "rate", "problem", "bytes"]
+            pd.DataFrame(rows, columns=columns).to_csv(temporary, index=False)
+    table = pd.read_csv(kept, keep_default_na=False, dtype={"path": str, "problem": str})
+    return table.assign(problem=table.problem.where(table.problem != "", None))
+
+
+def _header(path, size):
+    """(seconds, rate, problem or "") of one file."""
+    if size == 0:
+        return 0.0, 0, "empty file" if path.is_file() else "missing file"
+    try:
+        info = soundfile.info(str(path))
+    except (soundfile.LibsndfileError, RuntimeError):
+        kind = path.suffix.lower()  # phones like to write .m4a and the like
+        convert = f": if it is, convert it with `ffmpeg -i clip{kind} clip.wav`"
+        return 0.0, 0, "not audio" + convert * (kind not in KINDS)
+    seconds = info.frames / info.samplerate
+    problem = "" if info.frames else "no samples"
+    # libsndfile reads what is there, and notes in its log where a header promises more (a stream promises all ones)
+    shorter = re.search(r"(?:data|SSND|[Ss]ize|riff) *: (\d+) \(should be (\d+)\)", info.extra_info)
+    if shorter and int(shorter[2]) < int(shorter[1]) < 0xFFFFFFFF:
+        whole = seconds * int(shorter[1]) / max(int(shorter[2]), 1)
+        problem = f"truncated: promises {whole:.2f} s, holds {seconds:.2f} s"
+    if info.format == "MP3" and not problem and _cut_off(path.read_bytes(), info.extra_info):
+        problem = f"truncated: its last frame is cut off after {seconds:.2f} s"
+    return round(seconds, 4), info.samplerate, problem
+
+
+def _cut_off(data, log):
+    """Whether an MP3 file ends within a frame, as one does that was not copied whole; False where nobody can tell."""
+    tag, size = (re.search(rf"{what}[\s:]*(\d+)", log) for what in ("header length", "framesize"))
+    start = place = int(tag[1]) if tag else 0
+    name = max(data.find(b"Xing", start, start + 48), data.find(b"Info", start, start + 48))
+    if name > 0 and data[name + 7] & 2:  # the first frame says how many bytes there are
+        count = name + 8 + 4 * (data[name + 7] & 1)
+        return len(data) - start < int.from_bytes(data[count : count + 4], "big")
+    bits = data[start + 2]  # of the first frame: bit rate and sample rate, and whether it is padded by a byte
+    while size and place + 3 <= len(data) and data[place] == 255 and data[place + 2] >> 2 == bits >> 2:
+        place += int(size[1]) - (bits >> 1 & 1) + (data[place + 2] >> 1 & 1)
+    return place > len(data)

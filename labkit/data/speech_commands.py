@@ -13,10 +13,7 @@ from .layout import make_corpus, read_layout, read_text
 LAYOUT = "WORD/HASH_nohash_N.wav"
 PATTERN = re.compile(r"(?P<label>[^/]+)/(?P<speaker>[0-9a-z]+)_nohash_(?P<repetition>\d+)\.wav")
 GET = "Run `python -m labkit download speech_commands`, or point LABKIT_DATA to the folder with the folders of words."
-COPY = (
-    "It says which speakers are kept for testing. Copy the list from the official archive, or load the folder as your "
-    'own: labkit.start(..., corpus="folder").'
-)
+COPY = 'It says which speakers test. Copy the list from the official archive, or start the lab with corpus="folder".'
 
 
 def load(root):
@@ -28,7 +25,6 @@ def load(root):
         listed = {line.strip() for line in read_text(root / name, COPY).splitlines()} - {""}
         clips.loc[clips.path.isin(listed), "split"] = part
         if absent := len(listed) - (clips.split == part).sum():
-            notes.append(
-                f"{root.name}: {name} names {absent} files that are not here; the {part} part is what is here."
-            )
+            rest = f"the {part} part is what is here"
+            notes.append(f"{root.name}: {name} names {absent} files that are not here; {rest}.")
     return make_corpus(root, clips, notes, sample_rate=16_000, licence="CC BY 4.0")

@@ -1,5 +1,6 @@
 """The packed store that holds a corpus ready for batches: every clip in one memory-mapped row."""
 
+import os
 import shutil
 import warnings
 from dataclasses import dataclass
@@ -12,8 +13,8 @@ from tqdm.auto import tqdm
 
 from ..errors import LabError, LabWarning
 from ..files import alone, atomic_folder, cache, digest, need_disk, read_json, write_json
-from .audio import SCALE, bars, decode, place
-from .headers import when_changed
+from .audio import bars, decode
+from .layout import when_changed
 
 STORE_VERSION = 1
 
@@ -22,30 +23,13 @@ STORE_VERSION = 1
 class Store:
     """All clips of a corpus as one row of samples."""
 
-    folder: Path
-    rate: int  # Hz
     audio: np.ndarray  # memory-mapped int16, (all samples,)
     index: pd.DataFrame  # by path: offset and length, in samples
     problems: dict  # from path to reason, for clips that could not be decoded (their length is 0)
     notes: tuple  # what was adapted: clips resampled, mixed to one channel, clipped, silent
 
-    def clip(self, path):
-        """One clip, float32 between -1 and 1, shape (samples,)."""
-        return self.batch([path])[0][0].astype(np.float32) / SCALE
-
-    def batch(self, paths, samples=None):
-        """Several clips, padded with zeros or cropped to `samples` (by default as long as the longest of them).
-
-        Returns int16 of shape (batch, samples), and the valid lengths, int64 of shape (batch,).
-        """
-        rows = self.index.index.get_indexer(paths)
-        if (rows < 0).any():
-            missing = np.asarray(paths)[rows < 0][0]
-            raise LabError(f"{missing} is not in the store {self.folder.name}. Open the store of its corpus.")
-        return self.rows(rows, samples)
-
     def rows(self, rows, samples=None):
-        """As `batch`, for row numbers of `index`."""
+        """Clips by their rows in `index`: int16 (batch, samples), padded with zeros or cropped, and their lengths."""
         offsets, lengths = self.index.offset.values[rows], self.index.length.values[rows]
         samples = int(lengths.max()) if samples is None else samples
         lengths = np.minimum(lengths, samples)
@@ -56,13 +40,10 @@ class Store:
 
 
 def open_store(corpus, rate=None, progress=True):
-    """The waveform store of a corpus at a rate in Hz (by default its own): built at the first call, found again later.
-
-    Parts and subsets of one corpus share its store. `progress`: show a bar while building.
-    """
+    """The waveform store of a corpus and its parts at a rate in Hz (by default its own), built at the first call."""
     rate = rate or corpus.sample_rate
     # Names, sizes and times of the files: a changed corpus gets a new store, and an open one is never touched.
-    times = [when_changed(place(corpus.root, path))[1] for path in corpus.whole.path]
+    times = [when_changed(Path(os.path.normpath(corpus.root / path)))[1] for path in corpus.whole.path]
     content = digest([STORE_VERSION, rate, corpus.whole.values.tolist(), times], 12)
     folder = cache() / "stores" / f"{corpus.name}-{rate}-{content}"
     if not folder.is_dir():
@@ -83,7 +64,7 @@ def read_store(folder):
         audio = np.memmap(folder / "audio.int16", np.int16, "r")
         if len(audio) != samples:
             raise ValueError(f"audio.int16 does not hold the {samples} samples of index.csv")
-        return Store(folder, about["rate"], audio, index, about["problems"], tuple(about["notes"]))
+        return Store(audio, index, about["problems"], tuple(about["notes"]))
     except (OSError, ValueError, KeyError, AttributeError) as error:
         raise LabError(f"The waveform store {folder} is damaged ({error}). Delete it and run again.") from error
 
@@ -99,8 +80,7 @@ def build_store(corpus, rate, folder, progress=True):
         with open(temporary / "audio.int16", "wb") as file:
             quiet = not (progress and bars())
             bar = tqdm(paths, f"reading {corpus.name}", unit="clip", leave=False, disable=quiet)
-            clips = decode(corpus.root, paths, rate, native=rate == corpus.sample_rate)
-            for path, (samples, changes, problem) in zip(bar, clips, strict=True):
+            for path, (samples, changes, problem) in zip(bar, decode(corpus.root, paths, rate), strict=True):
                 file.write(samples)
                 lengths.append(len(samples))
                 for change in changes:
@@ -112,8 +92,7 @@ def build_store(corpus, rate, folder, progress=True):
         index = pd.DataFrame({"path": paths, "offset": np.cumsum(lengths) - lengths, "length": lengths})
         index.to_csv(temporary / "index.csv", index=False)
         notes = [f"{len(some)} clips {change} (the first: {some[0]})" for change, some in sorted(adapted.items())]
-        about = {"corpus": corpus.name, "rate": rate, "problems": problems, "notes": notes, "version": STORE_VERSION}
-        write_json(temporary / "about.json", about)
+        write_json(temporary / "about.json", {"problems": problems, "notes": notes})
     for note in notes:
         if rate == corpus.sample_rate or " resampled " not in note:  # another rate was asked for
             warnings.warn(f"{corpus.name}: {note}.", LabWarning, stacklevel=3)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator
 
-from ..data.extra_voices import chosen
+from ..data.corpus import chosen
 from ..data.splits import Split
 from ..errors import LabError, choose
 from ..features import FEATURES, MFCC, Feature

@@ -55,7 +55,7 @@ def _sides(corpus, feature, folder):
             batched(*store.rows(np.arange(start, min(start + BATCH, len(corpus))), feature.samples))
 
     def from_files():
-        clips = decode(corpus.root, list(corpus.clips.path), feature.sample_rate, native=True)
+        clips = decode(corpus.root, list(corpus.clips.path), feature.sample_rate)
         while some := list(itertools.islice(clips, BATCH)):
             waveforms = np.zeros((len(some), feature.samples), np.int16)
             for row, (samples, *_) in zip(waveforms, some, strict=True):
