@@ -25,61 +25,52 @@ from .experiment import Experiment
 from .run import place, train
 
 OFTEN = 0.1  # seconds between two messages about batches
-ENDED = (
-    "The process that trained has ended (killed, or out of memory). The epochs that were finished are kept: press "
-    "Resume to go on."
-)
 HERE = (
     "This model was written in the notebook, where another process cannot build it, so it is trained in the notebook's "
     "own process. If it uses dropout, run no cell that draws random numbers until it is done."
 )
 SPAWN = get_context("spawn")  # a forked process would inherit torch's threads in an unusable state
-_waiting = []  # processes without a job: the next training need not wait seconds for torch
+waiting = []  # processes without a job: the next training need not wait seconds for torch
 
 
 class TrainProcess:
-    """A process that trains one experiment after the other; setting the event `stop` ends the one under way."""
+    """A process that trains one experiment after the other; setting `stop.value` ends the one under way."""
 
     def __init__(self):
         self.pipe, theirs = SPAWN.Pipe()
-        self.stop, self.idle = SPAWN.Event(), True
+        self.stop = SPAWN.Value("b", lock=False)  # a byte that both see
         self.process = SPAWN.Process(target=_serve, args=(theirs, self.stop), daemon=True)
         self.process.start()
         theirs.close()  # so that `pipe` ends when the process does
 
     def train(self, experiment, corpus, results, device, watch):
         """As `run.train`, but in the process, unless the run exists or the process cannot build its model."""
-        record, module = place(experiment, corpus, results)[2] / "run.json", MODELS[experiment.model.name].__module__
+        record, message = place(experiment, corpus, results)[2] / "run.json", ("ended", None)
         if not record.exists():
-            self.idle = False
+            module = MODELS[experiment.model.name].__module__
             try:
                 self.pipe.send((module, experiment.to_dict(), corpus, results, device, record.parent))
                 while (message := self.pipe.recv())[0] != "ended":
                     getattr(watch, message[0])(*message[1:])
             except (EOFError, OSError):
-                raise LabError(ENDED) from None
-            self.idle = True
-            if message[1] is not None:
-                raise LabError(message[1])
-            if self.stop.is_set() and not record.exists():
-                return None
+                raise LabError(
+                    "The process that trained has ended (killed, or out of memory). The epochs that were finished are "
+                    "kept: press Resume to go on."
+                ) from None
+        waiting.append(self)
+        if message[1] is not None:
+            raise LabError(message[1])
+        if self.stop.value and not record.exists():
+            return None
         return train(experiment, corpus, results, device, watch)
 
 
 def take():
     """A process that waits for a job, or a new one."""
-    process = _waiting.pop() if _waiting else TrainProcess()
+    process = waiting.pop() if waiting else TrainProcess()
     process = process if process.process.is_alive() else TrainProcess()
-    process.stop.clear()
+    process.stop.value = False
     return process
-
-
-def release(process):
-    """Keep a process for the next training; nobody listens any more to one that was left in the middle of a job."""
-    if process.idle:
-        _waiting.append(process)
-    else:
-        process.process.kill()
 
 
 def in_words(error):
@@ -96,7 +87,7 @@ class _Relay(Watch):
         self.pipe, self.asked, self.told = pipe, asked, 0.0
 
     def batch(self, epoch, done, total):
-        self.stop = self.asked.is_set()
+        self.stop = bool(self.asked.value)
         if done == total or time.monotonic() - self.told > OFTEN:
             self.told = time.monotonic()
             self.pipe.send(("batch", epoch, done, total))
@@ -104,8 +95,7 @@ class _Relay(Watch):
     def epoch(self, history):
         self.pipe.send(("epoch", history))
 
-    def note(self, text, *place):
-        """Tell what is printed, or warned of."""
+    def note(self, text, *place):  # what is printed, or warned of
         if str(text).strip():
             self.pipe.send(("note", str(text).strip()))
 
@@ -143,17 +133,13 @@ def _do(module, experiment, corpus, results, device, folder, watch):
 
 
 def interrupted(base, corpus, results):
-    """The latest interrupted training of the task of `base` (its corpus, target and split): (Experiment, epochs kept).
-
-    None if there is none. What another kernel or panel is training now is not interrupted.
-    """
+    """The latest interrupted training with corpus, target and split of `base`: (Experiment, epochs kept), or None."""
     corpus, _, folder = place(base, corpus, results)
     begun = folder.parent.glob("*/experiment.json")
     for path in sorted(begun, key=lambda path: path.stat().st_mtime, reverse=True):
         with suppress(LabError):  # under way, of a model that this kernel lacks, or damaged: nothing to go on with
             found, folder = Experiment.from_dict(read_json(path)), path.parent
-            parts = {name: getattr(found, name) for name in ("feature", "model", "recipe", "seed")}
-            run_id = base.change(**parts).id(corpus.fingerprint)
+            run_id = found.change(corpus=base.corpus, target=base.target, split=base.split).id(corpus.fingerprint)
             if (folder / "run.json").exists() or not folder.name.endswith(run_id):
                 continue
             with alone(results / ".locks" / f"{run_id}.lock", refusal="It is under way."):

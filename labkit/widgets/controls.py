@@ -28,8 +28,7 @@ class SettingsPanel(Panel):
         super().__init__(lab)
         self.base, self.busy = experiment, False  # what has no control stays as in `base`
         self.classes = len(experiment.corpus.labels or lab.data.labels)
-        look = {"style": LOOK["style"], "layout": {"width": "99%"}}
-        self.code_view = ipywidgets.Textarea(continuous_update=False, description="as code", **look)
+        self.code_view = ipywidgets.Textarea(description="as code", continuous_update=False, layout={"width": "99%"})
         self._above, self._settings = self.row(), self.row()
         self.add("model", "Dropdown", self._renew, options=sorted(MODELS))
         self.add("feature", "Dropdown", self._renew, options=sorted(FEATURES))
@@ -52,15 +51,14 @@ class SettingsPanel(Panel):
     def check(self):
         """The experiment, and its model in words; LabError if no such network can be built."""
         experiment = self.experiment
-        name = experiment.model.name
         try:
             with torch.random.fork_rng([]), torch.device("meta"):  # shapes without numbers: takes no memory
                 network = experiment.model.build(experiment.feature.shape, self.classes)
         except LabError:
             raise
         except Exception:  # a model may do what shapes alone cannot; then training tells
-            return experiment, name
-        return experiment, f"{name} with {count_parameters(network):,} parameters"
+            return experiment, experiment.model.name
+        return experiment, f"{experiment.model.name} with {count_parameters(network):,} parameters"
 
     def changed(self):
         """A control moved: show the new settings as code, or what is wrong with them."""

@@ -165,6 +165,6 @@ def empty_figure(width, height):
 
 def empty_picture(width, height, words):
     """A figure that holds nothing but a sentence."""
-    figure = Figure(figsize=(width, height), dpi=100)
+    figure = Figure(figsize=(width, height), layout="none", dpi=100)
     figure.text(0.5, 0.5, words, ha="center", va="center", color="0.35")
     return figure

@@ -9,14 +9,13 @@ import pandas as pd
 from ..data.splits import LEAKY
 from ..errors import LabError
 from ..experiments.experiment import Experiment
-from ..experiments.train_process import in_words, interrupted, release, take
+from ..experiments.train_process import in_words, interrupted, take, waiting
 from ..training.loop import Watch
 from .comparison import compared, drawn_curves
 from .controls import SettingsPanel
 from .panel import image
 
 PAUSE = 0.5  # seconds between two pictures of a training: drawing must not slow it down
-BUSY = "A training is under way already. Press Stop first, or wait."
 
 
 class TrainerPanel(SettingsPanel):
@@ -45,11 +44,10 @@ class TrainerPanel(SettingsPanel):
         base = experiment or Experiment()
         super().__init__(lab, base if words is None else base.change(corpus={"labels": tuple(words)}))
         self.run, self.runs, self.table, self.chart, self.error = None, [], None, None, None
-        self.thread, self.process, self._watch, self._trained = None, None, None, None
-        self._shown = []  # a Run, or the history of one under way
+        self.thread, self._trained, self._shown = None, None, []  # shown: a Run, or the history of one under way
         self.train = self.button("Train", "play", self._start, button_style="primary")
         self.stop = self.button("Stop", "stop", self._halt)
-        self.resume = self.button("Resume", "step-forward", self._go_on, disabled=True)
+        self.resume = self.button("Resume", "step-forward", lambda: self._start(resume=True), disabled=True)
         self.bar = ipywidgets.FloatProgress(value=0, min=0, max=1, layout={"width": "20em"})
         self.table_view, self.chart_view = ipywidgets.HTML(), ipywidgets.HTML()
         percent = {"value": "" if guess is None else f"{100 * guess:g}", "placeholder": "0 to 100"}
@@ -61,7 +59,7 @@ class TrainerPanel(SettingsPanel):
                 f"A training of {experiment.model} was interrupted after {epochs} of {experiment.recipe.epochs} epochs "
                 "(stopped, or the kernel was restarted). What was finished is kept: press Resume to go on."
             )
-        release(take())  # a process that is ready when Train is pressed
+        waiting.append(take())  # a process that is ready when Train is pressed
 
     @property
     def guess(self):
@@ -98,9 +96,14 @@ class TrainerPanel(SettingsPanel):
         self.changed()
         self.redraw()
 
-    def _start(self):
+    def _start(self, resume=False):
         if self.busy:
-            raise LabError(BUSY)
+            raise LabError("A training is under way already. Press Stop first, or wait.")
+        if resume:
+            found = self._look_for_interrupted()
+            if found is None:
+                raise LabError("No training was interrupted. Press Train.")
+            self.show(found[0])
         experiment, _ = self.check()
         if self.guess is None and not self.runs:
             raise LabError(
@@ -122,17 +125,7 @@ class TrainerPanel(SettingsPanel):
         if not self.busy:
             raise LabError("Nothing is being trained. Press Train first.")
         self.say("Stopping after this batch ...")
-        self.process.stop.set()
-
-    def _go_on(self):
-        """Put the controls where they were when the latest training was interrupted, and train."""
-        if self.busy:
-            raise LabError(BUSY)
-        found = self._look_for_interrupted()
-        if found is None:
-            raise LabError("No training was interrupted. Press Train.")
-        self.show(found[0])
-        self._start()
+        self.process.stop.value = True
 
     def _look_for_interrupted(self):
         found = interrupted(self.base, self.lab.data, self.lab.results)
@@ -147,13 +140,10 @@ class TrainerPanel(SettingsPanel):
             words = self._stopped() if run is None else self._finish(run)
         except Exception as error:
             self.error, words, self.bar.bar_style = error, in_words(error), "danger"
-        try:
-            release(self.process)
-            self._look_for_interrupted()
-            self.redraw()
-        finally:
-            self.busy = False
-            self.say(words, wrong=self.error is not None)  # last: who reads it may press a button
+        self.busy = False
+        self.say(words, wrong=self.error is not None)
+        self._look_for_interrupted()
+        self.redraw()
 
     def _stopped(self):
         done, epochs = len(self._shown), self._trained.recipe.epochs
@@ -188,7 +178,7 @@ class PanelWatch(Watch):
         self.panel, self.seen, self.drawn, self.notes = panel, False, 0.0, []
 
     def batch(self, epoch, done, total):
-        self.seen, self.stop = True, self.panel.process.stop.is_set()
+        self.seen, self.stop = True, bool(self.panel.process.stop.value)
         self.panel.bar.value = epoch - 1 + done / total
 
     def epoch(self, history):
