@@ -57,12 +57,14 @@ class TrainProcess:
                     "The process that trained has ended (killed, or out of memory). The epochs that were finished are "
                     "kept: press Resume to go on."
                 ) from None
-        waiting.append(self)
-        if message[1] is not None:
-            raise LabError(message[1])
-        if self.stop.value and not record.exists():
-            return None
-        return train(experiment, corpus, results, device, watch)
+        try:
+            if message[1] is not None:
+                raise LabError(message[1])
+            if self.stop.value and not record.exists():
+                return None
+            return train(experiment, corpus, results, device, watch)
+        finally:
+            waiting.append(self)
 
 
 def take():

@@ -13,7 +13,7 @@ BEHIND = 5  # earlier runs whose curves are drawn
 
 
 def drawn_curves(present, earlier, chance, guess, epochs):
-    """Curves of a run, or of the history of one under way; `earlier` runs in grey; `epochs` is an empty one's width."""
+    """Curves of a run, or of a history so far, with earlier runs in grey; an empty picture has room for `epochs`."""
     figure = empty_figure(8.5, 3.2)
     plots.training_curves(present, figure=figure)
     loss, accuracy = figure.axes

@@ -22,7 +22,7 @@ PLAIN = {bool: ipywidgets.Checkbox, int: ipywidgets.IntText, float: ipywidgets.F
 
 
 class SettingsPanel(Panel):
-    """All settings of an experiment as controls, by their path ("model.hidden"); and as code that makes it again."""
+    """All settings of an experiment as controls, named by their path ("model.hidden"), and as code."""
 
     def __init__(self, lab, experiment):
         super().__init__(lab)
@@ -56,7 +56,7 @@ class SettingsPanel(Panel):
                 network = experiment.model.build(experiment.feature.shape, self.classes)
         except LabError:
             raise
-        except Exception:  # a model may do what shapes alone cannot; then training tells
+        except Exception:  # a student's model may need numbers, not only shapes: training will tell
             return experiment, experiment.model.name
         return experiment, f"{experiment.model.name} with {count_parameters(network):,} parameters"
 
@@ -85,7 +85,7 @@ class SettingsPanel(Panel):
         self.changed()
 
     def _renew(self, values=None):
-        """Inputs for the settings of the model and the feature that are chosen; those that stay keep their values."""
+        """Make the inputs for the chosen model and feature; a setting that means the same as before keeps its value."""
         kinds = FEATURES[self.controls["feature"].value], Recipe, Augmentation
         settings = [parameters(self.controls["model"].value), *(inspect.signature(kind).parameters for kind in kinds)]
         before = {path: self.controls.pop(path) for path in list(self.controls) if "." in path}
@@ -130,7 +130,7 @@ def input_for(setting):
 
 
 def read(control):
-    """The value of an input; in a text that is not one of several words, "none" is None and "64, 64" a tuple."""
+    """The value of an input; where the setting is not a word, the text "none" is None, and "64, 64" a tuple."""
     if not isinstance(control, ipywidgets.Combobox) or isinstance(control.setting.default, str):
         return control.value
     text = control.value.strip()

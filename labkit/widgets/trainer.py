@@ -80,12 +80,12 @@ class TrainerPanel(SettingsPanel):
         others = [run for run in self.runs if run.experiment != self._trained]
         epochs = self.controls["recipe.epochs"].value
         figure = drawn_curves(self._shown, others, 1 / self.classes, self.guess, epochs)
-        history = getattr(self._shown, "record", {"history": self._shown})["history"]
+        history = self._shown if isinstance(self._shown, list) else self._shown.record["history"]
         if not history:
             return figure, "Training curves, still empty: nothing was trained yet"
-        words = "over {epoch} epochs. At the end the validation loss is {validation_loss:.2f}, the validation accuracy "
-        words = (words + "{validation_accuracy:.1%}").format(**history[-1])
-        return figure, f"Training curves of {self._trained.model.name} {words}"
+        words = "Training curves of {} over {epoch} epochs. At the end the validation loss is {validation_loss:.2f}, "
+        words += "the validation accuracy {validation_accuracy:.1%}"
+        return figure, words.format(self._trained.model.name, **history[-1])
 
     def rows(self):
         above = ("model", "feature", "seed"), self._above, "section", self._settings, "guess"
@@ -135,9 +135,8 @@ class TrainerPanel(SettingsPanel):
     def _work(self):
         """What the thread does. Whatever happens ends as a message: nobody sees a thread's errors."""
         try:
-            where = self.lab.data, self.lab.results, self.lab.device
-            run = self.process.train(self._trained, *where, self._watch)
-            words = self._stopped() if run is None else self._finish(run)
+            run = self.process.train(self._trained, self.lab.data, self.lab.results, self.lab.device, self._watch)
+            words = self._finish(run)
         except Exception as error:
             self.error, words, self.bar.bar_style = error, in_words(error), "danger"
         self.busy = False
@@ -145,14 +144,12 @@ class TrainerPanel(SettingsPanel):
         self._look_for_interrupted()
         self.redraw()
 
-    def _stopped(self):
-        done, epochs = len(self._shown), self._trained.recipe.epochs
-        kept = f"after epoch {done} of {epochs}" if done else "before the first epoch was over"
-        self.bar.bar_style = "warning"
-        return f"Stopped {kept}. The epochs that were finished are kept: press Resume to go on."
-
     def _finish(self, run):
-        """Show a run that is complete; returns what to say of it."""
+        """Show a run that is complete, or that was stopped (None); returns what to say of it."""
+        if run is None:
+            self.bar.bar_style, done = "warning", len(self._shown)
+            kept = f"after epoch {done} of {self._trained.recipe.epochs}" if done else "before the first epoch was over"
+            return f"Stopped {kept}. The epochs that were finished are kept: press Resume to go on."
         self._shown = self.run = run
         if run.id not in [other.id for other in self.runs]:
             self.runs.append(run)
