@@ -1,6 +1,6 @@
 """A model whose training goes on only as far as a test lets it, in whatever process it is trained."""
 
-import sys
+import multiprocessing
 import time
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def known():
     register("gated")(Gated)
 
 
-if "labkit.cli.train_command" in sys.modules and "pytest" not in sys.modules:  # a process that trains for a panel
+if multiprocessing.parent_process() is not None:  # a process that trains for a panel
     known()
 
 

@@ -161,7 +161,7 @@ def test_a_training_is_started_stopped_and_resumed_by_clicks_and_other_cells_run
     assert len(list((folder / "results").rglob("gated-*/run.json"))) == 1
     assert panel.locator("table tbody tr").count() == 1 and panel.locator("img").count() == 2
     code = panel.get_by_label("as code").input_value()
-    assert "labkit.Model('gated'" in code and code.endswith("run = lab.train(experiment)")
+    assert "model={'name': 'gated'" in code and code.endswith("run = lab.train(experiment)")
 
 
 def test_a_wrong_value_is_a_message_in_the_panel(page):

@@ -1,14 +1,16 @@
-"""`python -m labkit train`: by hand, and as the process that trains for a panel."""
+"""Training by `python -m labkit train`, and in the process that trains for a panel."""
 
-import dataclasses
 import json
-import subprocess
-import sys
 
+import gated
+import torch
 from tiny import quick
 
 from labkit.cli import main
 from labkit.experiments import run as runs
+from labkit.experiments.train_process import TrainProcess
+from labkit.models import MODELS, Model
+from labkit.training.loop import Watch
 
 pytest_plugins = ["tiny"]
 NUMBERS = ["train_loss", "validation_loss", "validation_accuracy"]
@@ -31,22 +33,45 @@ def test_a_file_that_is_no_experiment_is_named(made, tmp_path, capsys):
     assert "missing.json" in capsys.readouterr().err
 
 
-def test_jobs_come_as_lines_and_the_process_ends_when_nobody_sends_any_more(corpus, tmp_path):
-    tables = {"clips": corpus.clips.to_dict("list"), "whole": corpus.whole.to_dict("list"), "root": str(corpus.root)}
-    about = {field.name: getattr(corpus, field.name) for field in dataclasses.fields(corpus)} | tables
-    where = {"results": str(tmp_path / "results"), "device": "cpu", "module": "labkit.models.rnn"}
-    job = {"corpus": about, "experiment": quick().to_dict(), **where}
-    run_id = runs.place(quick(), corpus, tmp_path)[1]
-    lines = [job | {"id": run_id}, job | {"id": "of other code"}]
-    command = [sys.executable, "-m", "labkit", "train", "-"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8") as process:
-        process.stdin.write("".join(json.dumps(line) + "\n" for line in lines))
-        process.stdin.flush()
-        said = []
-        while "foreign" not in (said[-1] if said else {}):
-            said.append(json.loads(process.stdout.readline()))
-        process.stdin.close()
-        assert process.wait(60) == 0
-    kinds = [kind for message in said for kind in message]
-    assert kinds.count("epoch") == 3 and kinds.count("batch") >= 3 and kinds[-2:] == ["done", "foreign"]
-    assert runs.read_record(tmp_path / "results" / corpus.name / f"gru-{run_id}")["history"] == said[-3]["epoch"]
+class Seen(Watch):
+    """Keeps what a training told, in order."""
+
+    def __init__(self):
+        super().__init__()
+        self.told = []
+
+    def batch(self, *place):
+        self.told.append(("batch", place))
+
+    def epoch(self, history):
+        self.told.append(("epoch", history))
+
+    def note(self, text):
+        self.told.append(("note", text))
+
+
+def test_a_process_trains_one_experiment_after_the_other_and_ends_when_nobody_sends_any_more(
+    corpus, tmp_path, monkeypatch
+):
+    class Changed(gated.Gated):
+        """Of a module that the process can import, but of other code than what it finds there."""
+
+        __module__ = "gated"
+
+        def forward(self, x, lengths):
+            return super().forward(x, lengths) + 1
+
+    where = corpus, tmp_path / "results", torch.device("cpu")
+    process, first, second = TrainProcess(), Seen(), Seen()
+    run = process.train(quick(), *where, first)
+    kinds = [kind for kind, _ in first.told]
+    assert kinds.count("epoch") == 3 and kinds.count("batch") >= 3 and "note" not in kinds
+    assert runs.read_record(run.folder)["history"] == first.told[-1][1] and "network" not in vars(run)
+    assert process.train(quick(), *where, Seen()).id == run.id
+    monkeypatch.setitem(MODELS, "gated", Changed)
+    here = process.train(quick().change(model=Model("gated")), *where, second)
+    notes = [text for kind, text in second.told if kind == "note"]
+    assert len(notes) == 1 and "written in the notebook" in notes[0] and "network" in vars(here)
+    process.pipe.close()
+    process.process.join(60)
+    assert process.process.exitcode == 0

@@ -1,17 +1,19 @@
-"""Inputs for settings: one for each hyperparameter of a model, each field of a feature, a recipe, an augmentation."""
+"""Inputs for the settings of an experiment (model, feature, recipe, augmentation), and the same settings as code."""
 
 import ast
 import inspect
-from dataclasses import is_dataclass, replace
+from dataclasses import is_dataclass
 from typing import Annotated, Literal, get_args, get_origin
 
 import ipywidgets
 import torch
 
 from ..errors import LabError
+from ..experiments.experiment import Experiment
 from ..features import FEATURES
-from ..models import MODELS, Model, count_parameters, parameters
-from .as_code import as_code
+from ..models import MODELS, count_parameters, parameters
+from ..training.augment import Augmentation
+from ..training.recipe import Recipe
 from .panel import LOOK, Panel
 
 SECTIONS = ("model", "feature", "recipe", "augmentation")
@@ -20,45 +22,31 @@ PLAIN = {bool: ipywidgets.Checkbox, int: ipywidgets.IntText, float: ipywidgets.F
 
 
 class SettingsPanel(Panel):
-    """All settings of an experiment as controls, by their path ("model.hidden"); and as code that makes it again."""
+    """All settings of an experiment as controls, named by their path ("model.hidden"), and as code."""
 
     def __init__(self, lab, experiment):
         super().__init__(lab)
         self.base, self.busy = experiment, False  # what has no control stays as in `base`
-        look = {"style": LOOK["style"], "layout": {"width": "99%"}}
-        self.code_view = ipywidgets.Textarea(continuous_update=False, description="as code", **look)
-        self._section = ipywidgets.ToggleButtons(options=SECTIONS, tooltips=[f"settings of the {s}" for s in SECTIONS])
-        self._section.observe(lambda change: self._turn(), "value")
+        self.classes = len(experiment.corpus.labels or lab.data.labels)
+        self.code_view = ipywidgets.Textarea(description="as code", continuous_update=False, layout={"width": "99%"})
         self._above, self._settings = self.row(), self.row()
-        self.add("model", "Dropdown", self._new_model, options=sorted(MODELS))
-        self.add("feature", "Dropdown", self._new_feature, options=sorted(FEATURES))
+        self.add("model", "Dropdown", self._renew, options=sorted(MODELS))
+        self.add("feature", "Dropdown", self._renew, options=sorted(FEATURES))
         self.add("seed", "IntText", self.changed)
-        self.show(experiment)
+        self.add("section", "ToggleButtons", self._turn, "settings of", options=SECTIONS, layout={})
 
     @property
     def experiment(self):
         """The experiment that the controls describe; LabError if they do not fit together."""
-        values = {section: {} for section in SECTIONS}
+        parts = {section: {} for section in SECTIONS}
         for path, control in self.controls.items():
             section, dot, name = path.partition(".")
             if dot:
-                values[section][name] = read(control)
-        augmentation = type(self.base.recipe.augmentation)(**values["augmentation"])
-        return self.base.change(
-            model=Model(self.controls["model"].value, **values["model"]),
-            feature=FEATURES[self.controls["feature"].value](**values["feature"]),
-            recipe=replace(self.base.recipe, augmentation=augmentation, **values["recipe"]),
-            seed=self.controls["seed"].value,
-        )
-
-    @property
-    def code(self):
-        """The present settings as Python, ready to be copied into a cell."""
-        return as_code(self.experiment)
-
-    @property
-    def classes(self):
-        return len(self.base.corpus.labels or self.lab.data.labels)
+                parts[section][name] = read(control)
+            elif path in parts:
+                parts[path]["name"] = control.value
+        parts["recipe"]["augmentation"] = parts.pop("augmentation")
+        return Experiment(**{**vars(self.base), **parts, "seed": self.controls["seed"].value})
 
     def check(self):
         """The experiment, and its model in words; LabError if no such network can be built."""
@@ -68,7 +56,7 @@ class SettingsPanel(Panel):
                 network = experiment.model.build(experiment.feature.shape, self.classes)
         except LabError:
             raise
-        except Exception:  # a model may do what shapes alone cannot; then training tells
+        except Exception:  # a student's model may need numbers, not only shapes: training will tell
             return experiment, experiment.model.name
         return experiment, f"{experiment.model.name} with {count_parameters(network):,} parameters"
 
@@ -87,96 +75,89 @@ class SettingsPanel(Panel):
 
     def show(self, experiment):
         """Set all controls to the settings of an experiment."""
-        model, feature, recipe = experiment.model, experiment.feature, experiment.recipe
-        outer, self.held = self.held, True
-        self.controls["model"].value = model.name
-        self.controls["feature"].value = next(name for name, kind in FEATURES.items() if kind is type(feature))
-        self.controls["seed"].value = experiment.seed
-        self._fill("model", parameters(model.name), model.full)
-        for section, part in (("feature", feature), ("recipe", recipe), ("augmentation", recipe.augmentation)):
-            self._fill(section, inspect.signature(type(part)).parameters, vars(part))
-        self.held = outer
+        feature, recipe = experiment.feature, experiment.recipe
+        with self.drawn_once():
+            self.controls["model"].value = experiment.model.name
+            self.controls["feature"].value = next(name for name, kind in FEATURES.items() if kind is type(feature))
+            self.controls["seed"].value = experiment.seed
+            values = experiment.model.full, vars(feature), vars(recipe), vars(recipe.augmentation)
+            self._renew(dict(zip(SECTIONS, values, strict=True)))
+        self.changed()
 
-    def _fill(self, section, settings, values=None):
-        """Inputs for settings (inspect.Parameter by name), with these values, instead of those that the section had.
-
-        Without values, a setting that means the same in both keeps its own, and the others begin at their defaults.
-        """
-        before = {path: self.controls.pop(path) for path in list(self.controls) if path.startswith(f"{section}.")}
-        for name, setting in settings.items():
-            if is_dataclass(setting.default):
-                continue  # it has inputs of its own
-            path = f"{section}.{name}"
-            control = before.get(path)
-            if control is None or control.setting != setting:
-                control = input_for(setting)
-                control.observe(lambda change: self.changed(), "value")
-            if values is not None:
-                control.value = shown(values[name], control)
-            self.controls[path] = control
-        self._above.children = [self.controls[path] for path in ABOVE if path in self.controls]
+    def _renew(self, values=None):
+        """Make the inputs for the chosen model and feature; a setting that means the same as before keeps its value."""
+        kinds = FEATURES[self.controls["feature"].value], Recipe, Augmentation
+        settings = [parameters(self.controls["model"].value), *(inspect.signature(kind).parameters for kind in kinds)]
+        before = {path: self.controls.pop(path) for path in list(self.controls) if "." in path}
+        for section, named in zip(SECTIONS, settings, strict=True):
+            for name, setting in named.items():
+                path = f"{section}.{name}"
+                control = before.get(path)
+                if is_dataclass(setting.default):
+                    continue  # it has inputs of its own
+                if control is None or control.setting != setting:
+                    control = input_for(setting)
+                    control.observe(lambda change: self.changed(), "value")
+                if values is not None:
+                    control.value = shown(values[section][name], control)
+                self.controls[path] = control
+        self._above.children = [self.controls[path] for path in ABOVE]
         self._turn()
+        self.changed()
 
     def _turn(self):
         """Show the section that is chosen."""
-        mine = [path for path in self.controls if path.startswith(f"{self._section.value}.") and path not in ABOVE]
+        chosen = f"{self.controls['section'].value}."
+        mine = [path for path in self.controls if path.startswith(chosen) and path not in ABOVE]
         self._settings.children = [self.controls[path] for path in mine]
-
-    def _new_model(self):
-        self._fill("model", parameters(self.controls["model"].value))
-        self.changed()
-
-    def _new_feature(self):
-        self._fill("feature", inspect.signature(FEATURES[self.controls["feature"].value]).parameters)
-        self.changed()
 
 
 def input_for(setting):
     """An input for a setting (an inspect.Parameter), which it keeps as `setting`."""
-    kind, words = meaning(setting)
-    look = {"description": setting.name.replace("_", " "), **LOOK}
-    if kind in PLAIN:
-        control = PLAIN[kind](**look)
-    elif words:  # any other may be typed: the settings name what they accept
-        control = ipywidgets.Combobox(options=words, continuous_update=False, **look)
-    else:
-        control = ipywidgets.Text(continuous_update=False, **look)
-    control.setting, control.kind = setting, kind
-    control.value = shown(setting.default, control)
-    return control
-
-
-def meaning(setting):
-    """The class that a setting takes (None: one of several), and the words to choose from, as its annotation says."""
     kind = type(setting.default) if setting.annotation is setting.empty else setting.annotation
-    words = ()
-    if get_origin(kind) is Annotated:
-        kind, *about = get_args(kind)
-        words = tuple(name for options in about if isinstance(options, dict) for name in options)
+    kind, *about = get_args(kind) if get_origin(kind) is Annotated else [kind]
+    words = [name for options in about if isinstance(options, dict) for name in options]
     for choice in (kind, *get_args(kind)):  # alone, or beside None
         if get_origin(choice) is Literal:
             words = get_args(choice)
-    plain = kind in (*PLAIN, str) or get_origin(kind) is Literal
-    return (str if words and plain else kind if plain else None), words
+    look = {"description": setting.name.replace("_", " "), **LOOK}
+    if kind in PLAIN:
+        control = PLAIN[kind](**look)
+    else:  # another word may be typed: the settings name what they accept
+        control = ipywidgets.Combobox(options=words, continuous_update=False, **look)
+    control.setting, control.value = setting, shown(setting.default, control)
+    return control
 
 
 def read(control):
-    """The value of an input, in the kind that the setting takes: "none" is None, "64, 64" a tuple."""
-    if control.kind is not None:
+    """The value of an input; where the setting is not a word, the text "none" is None, and "64, 64" a tuple."""
+    if not isinstance(control, ipywidgets.Combobox) or isinstance(control.setting.default, str):
         return control.value
     text = control.value.strip()
-    if text.lower() in ("none", ""):
-        return None
     try:
-        return ast.literal_eval(text)
+        return None if text.lower() in ("none", "") else ast.literal_eval(text)
     except (ValueError, SyntaxError):
         return text  # a word, or a mistake: the settings name it
 
 
 def shown(value, control):
     """A setting as its input shows it."""
-    if control.kind is not None:
+    if not isinstance(control, ipywidgets.Combobox):
         return value
     if isinstance(value, tuple):
         return ", ".join(map(str, value)) + ("," if len(value) == 1 else "")
     return "none" if value is None else f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+def as_code(experiment):
+    """An experiment as Python that makes it again and trains it.
+
+    >>> print(as_code(Experiment().change(model={"name": "lstm", "hidden": 64}, recipe={"epochs": 5})))
+    experiment = labkit.Experiment(
+        model={'name': 'lstm', 'hidden': 64},
+        recipe={'epochs': 5},
+    )
+    run = lab.train(experiment)
+    """
+    parts = "".join(f"\n    {name}={part!r}," for name, part in experiment.to_dict().items())
+    return f"experiment = labkit.Experiment({parts}\n)\nrun = lab.train(experiment)"

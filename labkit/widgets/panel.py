@@ -17,7 +17,10 @@ NO_SOUND = "Run {} was read without its recordings. Pass what lab.train(run.expe
 
 
 class Panel:
-    """Base of the panels: a subclass adds controls, and says what is drawn and in which order all stands on the page.
+    """Base of the panels: a subclass adds controls and has two methods.
+
+    `draw` returns the picture of the present state and its description, (Figure, str); `rows` what stands on the page,
+    from top to bottom: widgets, names of controls, and tuples of these for a row.
 
     `controls` are the inputs by name; `figure` is the picture of the present state, `alt` the same in words, and `said`
     the message below it. `picture`, `message` and `sounds` are the widgets that show these.
@@ -35,14 +38,6 @@ class Panel:
     def synthetic(self):
         """Whether what the panel shows rests on synthetic speech."""
         return self.corpus.synthetic
-
-    def draw(self):
-        """Return the picture of the present state and its description: (Figure, str)."""
-        raise NotImplementedError
-
-    def rows(self):
-        """What stands on the page, from top to bottom: widgets, names of controls, and tuples of these for a row."""
-        raise NotImplementedError
 
     def still(self):
         """What a page shows where no kernel runs: (PNG, description)."""
@@ -170,8 +165,6 @@ def empty_figure(width, height):
 
 def empty_picture(width, height, words):
     """A figure that holds nothing but a sentence."""
-    figure = empty_figure(width, height)
-    ax = figure.subplots()
-    ax.axis("off")
-    ax.text(0.5, 0.5, words, ha="center", va="center", color="0.35", transform=ax.transAxes)
+    figure = Figure(figsize=(width, height), layout="none", dpi=100)
+    figure.text(0.5, 0.5, words, ha="center", va="center", color="0.35")
     return figure

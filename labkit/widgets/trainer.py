@@ -4,23 +4,18 @@ import threading
 import time
 
 import ipywidgets
+import pandas as pd
 
 from ..data.splits import LEAKY
 from ..errors import LabError
-from ..experiments import run as runs
 from ..experiments.experiment import Experiment
+from ..experiments.train_process import in_words, interrupted, take, waiting
 from ..training.loop import Watch
-from .comparison import compared, drawn_curves, listed
+from .comparison import compared, drawn_curves
 from .controls import SettingsPanel
 from .panel import image
-from .train_process import begin, interrupted, release, take
 
 PAUSE = 0.5  # seconds between two pictures of a training: drawing must not slow it down
-BUSY = "A training is under way already. Press Stop first, or wait."
-HERE = (
-    "This model was written in the notebook, where another process cannot build it, so it is trained in the notebook's "
-    "own process. If it uses dropout, run no cell that draws random numbers until it is done."
-)
 
 
 class TrainerPanel(SettingsPanel):
@@ -42,49 +37,38 @@ class TrainerPanel(SettingsPanel):
     guess : float, optional
         What validation accuracy you expect, between 0 and 1. Without it the panel asks before it trains.
 
-    `panel.runs` are the finished runs, `panel.run` the latest, `panel.chart` the figure that compares them.
+    `panel.runs` are the finished runs, `panel.run` the latest; `panel.table` and `panel.chart` compare them.
     """
 
     def __init__(self, lab, experiment=None, words=None, guess=None):
         base = experiment or Experiment()
         super().__init__(lab, base if words is None else base.change(corpus={"labels": tuple(words)}))
-        self.run, self.runs, self.error, self.chart = None, [], None, None
-        self.thread, self.process, self._watch = None, None, None
-        self._history, self._trained = [], None  # of the run under way, and its experiment
+        self.run, self.runs, self.table, self.chart, self.error = None, [], None, None, None
+        self.thread, self._trained, self._shown = None, None, []  # shown: a Run, or the history of one under way
         self.train = self.button("Train", "play", self._start, button_style="primary")
         self.stop = self.button("Stop", "stop", self._halt)
-        self.resume = self.button("Resume", "step-forward", self._go_on, disabled=True)
+        self.resume = self.button("Resume", "step-forward", lambda: self._start(resume=True), disabled=True)
         self.bar = ipywidgets.FloatProgress(value=0, min=0, max=1, layout={"width": "20em"})
         self.table_view, self.chart_view = ipywidgets.HTML(), ipywidgets.HTML()
         percent = {"value": "" if guess is None else f"{100 * guess:g}", "placeholder": "0 to 100"}
-        self.add("guess", "Text", self.changed, "guess, %", continuous_update=False, **percent)
-        self.changed()
-        self.redraw()
+        self.add("guess", "Text", self._guessed, "guess, %", continuous_update=False, **percent)
+        self.show(self.base)
         if found := self._look_for_interrupted():
             experiment, epochs = found
             self.say(
                 f"A training of {experiment.model} was interrupted after {epochs} of {experiment.recipe.epochs} epochs "
                 "(stopped, or the kernel was restarted). What was finished is kept: press Resume to go on."
             )
-        release(take())  # a process that is ready when Train is pressed
+        waiting.append(take())  # a process that is ready when Train is pressed
 
     @property
     def guess(self):
         """The accuracy that the student expects, between 0 and 1; None as long as there is none."""
-        text = self.controls["guess"].value.strip().rstrip("%").replace(",", ".")
-        if text in ("", "nan"):
-            return None
-        try:
-            value = float(text) / 100
-        except ValueError:
-            value = -1.0
-        if not 0 <= value <= 1:
-            raise LabError(f"The guess is {self.controls['guess'].value!r}. Write a number from 0 to 100 (percent).")
-        return value
-
-    def check(self):
-        self.guess  # noqa: B018 (says what is wrong with it)
-        return super().check()
+        text = self.controls["guess"].value
+        value = pd.to_numeric(text.strip("% ").replace(",", "."), errors="coerce") / 100
+        if text and not 0 <= value <= 1:
+            raise LabError(f"The guess is {text!r}. Write a number from 0 to 100 (percent).")
+        return float(value) if text else None
 
     def wait(self, timeout=None):
         """Wait until the training under way is over (at most `timeout` seconds); return the last finished run."""
@@ -92,31 +76,34 @@ class TrainerPanel(SettingsPanel):
             self.thread.join(timeout)
         return self.run
 
-    def table(self):
-        """The finished runs as a DataFrame, the latest last."""
-        return compared(self.runs)[0]
-
     def draw(self):
-        done = self.run is not None and self.run.experiment == self._trained
         others = [run for run in self.runs if run.experiment != self._trained]
         epochs = self.controls["recipe.epochs"].value
-        figure = drawn_curves(self.run if done else self._history, others, 1 / self.classes, self.guess, epochs)
-        if not self._history:
+        figure = drawn_curves(self._shown, others, 1 / self.classes, self.guess, epochs)
+        history = self._shown if isinstance(self._shown, list) else self._shown.record["history"]
+        if not history:
             return figure, "Training curves, still empty: nothing was trained yet"
-        loss, accuracy = self._history[-1]["validation_loss"], 100 * self._history[-1]["validation_accuracy"]
-        return figure, (
-            f"Training curves of {self._trained.model.name} over {len(self._history)} epochs. "
-            f"At the end the validation loss is {loss:.2f}, the validation accuracy {accuracy:.1f}%"
-        )
+        words = "Training curves of {} over {epoch} epochs. At the end the validation loss is {validation_loss:.2f}, "
+        words += "the validation accuracy {validation_accuracy:.1%}"
+        return figure, words.format(self._trained.model.name, **history[-1])
 
     def rows(self):
-        above = ("model", "feature", "seed"), self._above, self._section, self._settings, "guess"
+        above = ("model", "feature", "seed"), self._above, "section", self._settings, "guess"
         buttons = self.train, self.stop, self.resume, self.bar
         return *above, buttons, self.message, self.picture, self.table_view, self.chart_view, self.code_view
 
-    def _start(self):
+    def _guessed(self):
+        self.changed()
+        self.redraw()
+
+    def _start(self, resume=False):
         if self.busy:
-            raise LabError(BUSY)
+            raise LabError("A training is under way already. Press Stop first, or wait.")
+        if resume:
+            found = self._look_for_interrupted()
+            if found is None:
+                raise LabError("No training was interrupted. Press Train.")
+            self.show(found[0])
         experiment, _ = self.check()
         if self.guess is None and not self.runs:
             raise LabError(
@@ -124,88 +111,60 @@ class TrainerPanel(SettingsPanel):
                 "It is drawn beside the result. Then press Train."
             )
         if experiment != self._trained:
-            self._history = []
-        self._trained, self.error, self._watch, self.process = experiment, None, PanelWatch(self), None
+            self._shown = []
+        self._trained, self.error, self._watch, self.process = experiment, None, PanelWatch(self), take()
         self.bar.value, self.bar.max, self.bar.bar_style = 0, experiment.recipe.epochs, ""
         self.controls["guess"].disabled = self.resume.disabled = True
         self.say(f"Training {experiment.model.name} ...")
         self.redraw()
         self.busy = True
-        self.thread = threading.Thread(target=self._work, args=(experiment, self._watch), daemon=True)
+        self.thread = threading.Thread(target=self._work, daemon=True)
         self.thread.start()
 
     def _halt(self):
         if not self.busy:
             raise LabError("Nothing is being trained. Press Train first.")
         self.say("Stopping after this batch ...")
-        self._watch.stop = True
-        if self.process is not None:
-            self.process.send({"stop": None})
-
-    def _go_on(self):
-        """Put the controls where they were when the latest training was interrupted, and train."""
-        if self.busy:
-            raise LabError(BUSY)
-        found = self._look_for_interrupted()
-        if found is None:
-            raise LabError("No training was interrupted. Press Train.")
-        self.show(found[0])
-        self.changed()
-        self._start()
+        self.process.stop.value = True
 
     def _look_for_interrupted(self):
         found = interrupted(self.base, self.lab.data, self.lab.results)
         self.resume.disabled = found is None
         return found
 
-    def _work(self, experiment, watch):
+    def _work(self):
         """What the thread does. Whatever happens ends as a message: nobody sees a thread's errors."""
-        where = self.lab.data, self.lab.results, self.lab.device
         try:
-            self.process, ended = begin(experiment, *where), "done"
-            if self.process is not None:
-                if watch.stop:  # pressed before there was a process
-                    self.process.send({"stop": None})
-                ended = self.process.follow(watch)
-            if ended == "foreign":
-                self.process = None
-                watch.note(HERE)
-            run = None if ended == "stopped" else runs.train(experiment, *where, watch)
-            words = self._finish(run, watch)
+            run = self.process.train(self._trained, self.lab.data, self.lab.results, self.lab.device, self._watch)
+            words = self._finish(run)
         except Exception as error:
-            name = f"{type(error).__name__}: {error}. Change a setting and press Train again."
-            self.error, words = error, str(error) if isinstance(error, LabError) else name
-            self.bar.bar_style = "danger"
-        try:
-            self._look_for_interrupted()
-            self.redraw()
-        finally:
-            self.busy = False
-            self.say(words, wrong=self.error is not None)  # last: who reads it may press a button
+            self.error, words, self.bar.bar_style = error, in_words(error), "danger"
+        self.busy = False
+        self.say(words, wrong=self.error is not None)
+        self._look_for_interrupted()
+        self.redraw()
 
-    def _finish(self, run, watch):
+    def _finish(self, run):
         """Show a run that is complete, or that was stopped (None); returns what to say of it."""
         if run is None:
-            done = len(self._history)
+            self.bar.bar_style, done = "warning", len(self._shown)
             kept = f"after epoch {done} of {self._trained.recipe.epochs}" if done else "before the first epoch was over"
-            self.bar.bar_style = "warning"
             return f"Stopped {kept}. The epochs that were finished are kept: press Resume to go on."
-        self._history, self.run = run.history.to_dict("records"), run
+        self._shown = self.run = run
         if run.id not in [other.id for other in self.runs]:
             self.runs.append(run)
         self.bar.value, self.bar.bar_style = self.bar.max, "success"
-        table, self.chart = compared(self.runs, self.guess)
-        self.table_view.value = listed(table, run)
+        self.table, self.table_view.value, self.chart = compared(self.runs, self.guess)
         self.chart_view.value = image(self.render(self.chart), "The runs of the table above, each accuracy as a dot")
         metrics = run.validation
         heard = "that it was trained on" if run.record["protocol"] in LEAKY else "it never heard"
-        guessed = "" if self.guess is None else f"; your guess was {100 * self.guess:.0f}%"
+        guessed = "" if self.guess is None else f"; your guess was {self.guess:.0%}"
         result = (
-            f"{'Trained' if watch.seen else 'This run was there already, so it was loaded'}: validation accuracy "
-            f"{100 * metrics['accuracy']:.1f}% on {metrics['clips']:,} clips of speakers {heard} "
-            f"(chance {100 * metrics['chance']:.1f}%{guessed}), weights of epoch {run.record['best_epoch']}."
+            f"{'Trained' if self._watch.seen else 'This run was there already, so it was loaded'}: validation accuracy "
+            f"{metrics['accuracy']:.1%} on {metrics['clips']:,} clips of speakers {heard} "
+            f"(chance {metrics['chance']:.1%}{guessed}), weights of epoch {run.record['best_epoch']}."
         )
-        return " ".join([result, *watch.notes])
+        return " ".join([result, *self._watch.notes])
 
 
 class PanelWatch(Watch):
@@ -216,17 +175,14 @@ class PanelWatch(Watch):
         self.panel, self.seen, self.drawn, self.notes = panel, False, 0.0, []
 
     def batch(self, epoch, done, total):
-        self.seen = True
+        self.seen, self.stop = True, bool(self.panel.process.stop.value)
         self.panel.bar.value = epoch - 1 + done / total
 
     def epoch(self, history):
-        self.panel._history = list(history)
-        last = history[-1]
+        self.panel._shown = list(history)
+        words = "Epoch {epoch}: training loss {train_loss:.2f}, validation accuracy {validation_accuracy:.1%}"
         if not self.stop:
-            self.panel.say(
-                f"Epoch {last['epoch']}: training loss {last['train_loss']:.2f}, "
-                f"validation accuracy {100 * last['validation_accuracy']:.1f}%"
-            )
+            self.panel.say(words.format(**history[-1]))
         if time.monotonic() - self.drawn > PAUSE:
             self.panel.redraw()
             self.drawn = time.monotonic()
