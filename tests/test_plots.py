@@ -74,7 +74,7 @@ DRAWN = {
     "deltas": lambda: plots.deltas(feature_of(MFCC(), CHIRP), MFCC()),
     "counts": lambda: plots.counts(word_clips(["yes", "no"]), guess=20),
     "counts 35": lambda: plots.counts(word_clips(WORDS), guess=500),
-    "counts by speaker": lambda: plots.counts(word_clips(["yes"]), by="speaker"),
+    "counts 4": lambda: plots.counts(word_clips(["yes", "no", "up", "down"])),
     "durations": lambda: plots.durations(word_clips(WORDS)),
     "clips_per_speaker": lambda: plots.clips_per_speaker(word_clips(WORDS), guess=300),
     "training_curves": lambda: plots.training_curves(history()),

@@ -54,7 +54,7 @@ def test_the_beginning_of_a_timeline_is_drawn_alone(heard):
 
 
 def test_a_timeline_of_nothing_is_drawn():
-    figure = plots.timeline(np.zeros(0), RATE, LABELS, np.zeros(0), np.zeros((0, 4)), [])
+    figure = plots.timeline(np.zeros(0), RATE, LABELS, np.zeros(0), np.zeros((0, 4)), [], decision=DECISION)
     assert len(figure.axes) == 2
 
 

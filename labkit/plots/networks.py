@@ -1,5 +1,6 @@
-"""Drawings of networks: the layers with the shapes between them, activations, where it looks."""
+"""Drawings of networks: layers with the shapes between them, activations, gates over time, where a network looks."""
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,11 +11,12 @@ from matplotlib.patches import Rectangle
 from torch import nn
 
 from ..models import count_parameters
-from .canvas import array, axes
-from .sound import mel_image
+from .canvas import array, image
+from .sound import mel_image, spectrogram, waveform
 
 WORDS = {"Conv2d": "conv", "MaxPool2d": "max pool", "Linear": "linear", "Broadcast": "broadcast block"}
-PER_ROW = 6
+PER_ROW = 6  # layers of a diagram
+CHANNELS = 6  # of each layer that are drawn
 
 
 @dataclass(frozen=True)
@@ -24,17 +26,16 @@ class Step:
     name: str
     kind: str
     parameters: int
-    values: torch.Tensor  # what it put out: (batch, ...)
+    values: torch.Tensor  # its output: (batch, ...)
 
     @property
-    def shape(self):  # of what it puts out, without the batch
+    def shape(self):  # of its output, without the batch
         return tuple(self.values.shape[1:])
 
 
-@torch.no_grad()
 def layers(network, x, lengths):
-    """What each layer or block, but for dropout, puts out for a batch: a list of Step in order, the input first."""
-    steps, handles = [Step("input", "picture" if x.ndim == 4 else "input", 0, x)], []
+    """The output of each layer or block, dropout aside, for a batch: a list of Step in order, the input first."""
+    steps = [Step("input", "picture" if x.ndim == 4 else "input", 0, x)]
 
     def watch(module, prefix=""):
         for name, layer in module.named_children():
@@ -42,20 +43,16 @@ def layers(network, x, lengths):
                 watch(layer, f"{prefix}{name} ")
             elif not isinstance(layer, nn.Dropout):
                 name = str(int(name) + 1) if name.isdecimal() else name
-                handles.append(layer.register_forward_hook(partial(note, prefix + name)))
+                hooks.enter_context(layer.register_forward_hook(partial(note, prefix + name)))
 
     def note(name, layer, inputs, outputs):
         values = outputs[0] if isinstance(outputs, tuple) else outputs
         steps.append(Step(name, _kind(layer), count_parameters(layer), values))
 
-    watch(network)
-    training = network.training
-    try:
+    with ExitStack() as hooks, torch.no_grad():
+        hooks.callback(network.train, network.training)  # in the end it is as it was
+        watch(network)
         network.eval()(x, lengths)
-    finally:
-        network.train(training)
-        for handle in handles:
-            handle.remove()
     return steps
 
 
@@ -99,13 +96,13 @@ def _sides(shape):
     return shape[-2:] if len(shape) == 3 else (shape[0], 1) if len(shape) == 1 else (shape[1], shape[0])
 
 
-def activations(steps, seconds, *, channels=6):
+def activations(steps, seconds):
     """What each layer with bands and frames makes of the first clip: its channels that vary most. Gives a figure."""
     steps = [step for step in steps if len(step.shape) == 3 and min(step.shape[1:]) > 1]
-    figure, panels = plt.subplots(len(steps), channels, figsize=(9.5, 1.25 * len(steps) + 0.5), squeeze=False)
+    figure, panels = plt.subplots(len(steps), CHANNELS, figsize=(9.5, 1.25 * len(steps) + 0.5), squeeze=False)
     for row, step in zip(panels, steps, strict=True):
         values = array(step.values[0].float())  # (channels, bands, frames)
-        strongest = np.sort(np.argsort(-values.std(axis=(1, 2)))[:channels])
+        strongest = np.sort(np.argsort(-values.std(axis=(1, 2)))[:CHANNELS])
         for ax in row[len(strongest) :]:
             ax.axis("off")
         for ax, channel in zip(row, strongest, strict=False):
@@ -124,4 +121,30 @@ def importance(values, feature, ax=None, *, label="fall of ln probability"):
     values = array(values)
     bound = max(np.abs(values).max(), 1e-9)
     low, cmap = (-bound, "PuOr_r") if values.min() < 0 else (0, "magma")
-    return mel_image(values, feature, axes(ax, (8, 3)), low=low, high=bound, cmap=cmap, label=label)
+    return mel_image(values, feature, ax, low=low, high=bound, cmap=cmap, label=label)
+
+
+def over_time(samples, rate, quantities, times):
+    """What the units of a cell do while a word is spoken, under its waveform and its spectrogram. Gives a figure.
+
+    `quantities` maps names to (frames, hidden), as `CellLayer.quantities` returns them: its gates and its memory are
+    drawn. `times` are the middles of the frames in seconds.
+    """
+    drawn = [name for name in "fioc" if name in quantities]
+    heights, size = [0.8, 1.2] + [1] * len(drawn), (8.5, 2.6 + 1.45 * len(drawn))
+    figure, panels = plt.subplots(len(heights), 1, figsize=size, sharex=True, height_ratios=heights)
+    waveform(samples, rate, panels[0])
+    spectrogram(samples, rate, panels[1], colorbar=False)
+    order = quantities[drawn[0]].mean(0).argsort().tolist()  # units in the same order everywhere
+    for name, ax in zip(drawn, panels[2:], strict=True):
+        values = array(quantities[name])[:, order].T  # (hidden, frames)
+        low, high, cmap = 0, 1, "viridis"  # a gate: closed to open
+        if name == "c":
+            high = max(1e-6, float(np.percentile(np.abs(values), 98)))
+            low, cmap = -high, "PuOr_r"
+        image(values, ax, times, np.arange(len(values)), low=low, high=high, cmap=cmap, label="")
+        ax.set_ylabel(f"{name}\nunit")
+    panels[-1].set(xlabel="time (s)", xlim=(0, len(samples) / rate))
+    for ax in panels:
+        ax.label_outer()
+    return figure

@@ -4,12 +4,12 @@ import io
 import threading
 
 import matplotlib.pyplot as plt
+import pandas as pd
 import seaborn
 from IPython import display as page
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
-from pandas.api.types import is_numeric_dtype
 from PIL import Image
 
 from ..files import atomic_file, digest
@@ -42,8 +42,11 @@ def set_style():
     seaborn.set_theme(style="ticks", palette="colorblind", rc=look)
 
 
-def banner(text):
+def banner():
     """Say in the notebook (or the terminal) that the voices are synthetic."""
+    text = (
+        "These voices are made by a program. Numbers here show that the code works, not how well it recognises people."
+    )
     style = "border-left: 6px solid #d55e00; padding: 6px 12px; background: #d55e0018"
     html = f'<div style="{style}"><b>Synthetic speech.</b> {text}</div>'
     page.display({"text/html": html, "text/plain": text}, raw=True)
@@ -106,34 +109,34 @@ def formatted(table):
     >>> formatted(pandas.DataFrame({"accuracy": [0.95345], "clips": [12345], "seconds": [0.123456]})).iloc[0].tolist()
     ['95.3%', '12,345', '0.123']
     """
-    out = table.astype(object)
-    for position, name in enumerate(table.columns):
-        column = table.iloc[:, position]
-        write = _writer(name, column)
-        out.isetitem(position, ["–" if value is None or value != value else write(value) for value in column])
-    return out
+    return table.apply(_texts)
 
 
-def _writer(name, column):
-    """What turns a value of a column into text; its numbers all get as many decimals as the largest needs."""
-    if name in SHARES and column.dtype != bool:
-        return "{:.1%}".format
-    if name in PLAIN or column.dtype.kind not in "iuf":
-        return str
-    sizes = column.abs().dropna()
-    if (sizes % 1 == 0).all():
-        return "{:,.0f}".format
-    largest = sizes.max()
-    if largest < 0.1 or largest > 1e4 * sizes[sizes > 0].min():  # no number of decimals fits all, as of learning rates
-        return lambda value: f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
-    decimals = 0 if largest >= 1000 else 1 if largest >= 10 else 2 if largest >= 1 else 3
-    return f"{{:,.{decimals}f}}".format
+def _texts(column):
+    """The values of a column as texts; its numbers all get as many decimals as the largest needs."""
+    write = str
+    if column.name in SHARES and column.dtype != bool:
+        write = "{:.1%}".format
+    elif column.name not in PLAIN and column.dtype.kind in "iuf":
+        sizes = column.abs().dropna()
+        largest = sizes.max()
+        if (sizes % 1 == 0).all():
+            write = "{:,.0f}".format
+        elif largest < 0.1 or largest > 1e4 * sizes[sizes > 0].min():  # no number of decimals fits all
+
+            def write(value):
+                return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+        else:
+            decimals = sum(largest < size for size in (1, 10, 1000))
+            write = f"{{:,.{decimals}f}}".format
+    texts = ["–" if value is None or value != value else write(value) for value in column]
+    return pd.Series(texts, column.index, dtype=object)
 
 
 def as_html(table):
     """A formatted table as HTML: words to the left, numbers to the right."""
     style = formatted(table).style.set_uuid(digest(table.to_csv().encode(), 8))
-    words = [name for name, kind in table.dtypes.items() if not is_numeric_dtype(kind)]
+    words = table.select_dtypes(exclude=["number", "bool"])
     if table.columns.is_unique:
         left = [{"selector": cell, "props": "text-align: left"} for cell in ("th", "td")]
         style = style.set_table_styles(dict.fromkeys(words, left))
