@@ -1,9 +1,4 @@
-"""labkit: the small package behind the notebooks of a course lab on speech classification.
-
->>> import labkit
->>> labkit.Experiment(seed=1).to_dict()
-{'seed': 1}
-"""
+"""labkit: the small package behind the notebooks of a course lab on speech classification."""
 
 from importlib import import_module
 

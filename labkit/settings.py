@@ -21,13 +21,6 @@ def settings(cls):
     """Class decorator: a frozen dataclass whose fields are checked against their annotations (pydantic, strict).
 
     Whole numbers pass for float and become one, numpy's numbers for Python's, lists for tuples; True is no number.
-
-    >>> @settings
-    ... class Tone:
-    ...     hertz: Positive = 440.0
-    >>> Tone(-1)
-    Traceback (most recent call last):
-    labkit.errors.LabError: Tone.hertz cannot be -1: it should be greater than 0. Change it.
     """
     config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=True)
     cls = dataclass(frozen=True, config=config)(cls)

@@ -347,7 +347,7 @@ def test_a_corpus_is_fetched_checked_and_unpacked(corpus, server, tmp_path):
 
 def test_a_zip_of_a_repository_loses_its_top_folder(corpus, server, tmp_path):
     server.body = zip_of(LAYOUT, top="repository-1.0/")
-    corpus(url=server.url.replace(".tar.gz", ".zip"), sha256="", strip=1)
+    corpus(url=server.url.replace(".tar.gz", ".zip"), sha256="")
     assert contents(download("tiny", tmp_path, keep_archive=True)) == LAYOUT
     assert leftovers(tmp_path) == ["corpus.zip"]
 

@@ -50,7 +50,6 @@ class Download:
     size: int = 0  # bytes of the archive, about: twice as many are refused
     unpacked: int = 0  # bytes of its files, about: twice as many are refused
     sha256: str = ""  # of the archive, where it is published
-    strip: int = 0  # leading folders of each name that are dropped: 1 for what GitHub packs
 
 
 GOOGLE = "https://storage.googleapis.com/download.tensorflow.org/data"
@@ -81,7 +80,6 @@ DOWNLOADS = {
         url="https://github.com/Jakobovski/free-spoken-digit-dataset/archive/refs/tags/v1.0.10.zip",
         size=16_500_000,
         unpacked=22_000_000,
-        strip=1,
     ),
     "audiomnist": Download(
         title="AudioMNIST: ten digits, sixty speakers, 48 kHz",
@@ -92,7 +90,6 @@ DOWNLOADS = {
         url="https://github.com/soerenab/AudioMNIST/archive/8d77a2d8754105541742115cefec1e537040a6cf.zip",
         size=1_000_000_000,
         unpacked=2_000_000_000,
-        strip=1,
     ),
     "common_voice_es": Download(
         title="Common Voice, Spanish: read sentences with accents",
@@ -232,6 +229,7 @@ def check(entry, archive):
 def unpack(entry, archive, folder):
     """Write the files of an archive below `folder`: names and contents, no owners, rights or links."""
     name, room = "(none yet)", 2 * entry.unpacked
+    top = int(entry.url.endswith(".zip"))  # GitHub packs everything into one folder, which is dropped
     try:
         for number, (name, kind, size, opened) in enumerate(tqdm(_members(archive), "unpacking", disable=not bars())):
             path = PureWindowsPath(name)  # knows "/", "\\" and "C:", as Windows does
@@ -244,7 +242,7 @@ def unpack(entry, archive, folder):
                 most = f"{MOST_FILES:,} files or {2 * entry.unpacked:,} bytes"
                 raise BadArchive(f"with it, there are more than {most}")
             if kind == "file":
-                place = folder.joinpath(*path.parts[entry.strip :])
+                place = folder.joinpath(*path.parts[top:])
                 place.parent.mkdir(parents=True, exist_ok=True)
                 with open(place, "xb") as file, opened() as source:
                     shutil.copyfileobj(source, file)  # never more than the size that the header says

@@ -95,10 +95,9 @@ def confusion(table, figure=None):
     totals = table.sum(axis=1)
     percent = 100 * table.div(totals.where(totals > 0, 1), axis=0)
     look = {"annot": written, "fmt": ".0f", "annot_kws": {"size": 10}, "linewidths": 0.5 if written else 0}
+    look |= {"cmap": "cividis", "vmin": 0, "vmax": 100, "square": True}
     bar = {"label": "percent of the true class's clips", "shrink": 0.8}
-    ax = seaborn.heatmap(
-        percent, ax=figure.subplots(), cmap="cividis", vmin=0, vmax=100, square=True, cbar_kws=bar, **look
-    )
+    ax = seaborn.heatmap(percent, ax=figure.subplots(), cbar_kws=bar, **look)
     upright = classes > 5 or max(len(str(name)) for name in table.columns) > 8
     ax.set_xticks(np.arange(classes) + 0.5, table.columns, rotation=90 if upright else 0)
     ax.set_yticks(np.arange(classes) + 0.5, table.index, rotation=0)

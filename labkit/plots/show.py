@@ -15,6 +15,7 @@ from PIL import Image
 from ..files import atomic_file, digest
 
 STAMP = "synthetic speech"
+BANNER = "These voices are made by a program. Numbers here show that the code works, not how well it recognises people."
 SHARES = set(  # columns between 0 and 1 that are read as percent
     "accuracy balanced_accuracy macro_f1 chance majority mean low high share recall before after test validation "
     "test_low test_high test_spread validation_spread commonest precision confidence train_accuracy "
@@ -44,12 +45,9 @@ def set_style():
 
 def banner():
     """Say in the notebook (or the terminal) that the voices are synthetic."""
-    text = (
-        "These voices are made by a program. Numbers here show that the code works, not how well it recognises people."
-    )
     style = "border-left: 6px solid #d55e00; padding: 6px 12px; background: #d55e0018"
-    html = f'<div style="{style}"><b>Synthetic speech.</b> {text}</div>'
-    page.display({"text/html": html, "text/plain": text}, raw=True)
+    html = f'<div style="{style}"><b>Synthetic speech.</b> {BANNER}</div>'
+    page.display({"text/html": html, "text/plain": BANNER}, raw=True)
 
 
 def stamp(figure):
@@ -103,12 +101,7 @@ def show(what, path, caption, alt, synthetic):
 
 
 def formatted(table):
-    """A DataFrame with every value as a text: shares (columns named in `SHARES`) in percent, numbers rounded.
-
-    >>> import pandas
-    >>> formatted(pandas.DataFrame({"accuracy": [0.95345], "clips": [12345], "seconds": [0.123456]})).iloc[0].tolist()
-    ['95.3%', '12,345', '0.123']
-    """
+    """A DataFrame with every value as a text: shares (columns named in `SHARES`) in percent, numbers rounded."""
     return table.apply(_texts)
 
 

@@ -13,12 +13,10 @@ FLOOR_DB = -60  # what is quieter, compared with the lightest colour, is drawn i
 HEARD = (100, 200, 500, 1000, 2000, 4000, 8000, 16_000)  # Hz, marked on a mel axis
 
 
-def waveform(samples, rate, ax=None, *, start=0.0, seconds=None):
-    """Air pressure over time: so many `seconds` from `start` on, by default all."""
+def waveform(samples, rate, ax=None):
+    """Air pressure over time."""
     ax = axes(ax, (8, 2))
-    first = round(start * rate)
-    part = array(samples)[first : None if seconds is None else first + round(seconds * rate)]
-    ax.plot((first + np.arange(len(part))) / rate, part, color="C0", linewidth=0.8)
+    ax.plot(np.arange(len(samples)) / rate, array(samples), color="C0", linewidth=0.8)
     ax.axhline(0, color="0.6", linewidth=0.6, zorder=0)
     ax.set(xlabel="time (s)", ylabel="amplitude\n(full scale 1)")
     ax.margins(x=0)
@@ -40,14 +38,13 @@ def levels(samples, rate, window_ms=25.0, hop_ms=5.0):
     return level, np.fft.rfftfreq(fft, 1 / rate), np.arange(level.shape[1]) * hop / rate
 
 
-def spectrogram(samples, rate, ax=None, *, window_ms=25.0, hop_ms=5.0, top=None, colorbar=True):
-    """Which frequencies are loud when, up to `top` Hz; the lightest colour is the loudest level of this sound."""
+def spectrogram(samples, rate, ax=None, *, window_ms=25.0, hop_ms=5.0, colorbar=True):
+    """Which frequencies are loud when; the lightest colour is the loudest level of this sound."""
     ax = axes(ax, (8, 3))
     level, frequency, time = levels(samples, rate, window_ms, hop_ms)
-    top, loudest, label = top or rate / 2, level.max(), "level (dB)" if colorbar else None
-    keep = frequency <= top
-    image(level[keep], ax, time, frequency[keep], low=loudest + FLOOR_DB, high=loudest, label=label)
-    ax.set(xlabel="time (s)", ylabel="frequency (Hz)", xlim=(0, len(samples) / rate), ylim=(0, top))
+    label = "level (dB)" if colorbar else None
+    image(level, ax, time, frequency, low=level.max() + FLOOR_DB, high=level.max(), label=label)
+    ax.set(xlabel="time (s)", ylabel="frequency (Hz)", xlim=(0, len(samples) / rate), ylim=(0, rate / 2))
     return ax
 
 
@@ -144,7 +141,7 @@ def differing(times, reference):
 
     @cache
     def fewest(i, k):
-        """The fewest changes (Levenshtein, 1966) from other[:k] to own[:i], each as (first, last); (n, n): one dropped."""
+        """The fewest changes (Levenshtein, 1966) from other[:k] to own[:i]: (first, last), equal if one was dropped."""
         if not i or not k:
             return [(n, n + 1) for n in range(i)] or [(0, 0)] * k
         change, at = [(i - 1, i)], min(i, len(own) - 1)
