@@ -21,7 +21,7 @@ from urllib3 import Retry
 from urllib3.exceptions import HTTPError, ProtocolError
 
 from ..errors import LabError, choose
-from ..files import alone, atomic_folder, need_disk, write_text, writing
+from ..files import alone, atomic_folder, need_disk, writing
 from . import data_folder
 from .audio import bars
 
@@ -170,35 +170,27 @@ def fetch(entry, archive):
                         f"save it as {archive}, and run the same command."
                     ) from error
                 print(f"The connection was cut ({error}); {here}. Trying again.", flush=True)
-    Path(f"{begun}.version").unlink(missing_ok=True)
 
 
 def _receive(session, entry, begun):
-    """One request: append the rest of the file to `begun`; raises where it was cut."""
-    note = Path(f"{begun}.version")  # which version of the file the bytes in `begun` are of
-    version = note.read_text() if note.exists() else ""
-    have = _size(begun) if version else 0
-    headers = {"Accept-Encoding": "identity"}  # the archive's own bytes
-    if have:
-        headers |= {"Range": f"bytes={have}-", "If-Range": version}  # the rest, if the file is still the same
+    """One request: append the rest of the file to `begun`; raises where it was cut.
+
+    Should the file have changed since `begun` was begun, its sha256 is wrong, or the checksum of one of its members is.
+    """
+    have = _size(begun)
+    headers = {"Range": f"bytes={have}-", "Accept-Encoding": "identity"}  # the archive's own bytes
     with session.get(entry.url, headers=headers, stream=True, timeout=TIMEOUT) as response:
         code, place = response.status_code, response.headers.get("Content-Range", "")
-        # What If-Range takes: the ETag if it promises equal bytes (a weak one, W/, does not), else the date.
-        etag = response.headers.get("ETag", "")
-        found = etag if etag.startswith('"') else response.headers.get("Last-Modified", "")
         if code == 416 and place == f"bytes */{have}":
             return  # the process was killed when all was here
-        if code == 416 or code == 206 and not (place.startswith(f"bytes {have}-") and found in (version, "")):
+        if code == 416 or code == 206 and not place.startswith(f"bytes {have}-"):
             begun.unlink(missing_ok=True)
             raise requests.HTTPError("the server has another version of the file")
         response.raise_for_status()
-        if code == 200:
-            begun.unlink(missing_ok=True)  # before the note changes: a kill in between must not mix two versions
-            write_text(note, found)
-            have = 0
+        have = have if code == 206 else 0
         size = have + int(response.headers.get("Content-Length", -have))  # 0: not announced
         bar = tqdm(total=size or None, initial=have, unit="B", unit_scale=True, disable=not bars())
-        with bar, writing(begun), open(begun, "ab") as file:
+        with bar, writing(begun), open(begun, "ab" if have else "wb") as file:
             for block in response.raw.stream(BLOCK, decode_content=False):
                 file.write(block)
                 bar.update(len(block))
