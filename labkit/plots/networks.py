@@ -7,7 +7,6 @@ from functools import partial
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from matplotlib.patches import Rectangle
 from torch import nn
 
 from ..models import count_parameters
@@ -26,16 +25,12 @@ class Step:
     name: str
     kind: str
     parameters: int
-    values: torch.Tensor  # its output: (batch, ...)
-
-    @property
-    def shape(self):  # of its output, without the batch
-        return tuple(self.values.shape[1:])
+    values: torch.Tensor  # its output for the first clip of the batch
 
 
 def layers(network, x, lengths):
     """The output of each layer or block, dropout aside, for a batch: a list of Step in order, the input first."""
-    steps = [Step("input", "picture" if x.ndim == 4 else "input", 0, x)]
+    steps = [Step("input", "picture" if x.ndim == 4 else "input", 0, x[0])]
 
     def watch(module, prefix=""):
         for name, layer in module.named_children():
@@ -47,7 +42,7 @@ def layers(network, x, lengths):
 
     def note(name, layer, inputs, outputs):
         values = outputs[0] if isinstance(outputs, tuple) else outputs
-        steps.append(Step(name, _kind(layer), count_parameters(layer), values))
+        steps.append(Step(name, _kind(layer), count_parameters(layer), values[0]))
 
     with ExitStack() as hooks, torch.no_grad():
         hooks.callback(network.train, network.training)  # in the end it is as it was
@@ -69,20 +64,19 @@ def _kind(layer):
 def diagram(steps):
     """The steps of `layers` as boxes, as high as they have bands and as wide as they have frames. Gives a figure."""
     rows = [steps[start : start + PER_ROW] for start in range(0, len(steps), PER_ROW)]
-    tallest, widest = np.max([_sides(step.shape) for step in steps], axis=0)
+    tallest, widest = np.max([_sides(step.values.shape) for step in steps], axis=0)
     figure, panels = plt.subplots(len(rows), 1, figsize=(9.5, 2.25 * len(rows)), squeeze=False)
     for ax, row in zip(panels[:, 0], rows, strict=True):
         for place, step in enumerate(row):
-            bands, frames = _sides(step.shape)
+            bands, frames = _sides(step.values.shape)
             height, width = max(0.9 * np.sqrt(bands / tallest), 0.06), max(0.74 * np.sqrt(frames / widest), 0.05)
             colour = "C1" if step.kind.startswith("linear") else "C0" if step.parameters else "0.6"
-            corner = place - width / 2, -height / 2
-            ax.add_patch(Rectangle(corner, width, height, color=colour, alpha=0.35, linewidth=1.5))
+            ax.bar(place, height, width, -height / 2, color=colour, edgecolor=colour, alpha=0.35, linewidth=1.5)
             if step is not steps[-1]:
                 ax.annotate("", (place + 0.62, 0), (place + 0.42, 0), arrowprops={"arrowstyle": "->", "color": "0.4"})
             made = f"{step.name}\n{step.kind}" if step.kind != step.name else step.name
             ax.text(place, 0.56, made, ha="center", va="bottom", fontsize=10)
-            shape = " × ".join(f"{size:,}" for size in step.shape)
+            shape = " × ".join(f"{size:,}" for size in step.values.shape)
             cost = f"\n{step.parameters:,} param." if step.parameters else ""
             ax.text(place, -0.56, shape + cost, ha="center", va="top", fontsize=10)
         ax.set(xlim=(-0.55, PER_ROW - 0.35), ylim=(-1.05, 1.05))
@@ -98,10 +92,10 @@ def _sides(shape):
 
 def activations(steps, seconds):
     """What each layer with bands and frames makes of the first clip: its channels that vary most. Gives a figure."""
-    steps = [step for step in steps if len(step.shape) == 3 and min(step.shape[1:]) > 1]
+    steps = [step for step in steps if step.values.ndim == 3 and min(step.values.shape[1:]) > 1]
     figure, panels = plt.subplots(len(steps), CHANNELS, figsize=(9.5, 1.25 * len(steps) + 0.5), squeeze=False)
     for row, step in zip(panels, steps, strict=True):
-        values = array(step.values[0].float())  # (channels, bands, frames)
+        values = array(step.values.float())  # (channels, bands, frames)
         strongest = np.sort(np.argsort(-values.std(axis=(1, 2)))[:CHANNELS])
         for ax in row[len(strongest) :]:
             ax.axis("off")
@@ -109,7 +103,7 @@ def activations(steps, seconds):
             ax.imshow(values[channel], origin="lower", aspect="auto", extent=(0, seconds, 0, values.shape[1]))
             ax.set_title(f"channel {channel + 1}" if len(values) > 1 else "", fontsize=9, pad=2)
             ax.set(xticks=[], yticks=[])
-        name = f"{step.name}\n{step.shape[1]} × {step.shape[2]}"
+        name = f"{step.name}\n{values.shape[1]} × {values.shape[2]}"
         row[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=10)
     for ax in panels[-1]:
         ax.set(xlabel="time (s)", xticks=[0, seconds])

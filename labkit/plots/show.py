@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 from PIL import Image
 
-from ..files import atomic_file, digest
+from ..files import atomic_file, digest, write_text
 
 STAMP = "synthetic speech"
 BANNER = "These voices are made by a program. Numbers here show that the code works, not how well it recognises people."
@@ -94,8 +94,7 @@ def show(what, path, caption, alt, synthetic):
         page.display(page.Image(data=png, format="png", alt=alt))
     else:
         table = what.assign(data=STAMP) if synthetic else what
-        with atomic_file(path.with_suffix(".csv")) as temporary:
-            table.to_csv(temporary, lineterminator="\n")
+        write_text(path.with_suffix(".csv"), table.to_csv(lineterminator="\n"))
         page.display({"text/html": as_html(what), "text/plain": formatted(what).to_string()}, raw=True)
     page.display(page.Markdown(f"*{caption}*" + (f" *({STAMP})*" if synthetic else "")))
 
