@@ -95,14 +95,12 @@ def confusion(table, figure=None):
     totals = table.sum(axis=1)
     percent = 100 * table.div(totals.where(totals > 0, 1), axis=0)
     look = {"annot": written, "fmt": ".0f", "annot_kws": {"size": 10}, "linewidths": 0.5 if written else 0}
-    look |= {"cmap": "cividis", "vmin": 0, "vmax": 100, "square": True}
+    look |= {"cmap": "cividis", "vmin": 0, "vmax": 100, "square": True, "xticklabels": True, "yticklabels": True}
     bar = {"label": "percent of the true class's clips", "shrink": 0.8}
     ax = seaborn.heatmap(percent, ax=figure.subplots(), cbar_kws=bar, **look)
-    upright = classes > 5 or max(len(str(name)) for name in table.columns) > 8
-    ax.set_xticks(np.arange(classes) + 0.5, table.columns, rotation=90 if upright else 0)
-    ax.set_yticks(np.arange(classes) + 0.5, table.index, rotation=0)
     ax.set(xlabel="predicted", ylabel="true")
     ax.tick_params(length=0)
+    ax.tick_params("y", rotation=0)  # seaborn turns the others where they would overlap
     return figure
 
 
@@ -113,8 +111,8 @@ def heatmaps(tables):
     bar = {"location": "bottom", "label": "accuracy (%)", "shrink": 0.8}
     look = {"annot": True, "fmt": ".1f", "annot_kws": {"size": 10}, "cmap": "cividis", "linewidths": 0.5}
     for ax, (title, table) in zip(panels[0], tables.items(), strict=True):
-        seaborn.heatmap(100 * table.astype(float), ax=ax, cbar_kws=bar, yticklabels=ax is panels[0, 0], **look)
+        percent = 100 * table.astype(float).rename(columns="{:g}".format)
+        seaborn.heatmap(percent, ax=ax, cbar_kws=bar, yticklabels=ax is panels[0, 0], **look)
         ax.set(xlabel="window (ms)", ylabel="", title=title)
         ax.tick_params(length=0, rotation=0)
-        ax.set_xticklabels([f"{column:g}" for column in table.columns])
     return figure
