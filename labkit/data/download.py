@@ -175,7 +175,7 @@ def fetch(entry, archive):
 def _receive(session, entry, begun):
     """One request: append the rest of the file to `begun`; raises where it was cut.
 
-    Should the file have changed since `begun` was begun, its sha256 is wrong, or the checksum of one of its members is.
+    If the publisher's file has changed in between, its sha256 or the checksum of one of its members will tell.
     """
     have = _size(begun)
     headers = {"Range": f"bytes={have}-", "Accept-Encoding": "identity"}  # the archive's own bytes
@@ -231,8 +231,7 @@ def unpack(entry, archive, folder):
             if kind == "other":
                 raise BadArchive("it is a link or a device")
             if number == MOST_FILES or room < 0:
-                most = f"{MOST_FILES:,} files or {2 * entry.unpacked:,} bytes"
-                raise BadArchive(f"with it, there are more than {most}")
+                raise BadArchive(f"there are more than {MOST_FILES:,} files or {2 * entry.unpacked:,} bytes")
             if kind == "file":
                 place = folder.joinpath(*path.parts[top:])
                 place.parent.mkdir(parents=True, exist_ok=True)

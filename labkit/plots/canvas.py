@@ -21,11 +21,12 @@ def array(values):
 def image(values, ax, x, y, *, low=None, high=None, cmap="viridis", label=None, extend="neither"):
     """Draw a matrix whose columns are centred at `x` and whose rows at `y` (evenly spaced), with a colour bar if named.
 
-    `low` and `high` are the values of the darkest and of the lightest colour.
+    `low` and `high` are the values of the darkest and of the lightest colour. The axis ends at the last centre.
     """
     half = [(axis[1] - axis[0]) / 2 if len(axis) > 1 else 0.5 for axis in (x, y)]
     extent = (x[0] - half[0], x[-1] + half[0], y[0] - half[1], y[-1] + half[1])
     drawn = ax.imshow(values, cmap, vmin=low, vmax=high, origin="lower", aspect="auto", extent=extent)
+    ax.set_xlim(x[0], max(x[-1], x[0] + half[0]))
     if label is not None:
         ax.figure.colorbar(drawn, ax=ax, label=label, pad=0.01, extend=extend)
     return drawn

@@ -48,7 +48,7 @@ def clips_per_speaker(clips, ax=None, *, guess=None):
 
 
 def crosstab(clips, rows="area", columns="age"):
-    """How many clips there are of each pair, such as accent and age: the darker, the more; below them the speakers."""
+    """Clips of each pair of values, such as accent and age (darker: more clips), and their speakers in brackets."""
     named = clips.assign(**{name: clips[name].where(clips[name] != "", "not given") for name in (rows, columns)})
     groups = named.groupby([rows, columns], observed=True).speaker
     found = sorted(named[columns].unique(), key=lambda name: (AGES.index(name) if name in AGES else len(AGES), name))

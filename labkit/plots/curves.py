@@ -84,7 +84,7 @@ def rate_range(table, *, marks):
 
 
 def gradients(curves, ax=None):
-    """Gradient norms by distance in frames (`gradients.gradient_norms`) and the hop in ms, by name, over time."""
+    """Gradient norms by distance in frames (`interpret.gradient_norms`) and the hop in ms, by name, over time."""
     ax = axes(ax, (7, 3.4))
     for number, (name, (norms, hop_ms)) in enumerate(curves.items()):
         norms = norms[~norms.isnan()]  # NaN: no clip is that long

@@ -111,7 +111,7 @@ def activations(steps, seconds):
 
 
 def importance(values, feature, ax=None, *, label="fall of ln probability"):
-    """Where a network looks, shape (bands, frames) as from `saliency`, on the axes of the feature it looked at."""
+    """Where a network looks, shape (bands, frames) as from `interpret.occlusion`, on the axes of its feature."""
     values = array(values)
     bound = max(np.abs(values).max(), 1e-9)
     low, cmap = (-bound, "PuOr_r") if values.min() < 0 else (0, "magma")

@@ -9,7 +9,7 @@ import torch
 from ..data.audio import resample
 from .canvas import array, axes, image
 
-FLOOR_DB = -60  # what is quieter, compared with the lightest colour, is drawn in the darkest
+FLOOR_DB = -60  # level of the darkest colour, compared with the lightest
 HEARD = (100, 200, 500, 1000, 2000, 4000, 8000, 16_000)  # Hz, marked on a mel axis
 
 
@@ -59,22 +59,24 @@ def log_mel(x, feature, ax=None, *, colorbar=True, high=None):
 
 def mel_image(values, feature, ax=None, **look):
     """Any values of shape (bands, frames), a row per band, marked with its frequency in Hz."""
-    ax = over_frames(values, feature, axes(ax, (8, 3)), np.arange(len(values)), **look)
-    ax.set(ylabel="mel band, centre in Hz")
+    ax = axes(ax, (8, 3))
+    image(values, ax, times(feature, values.shape[1]), np.arange(len(values)), **look)
+    ax.set(xlabel="time (s)", ylabel="mel band, centre in Hz")
     ax.set_yticks(*mel_ticks(feature))
     return ax
 
 
 def mfcc(x, feature, ax=None, *, block=0):
     """MFCC, shape (frames, features), a row per coefficient: themselves (block 0), their slope (1), its slope (2)."""
+    ax = axes(ax, (8, 3))
     first = int(block == 0 and feature.n_mfcc > 1)  # coefficient 0, the level of the frame, is far larger than the rest
     rows = np.arange(first, feature.n_mfcc)
     values = array(x).reshape(x.shape[-2:]).T[block * feature.n_mfcc + rows]  # (coefficients, frames)
     bound = max(np.percentile(np.abs(values), 94), 1e-6)  # the lowest coefficients are far larger than the rest
     look = {"low": -bound, "high": bound, "cmap": "PuOr_r", "extend": "both"}
     label = ("dB", "dB per frame", "dB per frame²")[block] if feature.log == "db" else ""
-    ax = over_frames(values, feature, axes(ax, (8, 3)), rows, label=label, **look)
-    ax.set(ylabel="coefficient", yticks=rows[:: max(1, len(rows) // 6)])
+    image(values, ax, times(feature, values.shape[1]), rows, label=label, **look)
+    ax.set(xlabel="time (s)", ylabel="coefficient", yticks=rows[:: max(1, len(rows) // 6)])
     return ax
 
 
@@ -92,14 +94,6 @@ def deltas(x, feature):
 def times(feature, frames):
     """Time of the middle of each frame in seconds, shape (frames,)."""
     return np.arange(frames) * feature.hop / feature.sample_rate
-
-
-def over_frames(values, feature, ax, rows, **look):
-    """An image with a column per frame; the axis ends where the clip ends."""
-    time = times(feature, values.shape[1])
-    image(values, ax, time, rows, **look)
-    ax.set(xlabel="time (s)", xlim=(0, max(time[-1], feature.hop / feature.sample_rate)))
-    return ax
 
 
 def mel_ticks(feature):
