@@ -13,8 +13,7 @@ from .canvas import WHITE, axes, legend_above, mark, note, share_line
 def accuracies(table, ax=None, *, chance=None, majority=None, guess=None):
     """Accuracies (`mean`) with their intervals (`low` to `high`, if known), beside chance and the student's guess."""
     ax = axes(ax, (8, 1.4 + 0.42 * len(table)))
-    _dots(ax, table, slice(None), color="C0")
-    _rows(ax, table, [f"{100 * mean:.1f}%" for mean in table["mean"]])
+    _dots(ax, _rows(ax, table), table, [f"{100 * mean:.1f}%" for mean in table["mean"]])
     share_line(ax.axvline, "chance", chance)
     share_line(ax.axvline, "most frequent class", majority, "--")
     share_line(ax.axvline, "guess", guess, "-.", "C1")
@@ -26,37 +25,20 @@ def effects(table, ax=None, *, guess=()):
     """Changes of the accuracy (`mean`, `low`, `high`), grey where the interval includes zero; `guess` holds names."""
     ax = axes(ax, (8, 1.2 + 0.4 * len(table)))
     ax.axvline(0, color="0.3", linewidth=1)
-    clear = ((table.low > 0) | (table.high < 0)).to_numpy()
-    _dots(ax, table, clear, color="C0", label="differs from zero")
-    _dots(ax, table, ~clear, "D", color="0.5", label="no difference shown")
-    guessed = ["  (your guess)" if name in set(guess) else "" for name in table.index]
-    _rows(ax, table, [f"{100 * mean:+.1f}{more}" for mean, more in zip(table["mean"], guessed, strict=True)])
+    rows, clear = _rows(ax, table), ((table.low > 0) | (table.high < 0)).to_numpy()
+    guessed = np.where(table.index.isin(list(guess)), "  (your guess)", "")
+    words = (100 * table["mean"]).map("{:+.1f}".format) + guessed
+    _dots(ax, rows[clear], table[clear], words[clear], label="differs from zero")
+    _dots(ax, rows[~clear], table[~clear], words[~clear], "D", "0.5", "no difference shown")
     ax.set(xlabel="change in accuracy (points)")
     ax.margins(x=0.08)
     return legend_above(ax, 2)
 
 
-def _dots(ax, table, chosen, marker="o", color=None, label=None):
-    """A dot in each of the chosen rows, and a line from `low` to `high`."""
-    rows, part = np.arange(len(table))[::-1][chosen], table[chosen]
-    if "low" in part and "high" in part:
-        ax.hlines(rows, 100 * part.low, 100 * part.high, color=color, linewidth=2)
-    ax.plot(100 * part["mean"], rows, marker, color=color, markersize=8, label=label)
-
-
-def _rows(ax, table, words):
-    """A name beside each row and words above each dot."""
-    rows = np.arange(len(table))[::-1]
-    for row, mean, text in zip(rows, table["mean"], words, strict=True):
-        note(ax, text, (100 * mean, row), (0, 8), fontsize=10, bbox=WHITE)
-    ax.set_yticks(rows, table.index.astype(str))
-    ax.set_ylim(-0.6, len(table) - 0.2)
-
-
 def by_voice(table, *, chance):
     """Accuracy on each voice, a mark per column (a way to test): the line shows by how much the columns differ."""
     ax = axes(None, (8, 1.3 + 0.42 * len(table)))
-    percent, rows = 100 * table.astype(float), np.arange(len(table))[::-1]
+    percent, rows = 100 * table.astype(float), _rows(ax, table)
     lowest = percent.min(axis=1)
     ax.hlines(rows, lowest, percent.max(axis=1), color="0.7", linewidth=2, zorder=1)
     for number, name in enumerate(table):
@@ -64,9 +46,25 @@ def by_voice(table, *, chance):
     for row, value in zip(rows, lowest, strict=True):
         note(ax, f"{value:.0f}", (value, row), (-9, 0), "right", va="center")
     share_line(ax.axvline, "chance", chance)
-    ax.set_yticks(rows, table.index.astype(str))
-    ax.set(xlabel="accuracy (%)", xlim=(0, 102), ylim=(-0.6, len(table) - 0.4))
+    ax.set(xlabel="accuracy (%)", xlim=(0, 102))
     return legend_above(ax)
+
+
+def _rows(ax, table):
+    """Where the rows of a table are drawn, each beside its name."""
+    rows = np.arange(len(table))[::-1]
+    ax.set_yticks(rows, table.index.astype(str))
+    ax.set_ylim(-0.6, len(table) - 0.2)
+    return rows
+
+
+def _dots(ax, rows, table, words, marker="o", color="C0", label=None):
+    """A dot in each row with words above it, and a line from `low` to `high`."""
+    if "low" in table and "high" in table:
+        ax.hlines(rows, 100 * table.low, 100 * table.high, color=color, linewidth=2)
+    ax.plot(100 * table["mean"], rows, marker, color=color, markersize=8, label=label)
+    for row, mean, text in zip(rows, table["mean"], words, strict=True):
+        note(ax, text, (100 * mean, row), (0, 8), fontsize=10, bbox=WHITE)
 
 
 def ranking(values, *, groups, marked, unit):
