@@ -32,15 +32,11 @@ def set_style():
         "figure.constrained_layout.use": True,
         "axes.spines.top": False,
         "axes.spines.right": False,
-        "axes.labelsize": 11,
-        "xtick.labelsize": 10,
-        "ytick.labelsize": 10,
-        "legend.fontsize": 10,
         "legend.frameon": False,
         "image.cmap": "viridis",
         "savefig.bbox": "tight",  # the stamp stands below the figure: no way of saving may cut it off
     }
-    seaborn.set_theme(style="ticks", palette="colorblind", rc=look)
+    seaborn.set_theme(style="ticks", palette="colorblind", font_scale=11 / 12, rc=look)
 
 
 def banner():
