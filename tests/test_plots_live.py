@@ -1,13 +1,11 @@
 """Pictures of recognition over time: what is drawn is what was computed."""
 
 import matplotlib
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 
 from labkit import plots
-from labkit.plots.timeline import envelope
 from labkit.streaming import Decider, Decision, Detection
 
 matplotlib.use("Agg")
@@ -61,8 +59,8 @@ def test_a_timeline_of_nothing_is_drawn():
 def test_an_envelope_keeps_the_peaks_of_a_long_recording():
     samples = np.zeros(60 * RATE)
     samples[30 * RATE] = -0.8
-    ax = plt.subplots()[1]
-    envelope(samples, RATE, ax)
+    figure = plots.timeline(samples, RATE, LABELS, np.zeros(0), np.zeros((0, 4)), [], decision=DECISION)
+    ax = figure.axes[0]
     box = ax.collections[0].get_datalim(ax.transData)
     assert box.y0 == pytest.approx(-0.8) and box.x1 == pytest.approx(60, abs=0.1)
 

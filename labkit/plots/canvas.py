@@ -1,16 +1,10 @@
-"""What drawings share: axes to draw on, a matrix as an image, marks, notes, the legend above the axes."""
+"""What drawings share: a matrix as an image, marks, notes, the legend above the axes."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 MARKERS = "osD^v"  # lines differ by them too, for readers who cannot tell their colours apart
 WHITE = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"}  # behind a number on a line
 RING = {"markersize": 11, "markerfacecolor": "none", "markeredgecolor": "black"}
-
-
-def axes(ax, size):
-    """The axes given, or those of a new figure of `size` inches."""
-    return plt.subplots(figsize=size)[1] if ax is None else ax
 
 
 def array(values):

@@ -1,50 +1,49 @@
 """Drawings of a corpus: how many clips of what, by whom, how long. `clips` is its table."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn
 
 from ..data.corpus import PARTS
-from .canvas import axes, legend_above
+from .canvas import legend_above
 
 AGES = ("teens", "twenties", "thirties", "forties", "fifties", "sixties", "seventies", "eighties", "nineties")
-COMPACT = {"handlelength": 1.2, "columnspacing": 1}  # legends of narrow drawings
 
 
 def counts(clips, ax=None, *, guess=None):
     """Number of clips of each word, part by part; a line where the student guessed."""
     table = pd.crosstab(clips.label, clips.split).reindex(columns=PARTS, fill_value=0)
-    ax = axes(ax, (max(4, 1.6 + 0.24 * len(table)), 3.6))
+    ax = ax or plt.figure(figsize=(max(4, 1.6 + 0.24 * len(table)), 3.6)).subplots()
     table.plot.bar(ax=ax, stacked=True, width=0.8, rot=90 if len(table) > 8 else 0, legend=False)
     if guess is not None:
         ax.axhline(guess, color="black", linestyle="--", label=f"your guess: {guess:,}")
-    most = max(table.sum(axis=1).max(), guess or 0)
-    ax.set(xlabel="", ylabel="clips", xlim=(-0.6, len(table) - 0.4), ylim=(0, 1.02 * most))
-    return legend_above(ax, **COMPACT)
+    ax.set(xlabel="", ylabel="clips", xlim=(-0.6, len(table) - 0.4))
+    return legend_above(ax)
 
 
 def durations(clips, ax=None):
     """How long the clips are, a line per part; logarithmic, so that rare lengths are seen too."""
-    ax = axes(ax, (4.5, 3))
+    ax = ax or plt.figure(figsize=(4.5, 3)).subplots()
     longest = max(clips.seconds.max(), 0.1)
     for part, style in zip(PARTS, ("-", "--", ":"), strict=True):
         own = clips.seconds[clips.split == part]
         ax.hist(own, 25, range=(0, longest), histtype="step", linestyle=style, linewidth=1.8, label=part)
     ax.set(xlabel="duration (s)", ylabel="clips", yscale="log", xlim=(0, longest * 1.03))
-    return legend_above(ax, **COMPACT)
+    return legend_above(ax)
 
 
 def clips_per_speaker(clips, ax=None, *, guess=None):
     """How many speakers gave how many clips, part by part; a line where the student guessed."""
-    ax = axes(ax, (4.5, 3))
+    ax = ax or plt.figure(figsize=(4.5, 3)).subplots()
     given = clips.groupby(["split", "speaker"], observed=True).size()
     step = -(-given.max() // 30)  # clips to a bar
-    end = given.max() + step
-    ax.hist([given.get(part, []) for part in PARTS], np.arange(0.5, end + 0.5, step), stacked=True, label=PARTS)
+    edges = np.arange(0.5, given.max() + step + 0.5, step)
+    ax.hist([given.get(part, []) for part in PARTS], edges, stacked=True, label=PARTS)
     if guess is not None:
         ax.axvline(guess, color="black", linestyle="--", label=f"your guess: {guess:,}")
-    ax.set(xlabel="clips of one speaker", ylabel="speakers", xlim=(0, max(1.03 * end, 1.05 * (guess or 0))))
-    return legend_above(ax, **COMPACT)
+    ax.set(xlabel="clips of one speaker", ylabel="speakers", xlim=(0, None))
+    return legend_above(ax)
 
 
 def crosstab(clips, rows="area", columns="age"):
@@ -54,7 +53,7 @@ def crosstab(clips, rows="area", columns="age"):
     found = sorted(named[columns].unique(), key=lambda name: (AGES.index(name) if name in AGES else len(AGES), name))
     counts, speakers = (groups.agg(how).unstack(fill_value=0)[found] for how in ("size", "nunique"))
     written = (counts.map("{:,}".format) + speakers.map("\n({})".format)).where(counts > 0, "")
-    ax = axes(None, (2.6 + 1.05 * counts.shape[1], 1.2 + 0.55 * counts.shape[0]))
+    ax = plt.figure(figsize=(2.6 + 1.05 * counts.shape[1], 1.2 + 0.55 * counts.shape[0])).subplots()
     look = {"cmap": "cividis_r", "annot_kws": {"size": 9}, "cbar_kws": {"label": "clips"}}
     seaborn.heatmap(counts, ax=ax, vmin=0, annot=written, fmt="", **look)
     ax.set(xlabel=columns, ylabel="")

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from .canvas import RING, WHITE, axes, legend_above, mark, note, share_line
+from .canvas import RING, WHITE, legend_above, mark, note, share_line
 
 DRAWN = ("epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy")  # of a history
 LEAST = 1e-12  # of a gradient: where its axis begins
@@ -43,7 +43,7 @@ def training_curves(runs, figure=None):
 
 def over_iterations(runs, *, marks, chance):
     """Validation accuracy against training iterations, a line per run; `marks` names some numbers of iterations."""
-    ax = axes(None, (8, 3.6))
+    ax = plt.figure(figsize=(8, 3.6)).subplots()
     for number, (name, run) in enumerate(runs.items()):
         per_epoch = -(-run.record["clips"]["train"] // run.experiment.recipe.batch)
         ax.plot(per_epoch * run.history.epoch, 100 * run.history.validation_accuracy, **mark(number, name))
@@ -57,7 +57,7 @@ def over_iterations(runs, *, marks, chance):
 
 def sizes(table, *, chance):
     """Accuracy against the number of parameters: a row per network, `parameters` and a column per way to test."""
-    ax = axes(None, (8, 4))
+    ax = plt.figure(figsize=(8, 4)).subplots()
     table = table.sort_values("parameters").astype(float)
     percent = 100 * table.drop(columns="parameters")
     for number, name in enumerate(percent):
@@ -74,7 +74,7 @@ def sizes(table, *, chance):
 
 def rate_range(table, *, marks):
     """Loss against the learning rate of a range test (`lr_finder.rate_range`); `marks` maps names to rates."""
-    ax = axes(None, (8, 3.2))
+    ax = plt.figure(figsize=(8, 3.2)).subplots()
     ax.plot(table.rate, table.loss, color="C0", alpha=0.3, linewidth=1, label="one batch")
     ax.plot(table.rate, table.smooth, color="C0", linewidth=2, label="running mean")
     for number, (name, rate) in enumerate(marks.items()):
@@ -85,7 +85,7 @@ def rate_range(table, *, marks):
 
 def gradients(curves, ax=None):
     """Gradient norms by distance in frames (`interpret.gradient_norms`) and the hop in ms, by name, over time."""
-    ax = axes(ax, (7, 3.4))
+    ax = ax or plt.figure(figsize=(7, 3.4)).subplots()
     for number, (name, (norms, hop_ms)) in enumerate(curves.items()):
         norms = norms[~norms.isnan()]  # NaN: no clip is that long
         relative = (norms / norms.max()).clamp(min=LEAST / 10)

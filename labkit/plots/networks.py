@@ -42,23 +42,18 @@ def layers(network, x, lengths):
 
     def note(name, layer, inputs, outputs):
         values = outputs[0] if isinstance(outputs, tuple) else outputs
-        steps.append(Step(name, _kind(layer), count_parameters(layer), values[0]))
+        first = layer[0] if isinstance(layer, nn.Sequential) else layer
+        kind = WORDS.get(type(first).__name__, type(first).__name__)
+        if isinstance(first, nn.Conv2d | nn.MaxPool2d):
+            bands, frames = np.broadcast_to(first.kernel_size, 2)
+            kind = f"{kind} {bands}x{frames}"
+        steps.append(Step(name, kind, count_parameters(layer), values[0]))
 
     with ExitStack() as hooks, torch.no_grad():
         hooks.callback(network.train, network.training)  # in the end it is as it was
         watch(network)
         network.eval()(x, lengths)
     return steps
-
-
-def _kind(layer):
-    if isinstance(layer, nn.Sequential):
-        return _kind(layer[0])
-    word = WORDS.get(type(layer).__name__, type(layer).__name__)
-    if not isinstance(layer, nn.Conv2d | nn.MaxPool2d):
-        return word
-    bands, frames = np.broadcast_to(layer.kernel_size, 2)
-    return f"{word} {bands}x{frames}"
 
 
 def diagram(steps):

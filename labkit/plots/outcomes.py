@@ -7,12 +7,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import seaborn
 
-from .canvas import WHITE, axes, legend_above, mark, note, share_line
+from .canvas import WHITE, legend_above, mark, note, share_line
 
 
 def accuracies(table, ax=None, *, chance=None, majority=None, guess=None):
     """Accuracies (`mean`) with their intervals (`low` to `high`, if known), beside chance and the student's guess."""
-    ax = axes(ax, (8, 1.4 + 0.42 * len(table)))
+    ax = ax or plt.figure(figsize=(8, 1.4 + 0.42 * len(table))).subplots()
     _dots(ax, _rows(ax, table), table, [f"{100 * mean:.1f}%" for mean in table["mean"]])
     share_line(ax.axvline, "chance", chance)
     share_line(ax.axvline, "most frequent class", majority, "--")
@@ -23,7 +23,7 @@ def accuracies(table, ax=None, *, chance=None, majority=None, guess=None):
 
 def effects(table, ax=None, *, guess=()):
     """Changes of the accuracy (`mean`, `low`, `high`), grey where the interval includes zero; `guess` holds names."""
-    ax = axes(ax, (8, 1.2 + 0.4 * len(table)))
+    ax = ax or plt.figure(figsize=(8, 1.2 + 0.4 * len(table))).subplots()
     ax.axvline(0, color="0.3", linewidth=1)
     rows, clear = _rows(ax, table), ((table.low > 0) | (table.high < 0)).to_numpy()
     guessed = np.where(table.index.isin(list(guess)), "  (your guess)", "")
@@ -37,7 +37,7 @@ def effects(table, ax=None, *, guess=()):
 
 def by_voice(table, *, chance):
     """Accuracy on each voice, a mark per column (a way to test): the line shows by how much the columns differ."""
-    ax = axes(None, (8, 1.3 + 0.42 * len(table)))
+    ax = plt.figure(figsize=(8, 1.3 + 0.42 * len(table))).subplots()
     percent, rows = 100 * table.astype(float), _rows(ax, table)
     lowest = percent.min(axis=1)
     ax.hlines(rows, lowest, percent.max(axis=1), color="0.7", linewidth=2, zorder=1)
@@ -70,7 +70,7 @@ def _dots(ax, rows, table, words, marker="o", color="C0", label=None):
 def ranking(values, *, groups, marked, unit):
     """A dot for each name in a Series, least first; its group gives it colour and shape, `marked` were guessed."""
     values = values.sort_values()
-    ax = axes(None, (max(4, 1.6 + 0.23 * len(values)), 3.6))
+    ax = plt.figure(figsize=(max(4, 1.6 + 0.23 * len(values)), 3.6)).subplots()
     places, group_of = np.arange(len(values)), values.index.map(groups)
     for number, group in enumerate(dict.fromkeys(groups.values())):
         chosen = group_of == group

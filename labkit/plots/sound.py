@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from ..data.audio import resample
-from .canvas import array, axes, image
+from .canvas import array, image
 
 FLOOR_DB = -60  # level of the darkest colour, compared with the lightest
 HEARD = (100, 200, 500, 1000, 2000, 4000, 8000, 16_000)  # Hz, marked on a mel axis
@@ -15,7 +15,7 @@ HEARD = (100, 200, 500, 1000, 2000, 4000, 8000, 16_000)  # Hz, marked on a mel a
 
 def waveform(samples, rate, ax=None):
     """Air pressure over time."""
-    ax = axes(ax, (8, 2))
+    ax = ax or plt.figure(figsize=(8, 2)).subplots()
     ax.plot(np.arange(len(samples)) / rate, array(samples), color="C0", linewidth=0.8)
     ax.axhline(0, color="0.6", linewidth=0.6, zorder=0)
     ax.set(xlabel="time (s)", ylabel="amplitude\n(full scale 1)")
@@ -40,7 +40,7 @@ def levels(samples, rate, window_ms=25.0, hop_ms=5.0):
 
 def spectrogram(samples, rate, ax=None, *, window_ms=25.0, hop_ms=5.0, colorbar=True):
     """Which frequencies are loud when; the lightest colour is the loudest level of this sound."""
-    ax = axes(ax, (8, 3))
+    ax = ax or plt.figure(figsize=(8, 3)).subplots()
     level, frequency, time = levels(samples, rate, window_ms, hop_ms)
     label = "level (dB)" if colorbar else None
     image(level, ax, time, frequency, low=level.max() + FLOOR_DB, high=level.max(), label=label)
@@ -59,7 +59,7 @@ def log_mel(x, feature, ax=None, *, colorbar=True, high=None):
 
 def mel_image(values, feature, ax=None, **look):
     """Any values of shape (bands, frames), a row per band, marked with its frequency in Hz."""
-    ax = axes(ax, (8, 3))
+    ax = ax or plt.figure(figsize=(8, 3)).subplots()
     image(values, ax, times(feature, values.shape[1]), np.arange(len(values)), **look)
     ax.set(xlabel="time (s)", ylabel="mel band, centre in Hz")
     ax.set_yticks(*mel_ticks(feature))
@@ -68,7 +68,7 @@ def mel_image(values, feature, ax=None, **look):
 
 def mfcc(x, feature, ax=None, *, block=0):
     """MFCC, shape (frames, features), a row per coefficient: themselves (block 0), their slope (1), its slope (2)."""
-    ax = axes(ax, (8, 3))
+    ax = ax or plt.figure(figsize=(8, 3)).subplots()
     first = int(block == 0 and feature.n_mfcc > 1)  # coefficient 0, the level of the frame, is far larger than the rest
     rows = np.arange(first, feature.n_mfcc)
     values = array(x).reshape(x.shape[-2:]).T[block * feature.n_mfcc + rows]  # (coefficients, frames)

@@ -5,9 +5,9 @@ import numpy as np
 
 from ..data.corpus import OTHER
 from ..streaming import Decider
-from .canvas import RING, array, axes, mark, note
+from .canvas import RING, array, mark, note
 
-MOST = 4000  # points of a waveform that an eye can tell apart
+MOST = 4000  # stretches of a waveform that an eye can tell apart: of each the lowest and the highest sample is drawn
 NOTICED = 0.2  # a word whose probability stays below this everywhere is drawn grey, without a name
 
 
@@ -21,8 +21,12 @@ def timeline(samples, rate, labels, times, probabilities, found, *, decision, sp
     seconds = min(seconds or np.inf, len(samples) / rate)
     found = [word for word in found if word.reported <= seconds]
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1, 1.5))
-    envelope(samples[: round(seconds * rate)], rate, above)
-    high = above.get_ylim()[1]
+    samples = array(samples)[: round(seconds * rate)]
+    stretch = max(1, len(samples) // MOST)
+    rows = samples[: len(samples) // stretch * stretch].reshape(-1, stretch)  # (stretches, samples of each)
+    above.fill_between(np.arange(len(rows)) * stretch / rate, rows.min(1), rows.max(1), color="C0", linewidth=0.3)
+    high = 1.05 * np.abs(samples).max(initial=1e-3)
+    above.set(ylabel="amplitude\n(full scale 1)", ylim=(-high, high))
     for word, start, end in spoken:
         if end <= seconds:
             above.hlines(high, start, end, color="0.3", linewidth=3)
@@ -49,28 +53,17 @@ def timeline(samples, rate, labels, times, probabilities, found, *, decision, sp
     return figure
 
 
-def envelope(samples, rate, ax):
-    """A long recording as its lowest and highest sample in each of many short stretches."""
-    samples = array(samples)
-    stretch = max(1, len(samples) // MOST)
-    rows = samples[: len(samples) // stretch * stretch].reshape(-1, stretch)  # (stretches, samples of each)
-    top = 1.05 * np.abs(samples).max(initial=1e-3)
-    ax.fill_between(np.arange(len(rows)) * stretch / rate, rows.min(1), rows.max(1), color="C0", linewidth=0.3)
-    ax.set(ylabel="amplitude\n(full scale 1)", ylim=(-top, top))
-
-
 def operating(tables, *, chosen):
     """Hits against false alarms of tables as from `benchmark.curve`, by name; a ring is nearest to `chosen`."""
-    ax = axes(None, (7.5, 3.8))
+    ax = plt.figure(figsize=(7.5, 3.8)).subplots()
     for number, (name, table) in enumerate(tables.items()):
         table = table.sort_values("threshold")
         ax.plot(table.false_alarms_per_hour, 100 * table.hits, **mark(number, name))
         at = table.iloc[(table.threshold - chosen).abs().argmin()]
         label = None if number else f"threshold {chosen:g}"
         ax.plot(at.false_alarms_per_hour, 100 * at.hits, "o", label=label, **RING)
-    most = max(table.false_alarms_per_hour.max() for table in tables.values())
     ax.set_xscale("symlog", linthresh=1)  # an hour without a false alarm has its place, too
-    ax.set(xlabel="false alarms an hour", xlim=(-0.2, max(2.0, 1.5 * most)))
+    ax.set(xlabel="false alarms an hour", xlim=(-0.2, None))
     ax.set(ylabel="words that were reported (%)", ylim=(0, 102))
     ax.xaxis.set_major_formatter("{x:,.0f}")
     ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
