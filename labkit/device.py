@@ -21,8 +21,8 @@ def settle(device="auto"):
     if not threads.isdecimal() or int(threads) < 1:
         raise LabError(f"LABKIT_THREADS is {threads!r}, not a number of threads. Set it to 1, 2 ..., or unset it.")
     torch.set_num_threads(int(threads))
-    # Tell glibc (Linux) to keep freed memory. Each training step frees and takes the same large blocks, and each one that
-    # goes back to the system costs page faults: a step of a recurrent layer takes about a third less time without them.
+    # Tell glibc (Linux) to keep freed memory. Each training step frees and takes the same large blocks; those that go
+    # back to the system cost page faults, and a step of a recurrent layer takes about a third less time without them.
     if platform.libc_ver()[0] == "glibc":
         libc = ctypes.CDLL("libc.so.6")
         for size in (1 << 25, 1 << 30):  # older glibc refuses more than 32 MiB

@@ -173,11 +173,8 @@ def fetch(entry, archive):
 
 
 def _receive(session, entry, begun):
-    """One request: append the rest of the file to `begun`; raises where it was cut.
-
-    If the publisher's file has changed in between, its sha256 or the checksum of one of its members will tell.
-    """
-    have = _size(begun)
+    """One request: append the rest of the file to `begun`; raises where it was cut."""
+    have = _size(begun)  # of another version of the file, perhaps: then its sha256 or the checksum of a member is wrong
     headers = {"Range": f"bytes={have}-", "Accept-Encoding": "identity"}  # the archive's own bytes
     with session.get(entry.url, headers=headers, stream=True, timeout=TIMEOUT) as response:
         code, place = response.status_code, response.headers.get("Content-Range", "")

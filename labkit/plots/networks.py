@@ -42,7 +42,9 @@ def layers(network, x, lengths):
 
     def note(name, layer, inputs, outputs):
         values = outputs[0] if isinstance(outputs, tuple) else outputs
-        first = layer[0] if isinstance(layer, nn.Sequential) else layer
+        first = layer
+        while isinstance(first, nn.Sequential):
+            first = first[0]
         kind = WORDS.get(type(first).__name__, type(first).__name__)
         if isinstance(first, nn.Conv2d | nn.MaxPool2d):
             bands, frames = np.broadcast_to(first.kernel_size, 2)
