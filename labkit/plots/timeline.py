@@ -35,7 +35,7 @@ def timeline(samples, rate, labels, times, probabilities, found, *, decision, sp
     if len(times) > 1:
         probabilities = Decider(labels, decision, times[1] - times[0]).smooth(array(probabilities))
     named = 0
-    for label, curve in zip(labels, probabilities.T, strict=True):
+    for label, curve in zip(labels, array(probabilities).T, strict=True):
         noticed = curve[times <= seconds].max(initial=0) >= NOTICED
         look = {"color": f"C{named % 10}", "label": label} if noticed else {"color": "0.8", "linewidth": 0.8}
         if label != OTHER:
