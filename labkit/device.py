@@ -3,7 +3,6 @@
 import ctypes
 import os
 import platform
-import sys
 import threading
 from multiprocessing import connection, parent_process
 
@@ -15,14 +14,20 @@ from .errors import LabError
 def settle(device="auto"):
     """Choose the device and set torch's threads and the C library's memory for this process.
 
-    One thread, unless LABKIT_THREADS says otherwise: a second one gains nothing with networks of this size, and two
-    that wait for each other while another program wants a core make a step up to twenty times slower.
+    One thread, unless LABKIT_THREADS says otherwise: networks of this size gain nothing from a second one, and a step
+    takes up to twenty times as long when two threads wait for each other while another program uses a core.
     """
     threads = os.environ.get("LABKIT_THREADS") or "1"
     if not threads.isdecimal() or int(threads) < 1:
         raise LabError(f"LABKIT_THREADS is {threads!r}, not a number of threads. Set it to 1, 2 ..., or unset it.")
     torch.set_num_threads(int(threads))
-    keep_memory()
+    # Tell glibc (Linux) to keep freed memory. Each training step frees and takes the same large blocks; those that go
+    # back to the system cost page faults, and a step of a recurrent layer takes about a third less time without them.
+    if platform.libc_ver()[0] == "glibc":
+        libc = ctypes.CDLL("libc.so.6")
+        for size in (1 << 25, 1 << 30):  # older glibc refuses more than 32 MiB
+            for threshold in (-1, -3):  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
+                libc.mallopt(threshold, size)
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
@@ -34,22 +39,8 @@ def settle(device="auto"):
     return found
 
 
-def keep_memory():
-    """Tell glibc to keep freed memory instead of returning it to the system; returns whether it did.
-
-    A training step frees and takes the same large blocks again and again, and each return costs page faults: without
-    them a step of a recurrent layer takes about a third less time. Only Linux with glibc needs this.
-    """
-    if sys.platform != "linux" or platform.libc_ver()[0] != "glibc":
-        return False
-    trim, mmap = -1, -3  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
-    libc = ctypes.CDLL("libc.so.6")
-    # Older glibc refuses more than 32 MiB.
-    return any(libc.mallopt(mmap, size) == 1 and libc.mallopt(trim, size) == 1 for size in (1 << 30, 1 << 25))
-
-
 def end_with_parent():
-    """End this process when the one that started it is gone: a killed one could not tell it to."""
+    """End this process when the one that started it ends, even when that one is killed."""
 
     def watch():
         connection.wait([parent_process().sentinel])

@@ -23,12 +23,6 @@ def cache():
     return Path(os.environ.get("LABKIT_CACHE") or home() / "data" / ".cache")
 
 
-def cannot_write(path, error):
-    """The LabError for an OSError while writing `path`."""
-    mend = "Free some disk space, or choose a folder you may write to (LABKIT_DATA, LABKIT_CACHE, LABKIT_RESULTS)."
-    return LabError(f"Could not write {path}: {error.strerror or error}. {mend}")
-
-
 @contextmanager
 def writing(path):
     """Make the folder of `path`, and turn each OSError of the block into a LabError that names `path`."""
@@ -36,7 +30,8 @@ def writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         yield
     except OSError as error:
-        raise cannot_write(path, error) from error
+        mend = "Free some disk space, or choose a folder you may write to (LABKIT_DATA, LABKIT_CACHE, LABKIT_RESULTS)."
+        raise LabError(f"Could not write {path}: {error.strerror or error}. {mend}") from error
 
 
 def _sync(path):
@@ -79,12 +74,12 @@ def atomic_folder(path):
     with atomic_file(path) as temporary:
         temporary.mkdir()
         yield temporary
-        files = [file for file in temporary.rglob("*") if file.is_file()]
-        if len(files) > 100 and hasattr(os, "sync"):
+        parts = list(temporary.rglob("*"))
+        if len(parts) > 100 and hasattr(os, "sync"):
             os.sync()  # for thousands of files far quicker than one by one
         else:
-            for file in files:
-                _sync(file)
+            for part in parts:
+                _sync(part)
 
 
 @contextmanager
@@ -95,20 +90,17 @@ def alone(lock, waiting=None, refusal=None):
     """
     from filelock import FileLock, Timeout
 
-    held = FileLock(lock)
     with writing(lock):
         try:
-            held.acquire(timeout=0)
+            held = FileLock(lock).acquire(timeout=0)
         except Timeout:
             if refusal:
                 raise LabError(refusal) from None
             if waiting:
                 print(waiting, flush=True)
-            held.acquire()
-    try:
+            held = FileLock(lock).acquire()
+    with held:
         yield
-    finally:
-        held.release()
 
 
 def write_text(path, text):

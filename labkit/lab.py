@@ -17,8 +17,6 @@ from .experiments import run as runs
 from .files import home
 from .training.progress import TrainingBar
 
-BANNER = "These voices are made by a program. Numbers here show that the code works, not how well it recognises people."
-
 
 @dataclass(frozen=True, eq=False)
 class Lab:
@@ -63,18 +61,14 @@ def start(chapter, corpus="speech_commands", data="auto", scale="lab", seed=0, d
 
     Parameters
     ----------
-    chapter : str
-        The notebook's name, for example "01_exploration".
-    corpus : str
-        A key of `data.CORPORA`.
+    chapter, corpus : str
+        The notebook's name, for example "01_exploration", and a key of `data.CORPORA`.
     data : str or Path
         "auto" (the real corpus where it is present, else the synthetic one), "real", "synthetic", or a folder.
-        The environment variable LABKIT_DATA overrides it.
     scale : {"lab", "full"}
-        LABKIT_SCALE overrides it.
-    seed : int
+        The environment variables LABKIT_DATA and LABKIT_SCALE override these two.
     device : str
-        "auto" (CUDA, then Apple's MPS, then the CPU) or a name torch knows.
+        "auto" (CUDA, then Apple's MPS, then the CPU) or a name that torch knows.
     """
     scale = choose(os.environ.get("LABKIT_SCALE") or scale, {"lab": "lab", "full": "full"}, "scale")
     device = settle(device)
@@ -84,20 +78,17 @@ def start(chapter, corpus="speech_commands", data="auto", scale="lab", seed=0, d
     warnings.formatwarning = _short_warning
     plots.set_style()
     opened = find(corpus, os.environ.get("LABKIT_DATA") or data, scale)
-    figures, results = _folder("LABKIT_FIGURES", "figures"), _folder("LABKIT_RESULTS", "results/local")
+    # Absolute, since a notebook's working directory is not the repository.
+    figures = Path(os.environ.get("LABKIT_FIGURES") or home() / "figures").absolute()
+    results = Path(os.environ.get("LABKIT_RESULTS") or home() / "results" / "local").absolute()
     print(f"{chapter}: scale {scale!r}, seed {seed}, on {device_name(device)}, torch {torch.__version__}")
     print(f"data: {opened}")
     print(f"results: {_short(results)}, figures: {_short(figures)}")
     for note in opened.skipped:
         print(f"note: {note}")
     if opened.synthetic:
-        plots.banner(BANNER)
+        plots.banner()
     return Lab(chapter, opened, scale, seed, device, figures, results)
-
-
-def _folder(variable, default):
-    """Absolute, since a notebook's working directory is not the repository."""
-    return Path(os.environ.get(variable) or home() / default).absolute()
 
 
 def _short(path):

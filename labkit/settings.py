@@ -15,27 +15,15 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 WholeNumber = Annotated[int, Field(ge=0)]
 
-_CONFIG = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=True)
-
 
 @dataclass_transform(frozen_default=True)
 def settings(cls):
     """Class decorator: a frozen dataclass whose fields are checked against their annotations (pydantic, strict).
 
     Whole numbers pass for float and become one, numpy's numbers for Python's, lists for tuples; True is no number.
-
-    Examples
-    --------
-    >>> @settings
-    ... class Tone:
-    ...     hertz: Positive = 440.0
-    >>> Tone(220)
-    Tone(hertz=220.0)
-    >>> Tone(hertz=-1)
-    Traceback (most recent call last):
-    labkit.errors.LabError: Tone.hertz cannot be -1: it should be greater than 0. Change it.
     """
-    cls = dataclass(frozen=True, config=_CONFIG)(cls)
+    config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=True)
+    cls = dataclass(frozen=True, config=config)(cls)
     check = cls.__init__
 
     def __init__(self, *args, **values):
@@ -72,18 +60,18 @@ def plain(value):
     return value.item() if isinstance(value, np.generic) else value
 
 
-def changed(value):
-    """Settings that differ from their defaults, ready for JSON: a later setting with a default adds nothing."""
-    found = {field.name: getattr(value, field.name) for field in fields(value)}
-    return {field.name: as_json(found[field.name]) for field in fields(value) if found[field.name] != _default(field)}
-
-
-def _default(field):
-    return field.default_factory() if callable(field.default_factory) else field.default
-
-
 def as_json(value):
-    """A setting as JSON has it: lists for tuples, dicts for settings."""
+    """A setting as JSON has it: lists for tuples, of settings those that differ from their defaults.
+
+    So a setting that is added later, with a default, changes no run id.
+    """
     if isinstance(value, tuple):
         return [as_json(item) for item in value]
-    return changed(value) if is_dataclass(value) else value
+    if not is_dataclass(value):
+        return value
+    written = {}
+    for field in fields(value):
+        default = field.default_factory() if callable(field.default_factory) else field.default
+        if getattr(value, field.name) != default:
+            written[field.name] = as_json(getattr(value, field.name))
+    return written

@@ -49,8 +49,6 @@ class Server(ThreadingHTTPServer):
 
     daemon_threads = True
     body = b""
-    etag = '"first"'
-    modified = None
     ranges = True
     length = True  # announce the length
     lie = None  # a header to send in place of the right one
@@ -88,16 +86,11 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(server.status, {"Content-Length": "0"})
         start, headers = 0, {}
         asked = self.headers.get("Range")
-        same = self.headers.get("If-Range") in (None, server.etag, server.modified)
-        if asked and server.ranges and same:
+        if asked and server.ranges:
             start = int(asked.removeprefix("bytes=").removesuffix("-"))
             if start >= len(server.body):
                 return self.answer(416, {"Content-Range": f"bytes */{len(server.body)}", "Content-Length": "0"})
             headers["Content-Range"] = f"bytes {start}-{len(server.body) - 1}/{len(server.body)}"
-        if server.etag:
-            headers["ETag"] = server.etag
-        if server.modified:
-            headers["Last-Modified"] = server.modified
         if server.length:
             headers["Content-Length"] = str(len(server.body) - start)
         self.answer(206 if "Content-Range" in headers else 200, headers | (server.lie or {}))
@@ -196,8 +189,7 @@ def test_a_cut_download_goes_on_where_it_stopped(cut, server, get, tmp_path):
     assert (tmp_path / "a.partial").read_bytes() == server.body[:cut]
     assert get() == server.body
     assert server.sent[-1] == 300_000 - cut  # no byte came twice
-    if cut:
-        assert server.seen[-1]["Range"] == f"bytes={cut}-" and server.seen[-1]["If-Range"] == '"first"'
+    assert server.seen[-1]["Range"] == f"bytes={cut}-"
 
 
 def test_a_cut_is_noticed_where_urllib3_does_not_look(server, get, monkeypatch):
@@ -231,28 +223,11 @@ def test_a_server_without_ranges_starts_again_and_is_not_asked_for_ever(server, 
     assert len(server.sent) == 4, "starting from zero each time is no progress"
 
 
-@pytest.mark.parametrize("kind", ["etag", "modified", "neither"])
-def test_a_file_that_changed_between_two_attempts_is_never_mixed(kind, server, get):
-    first, second = random.Random(1).randbytes(100_000), random.Random(2).randbytes(120_000)
-    server.etag = {"etag": '"one"', "modified": 'W/"weak"'}.get(kind)
-    server.modified = "Mon, 01 Jan 2024 00:00:00 GMT" if kind == "modified" else None
-    server.body, server.cuts = first, [50_000, 0]
-    with pytest.raises(LabError):
-        get()
-    server.etag = {"etag": '"two"', "modified": 'W/"other"'}.get(kind)
-    server.modified = "Tue, 02 Jan 2024 00:00:00 GMT" if kind == "modified" else None
-    server.body = second
-    assert get() == second
-    asked = {"etag": '"one"', "modified": "Mon, 01 Jan 2024 00:00:00 GMT", "neither": None}
-    assert server.seen[-1].get("If-Range") == asked[kind]  # never a weak ETag
-
-
 @pytest.mark.parametrize(
     "lie",
     [
         {"Content-Range": "bytes 0-99999/100000"},  # another place than asked for
         {"Content-Range": "nonsense"},
-        {"ETag": '"other"'},  # ignores If-Range
     ],
 )
 def test_a_partial_answer_that_does_not_fit_is_not_appended(lie, server, get):
@@ -269,10 +244,9 @@ def test_a_partial_answer_that_does_not_fit_is_not_appended(lie, server, get):
 def test_a_download_that_was_killed_when_all_had_come_is_complete(server, get, tmp_path):
     server.body = b"x" * 1000
     (tmp_path / "a.partial").write_bytes(server.body)
-    (tmp_path / "a.partial.version").write_text(server.etag)
     assert get() == server.body and server.sent == []
+    (tmp_path / "a").unlink()
     (tmp_path / "a.partial").write_bytes(server.body + b"longer than the file is now")
-    (tmp_path / "a.partial.version").write_text(server.etag)
     with pytest.raises(LabError, match="another version"):
         get()
     assert get() == server.body
@@ -345,8 +319,8 @@ def test_a_corpus_is_fetched_checked_and_unpacked(corpus, server, tmp_path):
 
 
 def test_a_zip_of_a_repository_loses_its_top_folder(corpus, server, tmp_path):
-    server.body = zip_of(LAYOUT | {"code/train.py": b"print()"}, top="repository-1.0/")
-    corpus(url=server.url.replace(".tar.gz", ".zip"), sha256="", strip=1, only=("yes/", "testing_list.txt"))
+    server.body = zip_of(LAYOUT, top="repository-1.0/")
+    corpus(url=server.url.replace(".tar.gz", ".zip"), sha256="")
     assert contents(download("tiny", tmp_path, keep_archive=True)) == LAYOUT
     assert leftovers(tmp_path) == ["corpus.zip"]
 
@@ -357,7 +331,7 @@ def test_an_interrupted_corpus_download_goes_on_in_the_next_call(corpus, server,
         download("tiny", tmp_path)
     for words in ("Run the same command again", "by hand", server.url, str(tmp_path / ".downloads" / "corpus.tar.gz")):
         assert words in str(caught.value)
-    assert leftovers(tmp_path) == ["corpus.tar.gz.partial", "corpus.tar.gz.partial.version"]
+    assert leftovers(tmp_path) == ["corpus.tar.gz.partial"]
     assert contents(download("tiny", tmp_path)) == LAYOUT
     assert sum(server.sent) == len(server.body)
 
@@ -391,6 +365,23 @@ def test_a_wrong_checksum_is_set_aside_and_never_unpacked(corpus, server, tmp_pa
     with pytest.raises(BadArchive, match="sha256"):
         download("tiny", tmp_path)
     assert not (tmp_path / "tiny_v1").exists() and leftovers(tmp_path) == ["corpus.tar.gz.rejected"]
+    server.body = right
+    assert contents(download("tiny", tmp_path)) == LAYOUT
+
+
+@pytest.mark.parametrize("kind", ["pinned", "zip without a checksum"])
+def test_a_file_that_changed_between_two_attempts_is_never_used(kind, corpus, server, tmp_path):
+    other = {name: content[::-1] for name, content in LAYOUT.items()}
+    if kind != "pinned":
+        server.body = zip_of(LAYOUT, top="top/")
+        corpus(url=server.url.replace(".tar.gz", ".zip"), sha256="")
+    server.cuts = [100_000, 0]
+    with pytest.raises(LabError, match="are here and stay"):
+        download("tiny", tmp_path)
+    right, server.body = server.body, tar_of(other) if kind == "pinned" else zip_of(other, top="top/")
+    with pytest.raises(BadArchive, match="sha256" if kind == "pinned" else "damaged"):
+        download("tiny", tmp_path)
+    assert not (tmp_path / "tiny_v1").exists()
     server.body = right
     assert contents(download("tiny", tmp_path)) == LAYOUT
 

@@ -1,13 +1,11 @@
 """Pictures of recognition over time: what is drawn is what was computed."""
 
 import matplotlib
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 
 from labkit import plots
-from labkit.plots.timeline import envelope
 from labkit.streaming import Decider, Decision, Detection
 
 matplotlib.use("Agg")
@@ -54,15 +52,15 @@ def test_the_beginning_of_a_timeline_is_drawn_alone(heard):
 
 
 def test_a_timeline_of_nothing_is_drawn():
-    figure = plots.timeline(np.zeros(0), RATE, LABELS, np.zeros(0), np.zeros((0, 4)), [])
+    figure = plots.timeline(np.zeros(0), RATE, LABELS, np.zeros(0), np.zeros((0, 4)), [], decision=DECISION)
     assert len(figure.axes) == 2
 
 
 def test_an_envelope_keeps_the_peaks_of_a_long_recording():
     samples = np.zeros(60 * RATE)
     samples[30 * RATE] = -0.8
-    ax = plt.subplots()[1]
-    envelope(samples, RATE, ax)
+    figure = plots.timeline(samples, RATE, LABELS, np.zeros(0), np.zeros((0, 4)), [], decision=DECISION)
+    ax = figure.axes[0]
     box = ax.collections[0].get_datalim(ax.transData)
     assert box.y0 == pytest.approx(-0.8) and box.x1 == pytest.approx(60, abs=0.1)
 

@@ -40,5 +40,5 @@ def test_gradients_are_drawn_over_milliseconds_relative_to_their_largest():
 
 
 def test_a_gradient_that_is_nothing_stays_on_the_axis():
-    ax = plots.gradients({"RNN": (torch.tensor([1.0, 0.0]), 20.0)}, floor=1e-9)
-    assert ax.lines[0].get_ydata().min() > 0 and ax.get_ylim()[0] == pytest.approx(1e-9)
+    ax = plots.gradients({"RNN": (torch.tensor([1.0, 0.0]), 20.0)})
+    assert ax.lines[0].get_ydata().min() > 0 and ax.get_ylim()[0] == pytest.approx(1e-12)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from labkit.errors import LabError
-from labkit.settings import Count, NotNegative, Positive, changed, one_of, settings
+from labkit.settings import Count, NotNegative, Positive, as_json, one_of, settings
 
 COLOURS = {"red": 1, "green": 2}
 
@@ -71,8 +71,8 @@ def test_values_are_kept_as_python_has_them_and_stay_hashable():
 
 
 def test_only_what_differs_from_the_defaults_is_written():
-    assert changed(Outer()) == {}
-    assert changed(Outer(seconds=2, labels=("a",), inner=Inner(1))) == {
+    assert as_json(Outer()) == {}
+    assert as_json(Outer(seconds=2, labels=("a",), inner=Inner(1))) == {
         "seconds": 2.0,
         "labels": ["a"],
         "inner": {"shift": 1.0},

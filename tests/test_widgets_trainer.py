@@ -230,7 +230,7 @@ def test_a_guess_is_asked_for_before_the_first_training_and_drawn_beside_it(lab)
     panel.wait(120)
     assert panel.guess == 0.7 and panel.controls["guess"].disabled, "it may not be mended afterwards"
     assert "your guess" in texts(panel.figure) and "your guess was 70%" in panel.said
-    assert any("guess: 70.0%" in line.get_label() for line in panel.chart.axes[0].lines)
+    assert any("guess: 70%" in line.get_label() for line in panel.chart.axes[0].lines)
 
 
 @pytest.mark.parametrize(

@@ -16,13 +16,12 @@ from functools import partial
 from pathlib import Path, PureWindowsPath
 
 import requests
-from requests.adapters import HTTPAdapter
 from tqdm.auto import tqdm
 from urllib3 import Retry
 from urllib3.exceptions import HTTPError, ProtocolError
 
 from ..errors import LabError, choose
-from ..files import alone, atomic_folder, need_disk, write_text, writing
+from ..files import alone, atomic_folder, need_disk, writing
 from . import data_folder
 from .audio import bars
 
@@ -51,8 +50,6 @@ class Download:
     size: int = 0  # bytes of the archive, about: twice as many are refused
     unpacked: int = 0  # bytes of its files, about: twice as many are refused
     sha256: str = ""  # of the archive, where it is published
-    strip: int = 0  # leading folders of each name that are dropped: 1 for what GitHub packs
-    only: tuple = ("",)  # beginnings of the names that are unpacked, after stripping
 
 
 GOOGLE = "https://storage.googleapis.com/download.tensorflow.org/data"
@@ -83,8 +80,6 @@ DOWNLOADS = {
         url="https://github.com/Jakobovski/free-spoken-digit-dataset/archive/refs/tags/v1.0.10.zip",
         size=16_500_000,
         unpacked=22_000_000,
-        strip=1,
-        only=("recordings/", "README.md", "metadata.py"),
     ),
     "audiomnist": Download(
         title="AudioMNIST: ten digits, sixty speakers, 48 kHz",
@@ -95,8 +90,6 @@ DOWNLOADS = {
         url="https://github.com/soerenab/AudioMNIST/archive/8d77a2d8754105541742115cefec1e537040a6cf.zip",
         size=1_000_000_000,
         unpacked=2_000_000_000,
-        strip=1,
-        only=("data/", "README.md", "LICENSE"),
     ),
     "common_voice_es": Download(
         title="Common Voice, Spanish: read sentences with accents",
@@ -115,9 +108,9 @@ def present(name, data=None):
 
 
 def download(name, data=None, keep_archive=False):
-    """Fetch, check and unpack a corpus; returns its folder. What an interrupted call had fetched is used by the next.
+    """Fetch, check and unpack a corpus below `data`; returns its folder. An interrupted call is continued by the next.
 
-    `data`: the data folder; `keep_archive`: leave the archive in `data/.downloads`.
+    The archive is deleted in the end, unless `keep_archive` leaves it in `data/.downloads`.
     """
     entry, data = choose(name, DOWNLOADS, "corpus to download"), Path(data or data_folder())
     folder, archive = data / entry.folder, data / ".downloads" / Path(entry.url).name
@@ -162,13 +155,12 @@ def fetch(entry, archive):
     """Download `entry.url` to `archive`, going on where an earlier attempt was cut. (pooch cannot resume.)"""
     begun = Path(f"{archive}.partial")
     with requests.Session() as session:
-        for scheme in ("https://", "http://"):
-            session.mount(scheme, HTTPAdapter(max_retries=RETRY))
-        while True:
+        session.get_adapter(entry.url).max_retries = RETRY
+        while not archive.exists():
             before = _size(begun)
             try:
                 _receive(session, entry, begun)
-                break
+                begun.replace(archive)
             except (requests.RequestException, HTTPError) as error:
                 here = f"{_size(begun) / 1e6:,.1f} MB are here and stay"
                 if _size(begun) <= before:  # this attempt brought nothing
@@ -178,44 +170,31 @@ def fetch(entry, archive):
                         f"save it as {archive}, and run the same command."
                     ) from error
                 print(f"The connection was cut ({error}); {here}. Trying again.", flush=True)
-    begun.replace(archive)
-    Path(f"{begun}.version").unlink(missing_ok=True)
 
 
 def _receive(session, entry, begun):
     """One request: append the rest of the file to `begun`; raises where it was cut."""
-    note = Path(f"{begun}.version")  # which version of the file the bytes in `begun` are of
-    version = note.read_text() if note.exists() else ""
-    have = _size(begun) if version else 0
-    headers = {"Accept-Encoding": "identity"}  # the archive's own bytes
-    if have:
-        headers |= {"Range": f"bytes={have}-", "If-Range": version}  # the rest, if the file is still the same
+    have = _size(begun)  # of another version of the file, perhaps: then its sha256 or the checksum of a member is wrong
+    headers = {"Range": f"bytes={have}-", "Accept-Encoding": "identity"}  # the archive's own bytes
     with session.get(entry.url, headers=headers, stream=True, timeout=TIMEOUT) as response:
         code, place = response.status_code, response.headers.get("Content-Range", "")
-        # What If-Range takes: the ETag if it promises equal bytes (a weak one, W/, does not), else the date.
-        etag = response.headers.get("ETag", "")
-        found = etag if etag.startswith('"') else response.headers.get("Last-Modified", "")
         if code == 416 and place == f"bytes */{have}":
             return  # the process was killed when all was here
-        if code == 416 or code == 206 and not (place.startswith(f"bytes {have}-") and found in (version, "")):
+        if code == 416 or code == 206 and not place.startswith(f"bytes {have}-"):
             begun.unlink(missing_ok=True)
             raise requests.HTTPError("the server has another version of the file")
         response.raise_for_status()
-        if code == 200:
-            begun.unlink(missing_ok=True)  # before the note changes: a kill in between must not mix two versions
-            write_text(note, found)
-            have = 0
-        length = response.headers.get("Content-Length")
-        size = have + int(length) if length else None
-        bar = tqdm(total=size, initial=have, unit="B", unit_scale=True, disable=not bars())
-        with bar, writing(begun), open(begun, "ab") as file:
+        have = have if code == 206 else 0
+        size = have + int(response.headers.get("Content-Length", -have))  # 0: not announced
+        bar = tqdm(total=size or None, initial=have, unit="B", unit_scale=True, disable=not bars())
+        with bar, writing(begun), open(begun, "ab" if have else "wb") as file:
             for block in response.raw.stream(BLOCK, decode_content=False):
                 file.write(block)
                 bar.update(len(block))
                 if file.tell() > 2 * entry.size:
                     file.truncate(0)
                     raise LabError(f"{entry.url} sends over twice the bytes that are expected: see {entry.page}.")
-            if size not in (None, file.tell()):
+            if size and size != file.tell():
                 raise ProtocolError("it ended before the end of the file")
 
 
@@ -229,34 +208,32 @@ def check(entry, archive):
         if file.read(64).lstrip().startswith(b"<"):
             raise BadArchive(f"{archive.name} is a web page: does your network ask you to log in?")
         file.seek(0)
-        found = hashlib.file_digest(file, "sha256").hexdigest() if entry.sha256 else ""
+        found = hashlib.file_digest(file, "sha256").hexdigest()
     if not entry.sha256:
         print(f"No checksum of {archive.name} is published: only its size and contents are checked.", flush=True)
-    if found != entry.sha256:
+    elif found != entry.sha256:
         raise BadArchive(f"{archive.name} has the sha256 {found}, but {entry.sha256} is expected: it was changed.")
 
 
 def unpack(entry, archive, folder):
-    """Write the wanted files of an archive below `folder`: names and contents, no owners, rights or links."""
+    """Write the files of an archive below `folder`: names and contents, no owners, rights or links."""
     name, room = "(none yet)", 2 * entry.unpacked
+    top = int(entry.url.endswith(".zip"))  # GitHub packs everything into one folder, which is dropped
     try:
-        for number, (name, kind, open_member) in enumerate(tqdm(_members(archive), "unpacking", disable=not bars())):
+        for number, (name, kind, size, opened) in enumerate(tqdm(_members(archive), "unpacking", disable=not bars())):
             path = PureWindowsPath(name)  # knows "/", "\\" and "C:", as Windows does
+            room -= abs(size)
             if path.anchor or ".." in path.parts:
                 raise BadArchive("it leads out of the folder")
-            if kind == "other" or number == MOST_FILES:
-                many = f"there are more than {MOST_FILES:,} files"
-                raise BadArchive("it is a link or a device" if kind == "other" else many)
-            inside = "/".join(path.parts[entry.strip :])
-            if kind == "folder" or not inside.startswith(entry.only):
-                continue
-            (folder / inside).parent.mkdir(parents=True, exist_ok=True)
-            with open(folder / inside, "xb") as file, open_member() as source:
-                while block := source.read(BLOCK):
-                    room -= len(block)
-                    if room < 0:
-                        raise BadArchive(f"with it, there are more than {2 * entry.unpacked:,} bytes")
-                    file.write(block)
+            if kind == "other":
+                raise BadArchive("it is a link or a device")
+            if number == MOST_FILES or room < 0:
+                raise BadArchive(f"there are more than {MOST_FILES:,} files or {2 * entry.unpacked:,} bytes")
+            if kind == "file":
+                place = folder.joinpath(*path.parts[top:])
+                place.parent.mkdir(parents=True, exist_ok=True)
+                with open(place, "xb") as file, opened() as source:
+                    shutil.copyfileobj(source, file)  # never more than the size that the header says
     except (BadArchive, *DAMAGE) as error:
         raise BadArchive(f"{archive.name} is damaged or was changed, at its member {name!r}: {error}.") from error
     if not (folder / entry.proof).exists():
@@ -264,18 +241,18 @@ def unpack(entry, archive, folder):
 
 
 def _members(archive):
-    """Yield (name, kind, function that opens it) for each member of a .zip or .tar.gz."""
+    """Yield (name, kind, bytes, function that opens it) for each member of a .zip or .tar.gz."""
     if zipfile.is_zipfile(archive):
         with zipfile.ZipFile(archive) as packed:
             for info in packed.infolist():
                 mode = stat.S_IFMT(info.external_attr >> 16)  # 0 where Windows packed it
                 kind = "folder" if info.is_dir() else "file" if mode in (0, stat.S_IFREG) else "other"
-                yield info.filename, kind, partial(packed.open, info)
+                yield info.filename, kind, info.file_size, partial(packed.open, info)
         return
     with tarfile.open(archive, "r:gz") as packed:
         for info in packed:
             kind = "folder" if info.isdir() else "file" if info.isfile() else "other"
-            yield info.name, kind, partial(packed.extractfile, info)
+            yield info.name, kind, info.size, partial(packed.extractfile, info)
         while block := packed.fileobj.read(BLOCK):  # to the end, where gzip compares its own checksum
             if block.strip(b"\0"):  # tarfile takes a damaged header for the end
                 raise tarfile.ReadError("what follows cannot be read")

@@ -11,7 +11,7 @@ from ..errors import LabError, choose
 from ..features import FEATURES, MFCC, Feature
 from ..files import digest
 from ..models import Model, code_of
-from ..settings import Count, as_json, changed, settings
+from ..settings import Count, as_json, settings
 from ..training.recipe import Recipe
 
 SCHEMA = 1  # raise it when the meaning of a setting changes: all run ids change with it
@@ -81,7 +81,7 @@ class Experiment:
 
     def to_dict(self):
         """What differs from the defaults, ready for JSON. (So a later setting with a default changes no run id.)"""
-        values = changed(self)
+        values = as_json(self)
         if "feature" in values:
             values["feature"] = {"name": _name(self.feature), **values["feature"]}
         if "model" in values:

@@ -5,13 +5,10 @@ returns its figure. Times are in seconds, frequencies in hertz, levels in decibe
 """
 
 from .canvas import image
-from .cell_states import over_time
 from .clips import clips_per_speaker, counts, crosstab, durations, largest_cell
 from .curves import gradients, over_iterations, rate_range, sizes, training_curves
-from .matrices import confusion, heatmaps
-from .networks import activations, diagram, importance
-from .pronounced import differing, said_in
-from .scoreboard import accuracies, by_voice, effects, ranking
+from .networks import activations, diagram, importance, over_time
+from .outcomes import accuracies, by_voice, confusion, effects, heatmaps, ranking
 from .show import STAMP, as_html, banner, formatted, render, set_style, show, stamp
-from .sound import deltas, levels, log_mel, mel_ticks, mfcc, spectrogram, waveform
+from .sound import deltas, differing, levels, log_mel, mel_ticks, mfcc, said_in, spectrogram, waveform
 from .timeline import operating, timeline

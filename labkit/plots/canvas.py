@@ -1,16 +1,10 @@
-"""What drawings share: axes to draw on, a matrix as an image, marks, notes, the legend above the axes."""
+"""What drawings share: a matrix as an image, marks, notes, the legend above the axes."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 
-MARKERS = "osD^v"  # lines differ by them too, for readers who cannot tell their colours
+MARKERS = "osD^v"  # lines differ by them too, for readers who cannot tell their colours apart
 WHITE = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none"}  # behind a number on a line
 RING = {"markersize": 11, "markerfacecolor": "none", "markeredgecolor": "black"}
-
-
-def axes(ax, size):
-    """The axes given, or those of a new figure of `size` inches."""
-    return plt.subplots(figsize=size)[1] if ax is None else ax
 
 
 def array(values):
@@ -18,15 +12,15 @@ def array(values):
     return values.detach().cpu().numpy() if hasattr(values, "detach") else np.asarray(values)
 
 
-def image(values, ax, x, y, *, low=None, high=None, cmap="viridis", smooth=False, label=None, extend="neither"):
+def image(values, ax, x, y, *, low=None, high=None, cmap="viridis", label=None, extend="neither"):
     """Draw a matrix whose columns are centred at `x` and whose rows at `y` (evenly spaced), with a colour bar if named.
 
-    `low` and `high` have the darkest and the lightest colour; `smooth` averages values that share a pixel.
+    `low` and `high` are the values of the darkest and of the lightest colour. The axis ends at the last centre.
     """
     half = [(axis[1] - axis[0]) / 2 if len(axis) > 1 else 0.5 for axis in (x, y)]
     extent = (x[0] - half[0], x[-1] + half[0], y[0] - half[1], y[-1] + half[1])
-    look = {"cmap": cmap, "interpolation": "auto" if smooth else "nearest"}
-    drawn = ax.imshow(values, origin="lower", aspect="auto", extent=extent, vmin=low, vmax=high, **look)
+    drawn = ax.imshow(values, cmap, vmin=low, vmax=high, origin="lower", aspect="auto", extent=extent)
+    ax.set_xlim(x[0], max(x[-1], x[0] + half[0]))
     if label is not None:
         ax.figure.colorbar(drawn, ax=ax, label=label, pad=0.01, extend=extend)
     return drawn
@@ -42,13 +36,14 @@ def note(ax, text, place, offset, ha="center", **look):
     ax.annotate(text, place, offset, textcoords="offset points", ha=ha, **look)
 
 
-def legend_above(ax, columns=4, **look):
+def legend_above(ax, columns=None, **look):
     """The legend outside the axes, where it hides nothing."""
-    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, borderaxespad=0.2, **look)
+    wide = ax.figure.get_figwidth() * ax.get_position().width > 4.5  # inches
+    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=columns or (4 if wide else 2), borderaxespad=0.2, **look)
     return ax
 
 
-def share_line(line, name, share, style=":"):
+def share_line(line, name, share, style=":", color="0.3"):
     """A line at a share between 0 and 1, named in percent; `line` is `ax.axhline` or `ax.axvline`."""
     if share is not None:
-        line(100 * share, linestyle=style, color="0.3", label=f"{name}: {100 * share:.0f}%")
+        line(100 * share, linestyle=style, color=color, label=f"{name}: {100 * share:.3g}%")

@@ -1,70 +1,59 @@
 """Drawings of a corpus: how many clips of what, by whom, how long. `clips` is its table."""
 
+import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import seaborn
 
 from ..data.corpus import PARTS
-from .canvas import axes, legend_above
+from .canvas import legend_above
 
 AGES = ("teens", "twenties", "thirties", "forties", "fifties", "sixties", "seventies", "eighties", "nineties")
-COLOURS = {part: f"C{number}" for number, part in enumerate(PARTS)}
 
 
-def counts(clips, by="label", ax=None, *, guess=None):
-    """Number of clips of each word (or of any column), part by part; a line where the student guessed."""
-    table = clips.groupby([by, "split"], observed=True).size().unstack(fill_value=0)
-    table = table[[part for part in PARTS if part in table]]
-    ax = axes(ax, (max(4, 1.6 + 0.24 * len(table)), 3.6))
-    table.plot.bar(ax=ax, stacked=True, width=0.8, color=COLOURS, rot=90 if len(table) > 8 else 0, legend=False)
-    _guessed(ax.axhline, guess)
-    most = max(table.sum(axis=1).max(), guess or 0)
-    ax.set(xlabel="" if by == "label" else by, ylabel="clips", xlim=(-0.6, len(table) - 0.4), ylim=(0, 1.02 * most))
-    return _legend(ax)
+def counts(clips, ax=None, *, guess=None):
+    """Number of clips of each word, part by part; a line where the student guessed."""
+    table = pd.crosstab(clips.label, clips.split).reindex(columns=PARTS, fill_value=0)
+    ax = ax or plt.figure(figsize=(max(4, 1.6 + 0.24 * len(table)), 3.6)).subplots()
+    table.plot.bar(ax=ax, stacked=True, width=0.8, rot=90 if len(table) > 8 else 0, legend=False)
+    if guess is not None:
+        ax.axhline(guess, color="black", linestyle="--", label=f"your guess: {guess:,}")
+    ax.set(xlabel="", ylabel="clips", xlim=(-0.6, len(table) - 0.4))
+    return legend_above(ax)
 
 
 def durations(clips, ax=None):
     """How long the clips are, a line per part; logarithmic, so that rare lengths are seen too."""
-    ax = axes(ax, (4.5, 3))
-    longest = max(float(clips.seconds.max()), 0.1)
-    edges = np.linspace(0, longest * 1.0001, 26)
+    ax = ax or plt.figure(figsize=(4.5, 3)).subplots()
+    longest = max(clips.seconds.max(), 0.1)
     for part, style in zip(PARTS, ("-", "--", ":"), strict=True):
-        look = {"histtype": "step", "linestyle": style, "linewidth": 1.8, "label": part}
-        ax.hist(clips.seconds[clips.split == part], edges, **look)
+        own = clips.seconds[clips.split == part]
+        ax.hist(own, 25, range=(0, longest), histtype="step", linestyle=style, linewidth=1.8, label=part)
     ax.set(xlabel="duration (s)", ylabel="clips", yscale="log", xlim=(0, longest * 1.03))
-    return _legend(ax)
+    return legend_above(ax)
 
 
 def clips_per_speaker(clips, ax=None, *, guess=None):
     """How many speakers gave how many clips, part by part; a line where the student guessed."""
-    ax = axes(ax, (4.5, 3))
+    ax = ax or plt.figure(figsize=(4.5, 3)).subplots()
     given = clips.groupby(["split", "speaker"], observed=True).size()
-    most, parts = given.max(), [part for part in PARTS if part in given]
-    step = max(1, int(np.ceil(most / 30)))
-    look = {"stacked": True, "label": parts, "color": [COLOURS[part] for part in parts]}
-    ax.hist([given[part] for part in parts], np.arange(0.5, most + step + 0.5, step), **look)
-    _guessed(ax.axvline, guess)
-    ax.set(xlabel="clips of one speaker", ylabel="speakers", xlim=(0, max(1.03 * (most + step), 1.05 * (guess or 0))))
-    return _legend(ax)
-
-
-def _guessed(line, guess):
+    step = -(-given.max() // 30)  # clips to a bar
+    edges = np.arange(0.5, given.max() + step + 0.5, step)
+    ax.hist([given.get(part, []) for part in PARTS], edges, stacked=True, label=PARTS)
     if guess is not None:
-        line(guess, color="black", linestyle="--", label=f"your guess: {guess:,}")
+        ax.axvline(guess, color="black", linestyle="--", label=f"your guess: {guess:,}")
+    ax.set(xlabel="clips of one speaker", ylabel="speakers", xlim=(0, None))
+    return legend_above(ax)
 
 
-def _legend(ax):
-    wide = ax.figure.get_figwidth() * ax.get_position().width > 4.5  # inches
-    return legend_above(ax, 4 if wide else 2, handlelength=1.2, columnspacing=1)
-
-
-def crosstab(clips, rows="area", columns="age", ax=None):
-    """How many clips there are of each pair, such as accent and age: the darker, the more; below them the speakers."""
+def crosstab(clips, rows="area", columns="age"):
+    """Clips of each pair of values, such as accent and age (darker: more clips), and their speakers in brackets."""
     named = clips.assign(**{name: clips[name].where(clips[name] != "", "not given") for name in (rows, columns)})
     groups = named.groupby([rows, columns], observed=True).speaker
     found = sorted(named[columns].unique(), key=lambda name: (AGES.index(name) if name in AGES else len(AGES), name))
     counts, speakers = (groups.agg(how).unstack(fill_value=0)[found] for how in ("size", "nunique"))
     written = (counts.map("{:,}".format) + speakers.map("\n({})".format)).where(counts > 0, "")
-    ax = axes(ax, (2.6 + 1.05 * counts.shape[1], 1.2 + 0.55 * counts.shape[0]))
+    ax = plt.figure(figsize=(2.6 + 1.05 * counts.shape[1], 1.2 + 0.55 * counts.shape[0])).subplots()
     look = {"cmap": "cividis_r", "annot_kws": {"size": 9}, "cbar_kws": {"label": "clips"}}
     seaborn.heatmap(counts, ax=ax, vmin=0, annot=written, fmt="", **look)
     ax.set(xlabel=columns, ylabel="")

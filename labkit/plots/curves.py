@@ -2,8 +2,13 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 
-from .canvas import RING, WHITE, axes, legend_above, mark, note, share_line
+from .canvas import RING, WHITE, legend_above, mark, note, share_line
+
+DRAWN = ("epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy")  # of a history
+LEAST = 1e-12  # of a gradient: where its axis begins
+HEARD = 1e-3  # of the largest gradient: what lies below changes nothing that can be noticed
 
 
 def training_curves(runs, figure=None):
@@ -13,38 +18,36 @@ def training_curves(runs, figure=None):
     """
     figure = figure or plt.figure(figsize=(8, 3.2))
     loss, accuracy = figure.subplots(1, 2)
-    named, last = runs if isinstance(runs, dict) else {"": runs}, 1
+    named, last = runs if isinstance(runs, dict) else {"": runs}, 0
     alone = len(named) == 1
     for number, (name, run) in enumerate(named.items()):
-        history = getattr(run, "history", run)
-        history = history if isinstance(history, list) else history.to_dict("records")
-        epochs = [row["epoch"] for row in history]
-        last = max([last, *epochs])
+        history = pd.DataFrame(getattr(run, "history", run), columns=DRAWN)
+        last = max(last, len(history))
         for part, style, marker in (("train", "--", "o"), ("validation", "-", "s")):
             look = {"linestyle": style, "marker": marker, "label": part if alone else f"{name}: {part}"}
             look["color"] = f"C{int(part == 'validation') if alone else number % 10}"
-            look["markersize"] = 4 if len(epochs) <= 25 else 0  # many marks would hide the line
-            loss.plot(epochs, [row[f"{part}_loss"] for row in history], **look)
-            accuracy.plot(epochs, [100 * row[f"{part}_accuracy"] for row in history], **look)
+            look["markersize"] = 4 if len(history) <= 25 else 0  # many marks would hide the line
+            loss.plot(history.epoch, history[f"{part}_loss"], **look)
+            accuracy.plot(history.epoch, 100 * history[f"{part}_accuracy"], **look)
         if hasattr(run, "record"):
             best = run.record["best_epoch"]
-            accuracy.plot(best, 100 * history[best - 1]["validation_accuracy"], "o", **RING)
+            accuracy.plot(best, 100 * history.validation_accuracy.iloc[best - 1], "o", **RING)
     for ax, label in ((loss, "loss (nats)"), (accuracy, "accuracy (%)")):
-        ax.set(xlabel="epoch", ylabel=label, xlim=(0.5, last + 0.5))
+        ax.set(xlabel="epoch", ylabel=label, xlim=(0.5, max(last, 1) + 0.5))
         ax.xaxis.get_major_locator().set_params(integer=True)
     loss.set_ylim(bottom=0)
-    if any(len(line.get_xdata()) for line in loss.lines):  # before the first epoch there is nothing to name
+    if last:
         figure.legend(*loss.get_legend_handles_labels(), loc="outside upper center", ncols=4)
     return figure
 
 
-def over_iterations(runs, ax=None, *, marks=None, chance=None):
+def over_iterations(runs, *, marks, chance):
     """Validation accuracy against training iterations, a line per run; `marks` names some numbers of iterations."""
-    ax = axes(ax, (8, 3.6))
+    ax = plt.figure(figsize=(8, 3.6)).subplots()
     for number, (name, run) in enumerate(runs.items()):
         per_epoch = -(-run.record["clips"]["train"] // run.experiment.recipe.batch)
         ax.plot(per_epoch * run.history.epoch, 100 * run.history.validation_accuracy, **mark(number, name))
-    for name, iterations in (marks or {}).items():
+    for name, iterations in marks.items():
         ax.axvline(iterations, linestyle="--", color="0.3", linewidth=1.5)
         note(ax, name, (iterations, 0.97), (-4, 0), "right", va="top", rotation=90, xycoords=("data", "axes fraction"))
     share_line(ax.axhline, "chance", chance)
@@ -52,16 +55,16 @@ def over_iterations(runs, ax=None, *, marks=None, chance=None):
     return legend_above(ax, 2)
 
 
-def sizes(table, ax=None, *, chance=None):
+def sizes(table, *, chance):
     """Accuracy against the number of parameters: a row per network, `parameters` and a column per way to test."""
-    ax = axes(ax, (8, 4))
+    ax = plt.figure(figsize=(8, 4)).subplots()
     table = table.sort_values("parameters").astype(float)
     percent = 100 * table.drop(columns="parameters")
     for number, name in enumerate(percent):
         known = percent[name].dropna()  # NaN: not measured
         ax.plot(table.parameters[known.index], known, **mark(number, str(name), 7))
     for place, (name, top) in enumerate(percent.max(axis=1).items()):
-        above = 9 + 13 * (place % 2)  # names in two heights, so that neighbours stay apart
+        above = 9 + 13 * (place % 2)  # names at two heights, so that neighbours stay apart
         note(ax, name, (table.parameters[name], top), (0, above), fontsize=10, bbox=WHITE)
     share_line(ax.axhline, "chance", chance)
     ax.set(xscale="log", xlabel="parameters", ylabel="accuracy (%)", ylim=(0, 119), yticks=range(0, 101, 20))
@@ -69,29 +72,27 @@ def sizes(table, ax=None, *, chance=None):
     return legend_above(ax)
 
 
-def rate_range(table, ax=None, *, marks=None):
+def rate_range(table, *, marks):
     """Loss against the learning rate of a range test (`lr_finder.rate_range`); `marks` maps names to rates."""
-    ax = axes(ax, (8, 3.2))
+    ax = plt.figure(figsize=(8, 3.2)).subplots()
     ax.plot(table.rate, table.loss, color="C0", alpha=0.3, linewidth=1, label="one batch")
     ax.plot(table.rate, table.smooth, color="C0", linewidth=2, label="running mean")
-    for number, (name, rate) in enumerate((marks or {}).items()):
+    for number, (name, rate) in enumerate(marks.items()):
         ax.axvline(rate, color=f"C{number + 1}", linestyle=("--", ":", "-.")[number % 3], label=f"{name}: {rate:.2g}")
     ax.set(xscale="log", xlabel="learning rate", ylabel="loss (nats)", ylim=(0, 2.2 * table.smooth.iloc[0]))
     return legend_above(ax)
 
 
-def gradients(curves, ax=None, *, share=1e-3, floor=1e-12):
-    """Gradient norm (`gradients.gradient_norms`, by name) against distance in time; below `share` nothing is heard."""
-    ax = axes(ax, (7, 3.4))
-    for number, (name, (norms, hop_ms)) in enumerate(
-        curves.items()
-    ):  # norms by distance in frames, with NaN at the end
-        norms = norms[~norms.isnan()]
-        relative = (norms / norms.max()).clamp(min=floor / 10)
+def gradients(curves, ax=None):
+    """Gradient norms by distance in frames (`interpret.gradient_norms`) and the hop in ms, by name, over time."""
+    ax = ax or plt.figure(figsize=(7, 3.4)).subplots()
+    for number, (name, (norms, hop_ms)) in enumerate(curves.items()):
+        norms = norms[~norms.isnan()]  # NaN: no clip is that long
+        relative = (norms / norms.max()).clamp(min=LEAST / 10)
         style = ("-", "--", "-.", ":")[number % 4]
         ax.plot(hop_ms * np.arange(len(norms)), relative, style, color=f"C{number}", linewidth=2, label=name)
-    ax.axhline(share, color="0.3", linewidth=1)
-    note(ax, f"{share:g}", (1, share), (3, 0), "left", va="center", xycoords=("axes fraction", "data"))
+    ax.axhline(HEARD, color="0.3", linewidth=1)
+    note(ax, f"{HEARD:g}", (1, HEARD), (3, 0), "left", va="center", xycoords=("axes fraction", "data"))
     ax.set(xlabel="distance from the last frame (ms)", ylabel="gradient norm (relative)", yscale="log")
-    ax.set(xlim=(0, None), ylim=(floor, 3))
+    ax.set(xlim=(0, None), ylim=(LEAST, 3))
     return legend_above(ax, 3)

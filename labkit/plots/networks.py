@@ -1,20 +1,21 @@
-"""Drawings of networks: the layers with the shapes between them, activations, where it looks."""
+"""Drawings of networks: layers with the shapes between them, activations, gates over time, where a network looks."""
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from matplotlib.patches import Rectangle
 from torch import nn
 
 from ..models import count_parameters
-from .canvas import array, axes
-from .sound import mel_image
+from .canvas import array, image
+from .sound import mel_image, spectrogram, waveform
 
 WORDS = {"Conv2d": "conv", "MaxPool2d": "max pool", "Linear": "linear", "Broadcast": "broadcast block"}
-PER_ROW = 6
+PER_ROW = 6  # layers of a diagram
+CHANNELS = 6  # of each layer that are drawn
 
 
 @dataclass(frozen=True)
@@ -24,17 +25,12 @@ class Step:
     name: str
     kind: str
     parameters: int
-    values: torch.Tensor  # what it put out: (batch, ...)
-
-    @property
-    def shape(self):  # of what it puts out, without the batch
-        return tuple(self.values.shape[1:])
+    values: torch.Tensor  # its output for the first clip of the batch
 
 
-@torch.no_grad()
 def layers(network, x, lengths):
-    """What each layer or block, but for dropout, puts out for a batch: a list of Step in order, the input first."""
-    steps, handles = [Step("input", "picture" if x.ndim == 4 else "input", 0, x)], []
+    """The output of each layer or block, dropout aside, for a batch: a list of Step in order, the input first."""
+    steps = [Step("input", "picture" if x.ndim == 4 else "input", 0, x[0])]
 
     def watch(module, prefix=""):
         for name, layer in module.named_children():
@@ -42,50 +38,42 @@ def layers(network, x, lengths):
                 watch(layer, f"{prefix}{name} ")
             elif not isinstance(layer, nn.Dropout):
                 name = str(int(name) + 1) if name.isdecimal() else name
-                handles.append(layer.register_forward_hook(partial(note, prefix + name)))
+                hooks.enter_context(layer.register_forward_hook(partial(note, prefix + name)))
 
     def note(name, layer, inputs, outputs):
         values = outputs[0] if isinstance(outputs, tuple) else outputs
-        steps.append(Step(name, _kind(layer), count_parameters(layer), values))
+        first = layer
+        while isinstance(first, nn.Sequential):
+            first = first[0]
+        kind = WORDS.get(type(first).__name__, type(first).__name__)
+        if isinstance(first, nn.Conv2d | nn.MaxPool2d):
+            bands, frames = np.broadcast_to(first.kernel_size, 2)
+            kind = f"{kind} {bands}x{frames}"
+        steps.append(Step(name, kind, count_parameters(layer), values[0]))
 
-    watch(network)
-    training = network.training
-    try:
+    with ExitStack() as hooks, torch.no_grad():
+        hooks.callback(network.train, network.training)  # in the end it is as it was
+        watch(network)
         network.eval()(x, lengths)
-    finally:
-        network.train(training)
-        for handle in handles:
-            handle.remove()
     return steps
-
-
-def _kind(layer):
-    if isinstance(layer, nn.Sequential):
-        return _kind(layer[0])
-    word = WORDS.get(type(layer).__name__, type(layer).__name__)
-    if not isinstance(layer, nn.Conv2d | nn.MaxPool2d):
-        return word
-    bands, frames = np.broadcast_to(layer.kernel_size, 2)
-    return f"{word} {bands}x{frames}"
 
 
 def diagram(steps):
     """The steps of `layers` as boxes, as high as they have bands and as wide as they have frames. Gives a figure."""
     rows = [steps[start : start + PER_ROW] for start in range(0, len(steps), PER_ROW)]
-    tallest, widest = np.max([_sides(step.shape) for step in steps], axis=0)
+    tallest, widest = np.max([_sides(step.values.shape) for step in steps], axis=0)
     figure, panels = plt.subplots(len(rows), 1, figsize=(9.5, 2.25 * len(rows)), squeeze=False)
     for ax, row in zip(panels[:, 0], rows, strict=True):
         for place, step in enumerate(row):
-            bands, frames = _sides(step.shape)
+            bands, frames = _sides(step.values.shape)
             height, width = max(0.9 * np.sqrt(bands / tallest), 0.06), max(0.74 * np.sqrt(frames / widest), 0.05)
             colour = "C1" if step.kind.startswith("linear") else "C0" if step.parameters else "0.6"
-            corner = place - width / 2, -height / 2
-            ax.add_patch(Rectangle(corner, width, height, color=colour, alpha=0.35, linewidth=1.5))
+            ax.bar(place, height, width, -height / 2, color=colour, edgecolor=colour, alpha=0.35, linewidth=1.5)
             if step is not steps[-1]:
                 ax.annotate("", (place + 0.62, 0), (place + 0.42, 0), arrowprops={"arrowstyle": "->", "color": "0.4"})
             made = f"{step.name}\n{step.kind}" if step.kind != step.name else step.name
             ax.text(place, 0.56, made, ha="center", va="bottom", fontsize=10)
-            shape = " × ".join(f"{size:,}" for size in step.shape)
+            shape = " × ".join(f"{size:,}" for size in step.values.shape)
             cost = f"\n{step.parameters:,} param." if step.parameters else ""
             ax.text(place, -0.56, shape + cost, ha="center", va="top", fontsize=10)
         ax.set(xlim=(-0.55, PER_ROW - 0.35), ylim=(-1.05, 1.05))
@@ -99,20 +87,20 @@ def _sides(shape):
     return shape[-2:] if len(shape) == 3 else (shape[0], 1) if len(shape) == 1 else (shape[1], shape[0])
 
 
-def activations(steps, seconds, *, channels=6):
+def activations(steps, seconds):
     """What each layer with bands and frames makes of the first clip: its channels that vary most. Gives a figure."""
-    steps = [step for step in steps if len(step.shape) == 3 and min(step.shape[1:]) > 1]
-    figure, panels = plt.subplots(len(steps), channels, figsize=(9.5, 1.25 * len(steps) + 0.5), squeeze=False)
+    steps = [step for step in steps if step.values.ndim == 3 and min(step.values.shape[1:]) > 1]
+    figure, panels = plt.subplots(len(steps), CHANNELS, figsize=(9.5, 1.25 * len(steps) + 0.5), squeeze=False)
     for row, step in zip(panels, steps, strict=True):
-        values = array(step.values[0].float())  # (channels, bands, frames)
-        strongest = np.sort(np.argsort(-values.std(axis=(1, 2)))[:channels])
+        values = array(step.values.float())  # (channels, bands, frames)
+        strongest = np.sort(np.argsort(-values.std(axis=(1, 2)))[:CHANNELS])
         for ax in row[len(strongest) :]:
             ax.axis("off")
         for ax, channel in zip(row, strongest, strict=False):
             ax.imshow(values[channel], origin="lower", aspect="auto", extent=(0, seconds, 0, values.shape[1]))
             ax.set_title(f"channel {channel + 1}" if len(values) > 1 else "", fontsize=9, pad=2)
             ax.set(xticks=[], yticks=[])
-        name = f"{step.name}\n{step.shape[1]} × {step.shape[2]}"
+        name = f"{step.name}\n{values.shape[1]} × {values.shape[2]}"
         row[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=10)
     for ax in panels[-1]:
         ax.set(xlabel="time (s)", xticks=[0, seconds])
@@ -120,8 +108,34 @@ def activations(steps, seconds, *, channels=6):
 
 
 def importance(values, feature, ax=None, *, label="fall of ln probability"):
-    """Where a network looks, shape (bands, frames) as from `saliency`, on the axes of the feature it looked at."""
+    """Where a network looks, shape (bands, frames) as from `interpret.occlusion`, on the axes of its feature."""
     values = array(values)
     bound = max(np.abs(values).max(), 1e-9)
     low, cmap = (-bound, "PuOr_r") if values.min() < 0 else (0, "magma")
-    return mel_image(values, feature, axes(ax, (8, 3)), low=low, high=bound, cmap=cmap, label=label)
+    return mel_image(values, feature, ax, low=low, high=bound, cmap=cmap, label=label)
+
+
+def over_time(samples, rate, quantities, times):
+    """What the units of a cell do while a word is spoken, under its waveform and its spectrogram. Gives a figure.
+
+    `quantities` maps names to (frames, hidden), as `CellLayer.quantities` returns them: its gates and its memory are
+    drawn. `times` are the middles of the frames in seconds.
+    """
+    drawn = [name for name in "fioc" if name in quantities]
+    heights, size = [0.8, 1.2] + [1] * len(drawn), (8.5, 2.6 + 1.45 * len(drawn))
+    figure, panels = plt.subplots(len(heights), 1, figsize=size, sharex=True, height_ratios=heights)
+    waveform(samples, rate, panels[0])
+    spectrogram(samples, rate, panels[1], colorbar=False)
+    order = quantities[drawn[0]].mean(0).argsort().tolist()  # units in the same order everywhere
+    for name, ax in zip(drawn, panels[2:], strict=True):
+        values = array(quantities[name])[:, order].T  # (hidden, frames)
+        low, high, cmap = 0, 1, "viridis"  # a gate: closed to open
+        if name == "c":
+            high = max(1e-6, float(np.percentile(np.abs(values), 98)))
+            low, cmap = -high, "PuOr_r"
+        image(values, ax, times, np.arange(len(values)), low=low, high=high, cmap=cmap, label="")
+        ax.set_ylabel(f"{name}\nunit")
+    panels[-1].set(xlabel="time (s)", xlim=(0, len(samples) / rate))
+    for ax in panels:
+        ax.label_outer()
+    return figure

@@ -4,17 +4,18 @@ import io
 import threading
 
 import matplotlib.pyplot as plt
+import pandas as pd
 import seaborn
 from IPython import display as page
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
-from pandas.api.types import is_numeric_dtype
 from PIL import Image
 
-from ..files import atomic_file, digest
+from ..files import atomic_file, digest, write_text
 
 STAMP = "synthetic speech"
+BANNER = "These voices are made by a program. Numbers here show that the code works, not how well it recognises people."
 SHARES = set(  # columns between 0 and 1 that are read as percent
     "accuracy balanced_accuracy macro_f1 chance majority mean low high share recall before after test validation "
     "test_low test_high test_spread validation_spread commonest precision confidence train_accuracy "
@@ -31,22 +32,18 @@ def set_style():
         "figure.constrained_layout.use": True,
         "axes.spines.top": False,
         "axes.spines.right": False,
-        "axes.labelsize": 11,
-        "xtick.labelsize": 10,
-        "ytick.labelsize": 10,
-        "legend.fontsize": 10,
         "legend.frameon": False,
         "image.cmap": "viridis",
         "savefig.bbox": "tight",  # the stamp stands below the figure: no way of saving may cut it off
     }
-    seaborn.set_theme(style="ticks", palette="colorblind", rc=look)
+    seaborn.set_theme(style="ticks", palette="colorblind", font_scale=11 / 12, rc=look)
 
 
-def banner(text):
+def banner():
     """Say in the notebook (or the terminal) that the voices are synthetic."""
     style = "border-left: 6px solid #d55e00; padding: 6px 12px; background: #d55e0018"
-    html = f'<div style="{style}"><b>Synthetic speech.</b> {text}</div>'
-    page.display({"text/html": html, "text/plain": text}, raw=True)
+    html = f'<div style="{style}"><b>Synthetic speech.</b> {BANNER}</div>'
+    page.display({"text/html": html, "text/plain": BANNER}, raw=True)
 
 
 def stamp(figure):
@@ -93,47 +90,41 @@ def show(what, path, caption, alt, synthetic):
         page.display(page.Image(data=png, format="png", alt=alt))
     else:
         table = what.assign(data=STAMP) if synthetic else what
-        with atomic_file(path.with_suffix(".csv")) as temporary:
-            table.to_csv(temporary, lineterminator="\n")
+        write_text(path.with_suffix(".csv"), table.to_csv(lineterminator="\n"))
         page.display({"text/html": as_html(what), "text/plain": formatted(what).to_string()}, raw=True)
     page.display(page.Markdown(f"*{caption}*" + (f" *({STAMP})*" if synthetic else "")))
 
 
 def formatted(table):
-    """A DataFrame with every value as a text: shares (columns named in `SHARES`) in percent, numbers rounded.
-
-    >>> import pandas
-    >>> formatted(pandas.DataFrame({"accuracy": [0.95345], "clips": [12345], "seconds": [0.123456]})).iloc[0].tolist()
-    ['95.3%', '12,345', '0.123']
-    """
-    out = table.astype(object)
-    for position, name in enumerate(table.columns):
-        column = table.iloc[:, position]
-        write = _writer(name, column)
-        out.isetitem(position, ["–" if value is None or value != value else write(value) for value in column])
-    return out
+    """A DataFrame with every value as a text: shares (columns named in `SHARES`) in percent, numbers rounded."""
+    return table.apply(_texts)
 
 
-def _writer(name, column):
-    """What turns a value of a column into text; its numbers all get as many decimals as the largest needs."""
-    if name in SHARES and column.dtype != bool:
-        return "{:.1%}".format
-    if name in PLAIN or column.dtype.kind not in "iuf":
-        return str
-    sizes = column.abs().dropna()
-    if (sizes % 1 == 0).all():
-        return "{:,.0f}".format
-    largest = sizes.max()
-    if largest < 0.1 or largest > 1e4 * sizes[sizes > 0].min():  # no number of decimals fits all, as of learning rates
-        return lambda value: f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
-    decimals = 0 if largest >= 1000 else 1 if largest >= 10 else 2 if largest >= 1 else 3
-    return f"{{:,.{decimals}f}}".format
+def _texts(column):
+    """The values of a column as texts; its numbers all get as many decimals as the largest needs."""
+    write = str
+    if column.name in SHARES and column.dtype != bool:
+        write = "{:.1%}".format
+    elif column.name not in PLAIN and column.dtype.kind in "iuf":
+        sizes = column.abs().dropna()
+        largest = sizes.max()
+        if (sizes % 1 == 0).all():
+            write = "{:,.0f}".format
+        elif largest < 0.1 or largest > 1e4 * sizes[sizes > 0].min():  # no number of decimals fits all
+
+            def write(value):
+                return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+        else:
+            decimals = sum(largest < size for size in (1, 10, 1000))
+            write = f"{{:,.{decimals}f}}".format
+    texts = ["–" if value is None or value != value else write(value) for value in column]
+    return pd.Series(texts, column.index, dtype=object)
 
 
 def as_html(table):
     """A formatted table as HTML: words to the left, numbers to the right."""
     style = formatted(table).style.set_uuid(digest(table.to_csv().encode(), 8))
-    words = [name for name, kind in table.dtypes.items() if not is_numeric_dtype(kind)]
+    words = table.select_dtypes(exclude=["number", "bool"])
     if table.columns.is_unique:
         left = [{"selector": cell, "props": "text-align: left"} for cell in ("th", "td")]
         style = style.set_table_styles(dict.fromkeys(words, left))

@@ -1,22 +1,22 @@
-"""Drawings of one sound: samples of shape (samples,) between -1 and 1, at `rate` Hz, or a feature of them."""
+"""Drawings of sounds: samples of shape (samples,) between -1 and 1, at `rate` Hz, or a feature of them."""
+
+from functools import cache
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from .canvas import array, axes, image
+from ..data.audio import resample
+from .canvas import array, image
 
-FLOOR_DB = -60  # what is quieter is drawn as dark as this
+FLOOR_DB = -60  # level of the darkest colour, compared with the lightest
 HEARD = (100, 200, 500, 1000, 2000, 4000, 8000, 16_000)  # Hz, marked on a mel axis
 
 
-def waveform(samples, rate, ax=None, *, start=0.0, seconds=None):
-    """Air pressure over time: so many `seconds` from `start` on, by default all."""
-    ax = axes(ax, (8, 2))
-    samples = array(samples)
-    first = round(start * rate)
-    part = samples[first : None if seconds is None else first + round(seconds * rate)]
-    ax.plot((first + np.arange(len(part))) / rate, part, color="C0", linewidth=0.8)
+def waveform(samples, rate, ax=None):
+    """Air pressure over time."""
+    ax = ax or plt.figure(figsize=(8, 2)).subplots()
+    ax.plot(np.arange(len(samples)) / rate, array(samples), color="C0", linewidth=0.8)
     ax.axhline(0, color="0.6", linewidth=0.6, zorder=0)
     ax.set(xlabel="time (s)", ylabel="amplitude\n(full scale 1)")
     ax.margins(x=0)
@@ -38,48 +38,45 @@ def levels(samples, rate, window_ms=25.0, hop_ms=5.0):
     return level, np.fft.rfftfreq(fft, 1 / rate), np.arange(level.shape[1]) * hop / rate
 
 
-def spectrogram(samples, rate, ax=None, *, window_ms=25.0, hop_ms=5.0, top=None, colorbar=True):
-    """Which frequencies are loud when, up to `top` Hz; the lightest colour is the loudest level of this sound."""
-    ax = axes(ax, (8, 3))
+def spectrogram(samples, rate, ax=None, *, window_ms=25.0, hop_ms=5.0, colorbar=True):
+    """Which frequencies are loud when; the lightest colour is the loudest level of this sound."""
+    ax = ax or plt.figure(figsize=(8, 3)).subplots()
     level, frequency, time = levels(samples, rate, window_ms, hop_ms)
-    top, loudest, label = top or rate / 2, level.max(), "level (dB)" if colorbar else None
-    keep = frequency <= top
-    image(level[keep], ax, time, frequency[keep], low=loudest + FLOOR_DB, high=loudest, smooth=True, label=label)
-    ax.set(xlabel="time (s)", ylabel="frequency (Hz)", xlim=(0, len(samples) / rate), ylim=(0, top))
+    label = "level (dB)" if colorbar else None
+    image(level, ax, time, frequency, low=level.max() + FLOOR_DB, high=level.max(), label=label)
+    ax.set(xlabel="time (s)", ylabel="frequency (Hz)", xlim=(0, len(samples) / rate), ylim=(0, rate / 2))
     return ax
 
 
-def log_mel(x, feature, ax=None, *, colorbar=True, low=None, high=None):
-    """Mel spectrogram, shape (bands, frames), as `feature` gives it: a row per band, marked with its frequency in Hz.
-
-    `low` and `high` are the levels of the darkest and the lightest colour.
-    """
+def log_mel(x, feature, ax=None, *, colorbar=True, high=None):
+    """Mel spectrogram, shape (bands, frames), as `feature` gives it; `high` is the level of the lightest colour."""
     values = array(x).reshape(x.shape[-2:])
     high = values.max() if high is None else high
-    low = max(values.min(), high + FLOOR_DB) if low is None and feature.log == "db" else low
-    units = {"db": "level (dB)", "ln": "level (ln of power)", "none": "power"}
-    label = units[feature.log] if colorbar else None
-    return mel_image(values, feature, axes(ax, (8, 3)), low=low, high=high, label=label)
+    low = high + FLOOR_DB if feature.log == "db" else None
+    label = {"db": "level (dB)", "ln": "level (ln of power)", "none": "power"}[feature.log]
+    return mel_image(values, feature, ax, low=low, high=high, label=label if colorbar else None)
 
 
-def mel_image(values, feature, ax, **look):
-    """Any values of shape (bands, frames) on the axes of a mel spectrogram."""
-    _over_frames(values, feature, ax, np.arange(len(values)), **look)
-    ax.set(ylabel="mel band, centre in Hz")
+def mel_image(values, feature, ax=None, **look):
+    """Any values of shape (bands, frames), a row per band, marked with its frequency in Hz."""
+    ax = ax or plt.figure(figsize=(8, 3)).subplots()
+    image(values, ax, times(feature, values.shape[1]), np.arange(len(values)), **look)
+    ax.set(xlabel="time (s)", ylabel="mel band, centre in Hz")
     ax.set_yticks(*mel_ticks(feature))
     return ax
 
 
 def mfcc(x, feature, ax=None, *, block=0):
     """MFCC, shape (frames, features), a row per coefficient: themselves (block 0), their slope (1), its slope (2)."""
-    ax = axes(ax, (8, 3))
+    ax = ax or plt.figure(figsize=(8, 3)).subplots()
     first = int(block == 0 and feature.n_mfcc > 1)  # coefficient 0, the level of the frame, is far larger than the rest
     rows = np.arange(first, feature.n_mfcc)
     values = array(x).reshape(x.shape[-2:]).T[block * feature.n_mfcc + rows]  # (coefficients, frames)
     bound = max(np.percentile(np.abs(values), 94), 1e-6)  # the lowest coefficients are far larger than the rest
+    look = {"low": -bound, "high": bound, "cmap": "PuOr_r", "extend": "both"}
     label = ("dB", "dB per frame", "dB per frame²")[block] if feature.log == "db" else ""
-    _over_frames(values, feature, ax, rows, low=-bound, high=bound, cmap="PuOr_r", label=label, extend="both")
-    ax.set(ylabel="coefficient", yticks=rows[:: max(1, len(rows) // 6)])
+    image(values, ax, times(feature, values.shape[1]), rows, label=label, **look)
+    ax.set(xlabel="time (s)", ylabel="coefficient", yticks=rows[:: max(1, len(rows) // 6)])
     return ax
 
 
@@ -103,20 +100,51 @@ def mel_ticks(feature):
     """Where a mel axis is marked: positions in bands, 0 being the centre of the lowest, and the frequencies there."""
     import librosa
 
-    top = feature.f_max or feature.sample_rate / 2
-    lowest, highest, *mels = librosa.hz_to_mel([feature.f_min, top, *HEARD], htk=feature.mel_scale == "htk")
-    positions, names = [], []
-    for hertz, mel in zip(HEARD, mels, strict=True):
-        position = float((mel - lowest) / (highest - lowest) * (feature.n_mels + 1) - 1)
-        crowded = positions and position - positions[-1] <= feature.n_mels / 16
-        if -0.5 <= position <= feature.n_mels - 0.5 and not crowded:
-            positions.append(position)
-            names.append(f"{hertz:,}")
-    return positions, names
+    bands, top = feature.n_mels, feature.f_max or feature.sample_rate / 2
+    edges = librosa.mel_frequencies(bands + 2, fmin=feature.f_min, fmax=top, htk=feature.mel_scale == "htk")
+    ticks = {}
+    for hertz, position in zip(HEARD, np.interp(HEARD, edges, np.arange(-1, bands + 1)), strict=True):
+        if -0.5 <= position <= bands - 0.5 and position - max(ticks, default=-bands) > bands / 16:  # not crowded
+            ticks[float(position)] = f"{hertz:,}"
+    return list(ticks), list(ticks.values())
 
 
-def _over_frames(values, feature, ax, rows, **look):
-    """An image with a column per frame; the axis ends where the clip ends."""
-    time = times(feature, values.shape[1])
-    ax.set(xlabel="time (s)", xlim=(0, max(time[-1], feature.hop / feature.sample_rate)))
-    image(values, ax, time, rows, **look)
+def said_in(spoken, feature, reference):
+    """One sentence in several accents: a mel spectrogram each, with the sounds that differ from `reference`. A figure.
+
+    `spoken` maps an accent to what `pronunciation.listen` returns; `feature` is a LogMel that holds the longest.
+    """
+    figure, panels = plt.subplots(len(spoken), 1, figsize=(9.5, 1.75 * len(spoken)), sharex=True, sharey=True)
+    extract = feature.build()
+    for ax, (accent, (samples, rate, times)) in zip(panels, spoken.items(), strict=True):
+        sound = torch.from_numpy(resample(samples, rate, feature.sample_rate))
+        x, _ = extract(sound[None], torch.tensor([len(sound)]))  # (1, 1, bands, frames)
+        log_mel(x, feature, ax, colorbar=False).set_title(accent, loc="left")
+        for start, end, said in differing(times, spoken[reference][2]):
+            ax.axvspan(start, end, color="none", ec="white", linewidth=1.3)
+            ax.text((start + end) / 2, 0.97, said, transform=ax.get_xaxis_transform(), ha="center", va="top", color="w")
+        ax.label_outer()
+        ax.set_ylabel("")
+    figure.supylabel("mel band, centre in Hz", fontsize=11)
+    return figure
+
+
+def differing(times, reference):
+    """The sounds, with their times, that differ from the reference's, as (begin, end, sound); "-": one was dropped."""
+    own, other = ([sound.strip("',") for sound, _ in some] for some in (times, reference))
+
+    @cache
+    def fewest(i, k):
+        """The fewest changes (Levenshtein, 1966) from other[:k] to own[:i]: (first, last), equal if one was dropped."""
+        if not i or not k:
+            return [(n, n + 1) for n in range(i)] or [(0, 0)] * k
+        change, at = [(i - 1, i)], min(i, len(own) - 1)
+        same_or_replaced = fewest(i - 1, k - 1) + (change if own[i - 1] != other[k - 1] else [])
+        return min(same_or_replaced, fewest(i - 1, k) + change, fewest(i, k - 1) + [(at, at)], key=len)
+
+    out = []
+    for first, last in fewest(len(own), len(other)):
+        if first == last or own[first]:  # silence is no sound
+            start, end = times[first][1], times[last][1]
+            out.append((start, max(end, round(start + 0.04, 3)), own[first] if first < last else "-"))
+    return out

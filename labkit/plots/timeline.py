@@ -1,86 +1,69 @@
 """Recognition over time: a recording with what was heard in it, and hits against false alarms."""
 
-import math
-
 import matplotlib.pyplot as plt
 import numpy as np
 
 from ..data.corpus import OTHER
 from ..streaming import Decider
-from .canvas import RING, array, axes, mark, note
+from .canvas import RING, array, mark, note
 
-MOST = 4000  # points of a waveform that an eye can tell apart
+MOST = 4000  # stretches of a waveform that an eye can tell apart: of each the lowest and the highest sample is drawn
 NOTICED = 0.2  # a word whose probability stays below this everywhere is drawn grey, without a name
 
 
-def timeline(
-    samples, rate, labels, times, probabilities, found, *, decision=None, spoken=(), seconds=None, figure=None
-):
+def timeline(samples, rate, labels, times, probabilities, found, *, decision, spoken=(), seconds=None, figure=None):
     """The first `seconds` of a recording: how sure the network was of each word, and what it reported. Gives a figure.
 
     The first six are what `streaming.detect` takes and returns; `labels` are the run's. `decision` averages the curves
     and gives the threshold drawn. `spoken` has (word, start, end) of what was said, in seconds, where that is known.
     """
     figure = figure or plt.figure(figsize=(9.5, 4.2))
-    seconds = min(seconds or math.inf, len(samples) / rate)
+    seconds = min(seconds or np.inf, len(samples) / rate)
     found = [word for word in found if word.reported <= seconds]
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1, 1.5))
-    envelope(samples[: round(seconds * rate)], rate, above)
-    high = above.get_ylim()[1]
-    for word, start, end in (each for each in spoken if each[2] <= seconds):
-        above.hlines(high, start, end, color="0.3", linewidth=3)
-        note(above, word, ((start + end) / 2, high), (0, 4), fontsize=9)
-    if len(spoken):
-        above.set_title("said", loc="left", fontsize=10, pad=16)
-    probabilities = array(probabilities)
-    if decision is not None and len(times) > 1:
-        probabilities = Decider(labels, decision, times[1] - times[0]).smooth(probabilities)
+    samples = array(samples)[: round(seconds * rate)]
+    stretch = max(1, len(samples) // MOST)
+    rows = samples[: len(samples) // stretch * stretch].reshape(-1, stretch)  # (stretches, samples of each)
+    above.fill_between(np.arange(len(rows)) * stretch / rate, rows.min(1), rows.max(1), color="C0", linewidth=0.3)
+    high = 1.05 * np.abs(samples).max(initial=1e-3)
+    above.set(ylabel="amplitude\n(full scale 1)", ylim=(-high, high))
+    for word, start, end in spoken:
+        if end <= seconds:
+            above.hlines(high, start, end, color="0.3", linewidth=3)
+            note(above, word, ((start + end) / 2, high), (0, 4), fontsize=9)
+    above.set_title("said" if len(spoken) else "", loc="left", fontsize=10, pad=16)
+    if len(times) > 1:
+        probabilities = Decider(labels, decision, times[1] - times[0]).smooth(array(probabilities))
     named = 0
-    for label, curve in zip(labels, probabilities.T, strict=True):
+    for label, curve in zip(labels, array(probabilities).T, strict=True):
         noticed = curve[times <= seconds].max(initial=0) >= NOTICED
         look = {"color": f"C{named % 10}", "label": label} if noticed else {"color": "0.8", "linewidth": 0.8}
         if label != OTHER:
             below.plot(times, 100 * curve, zorder=2 + noticed, **look)
             named += noticed
-    if decision is not None:
-        below.axhline(100 * decision.threshold, color="0.3", linestyle="--", linewidth=1, label="threshold")
+    below.axhline(100 * decision.threshold, color="0.3", linestyle="--", linewidth=1, label="threshold")
     for number, word in enumerate(found):
         below.axvspan(word.start, word.end, color="C1", alpha=0.15, linewidth=0)
         below.plot(word.reported, 103, "v", color="black", markersize=5, clip_on=False)
         crowded = number % 2 and word.reported - found[number - 1].reported < seconds / 15
         note(below, word.word, (word.reported, 103), (0, 17 if crowded else 5), fontsize=10)
     below.set(xlabel="time (s)", ylabel="probability (%)", ylim=(0, 103), xlim=(0, max(seconds, 1e-3)))
-    if found:
-        below.set_title("reported", loc="left", fontsize=10, pad=29)
-    if named or decision is not None:
-        figure.legend(*below.get_legend_handles_labels(), loc="outside right center")
+    below.set_title("reported" if found else "", loc="left", fontsize=10, pad=29)
+    figure.legend(*below.get_legend_handles_labels(), loc="outside right center")
     return figure
 
 
-def envelope(samples, rate, ax):
-    """A long recording as its lowest and highest sample in each of many short stretches."""
-    samples = array(samples)
-    stretch = max(1, len(samples) // MOST)
-    rows = samples[: len(samples) // stretch * stretch].reshape(-1, stretch)  # (stretches, samples of each)
-    top = max(1e-3, float(abs(samples).max())) if len(samples) else 1.0
-    if len(rows):
-        ax.fill_between(np.arange(len(rows)) * stretch / rate, rows.min(1), rows.max(1), color="C0", linewidth=0.3)
-    ax.set(ylabel="amplitude\n(full scale 1)", ylim=(-1.05 * top, 1.05 * top))
-
-
-def operating(tables, ax=None, *, chosen=None):
+def operating(tables, *, chosen):
     """Hits against false alarms of tables as from `benchmark.curve`, by name; a ring is nearest to `chosen`."""
-    ax = axes(ax, (7.5, 3.8))
+    ax = plt.figure(figsize=(7.5, 3.8)).subplots()
     for number, (name, table) in enumerate(tables.items()):
         table = table.sort_values("threshold")
         ax.plot(table.false_alarms_per_hour, 100 * table.hits, **mark(number, name))
-        if chosen is not None:
-            at = table.iloc[(table.threshold - chosen).abs().argmin()]
-            label = None if number else f"threshold {chosen:g}"
-            ax.plot(at.false_alarms_per_hour, 100 * at.hits, "o", label=label, **RING)
-    most = max(table.false_alarms_per_hour.max() for table in tables.values())
+        at = table.iloc[(table.threshold - chosen).abs().argmin()]
+        label = None if number else f"threshold {chosen:g}"
+        ax.plot(at.false_alarms_per_hour, 100 * at.hits, "o", label=label, **RING)
     ax.set_xscale("symlog", linthresh=1)  # an hour without a false alarm has its place, too
-    ax.set(xlabel="false alarms an hour", xlim=(-0.2, max(2.0, 1.5 * most)))
+    ax.set(xlabel="false alarms an hour", xlim=(-0.2, None))
     ax.set(ylabel="words that were reported (%)", ylim=(0, 102))
     ax.xaxis.set_major_formatter("{x:,.0f}")
     ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import LabError
-from ..files import alone, atomic_folder, cannot_write, need_disk
+from ..files import alone, atomic_folder, need_disk, writing
 from . import MARKER, espeak
 from .acoustics import Conditions, Session, stream
 
@@ -145,12 +145,9 @@ def _speech(engine, text, voice, seed, longest):
 
 def write_wav(path, samples):
     """Write int16 samples (samples,) as a WAV file of one channel."""
-    try:
-        with wave.open(str(path), "wb") as file:
-            file.setparams((1, 2, RATE, len(samples), "NONE", ""))
-            file.writeframes(samples.astype("<i2").tobytes())
-    except OSError as error:
-        raise cannot_write(path, error) from error
+    with writing(path), wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, RATE, len(samples), "NONE", ""))
+        file.writeframes(samples.astype("<i2").tobytes())
 
 
 MARKER_TEXT = """\
