@@ -42,9 +42,9 @@ def test_a_feature_in_blocks_is_the_feature_of_the_whole_recording(name, block):
     feature = FEATURES[name]
     samples = torch.from_numpy(sound(0.2 if block == 1 else 1.03))
     stream = StreamingFeature(feature)
-    for _ in range(2):  # flush starts anew
-        parts = [stream.push(some) for some in samples.split(block)] + [stream.flush()]
-        near(torch.cat(parts, 1), whole(feature, samples))
+    parts = [stream.push(some) for some in samples.split(block)] + [stream.push(torch.zeros(0), last=True)]
+    near(torch.cat(parts, 1), whole(feature, samples))
+    near(StreamingFeature(feature).push(samples, last=True), whole(feature, samples))
 
 
 def test_a_frame_comes_as_soon_as_its_sound_is_there():
@@ -57,7 +57,7 @@ def test_a_frame_comes_as_soon_as_its_sound_is_there():
 
 def test_a_stream_of_nothing_has_no_frames():
     stream = StreamingFeature(MFCC())
-    assert stream.push(torch.zeros(0)).shape == (1, 0, 39) and stream.flush().shape == (1, 0, 39)
+    assert stream.push(torch.zeros(0)).shape == stream.push(torch.zeros(0), last=True).shape == (1, 0, 39)
 
 
 @pytest.mark.parametrize("feature", [Raw(), MFCC(top_db=80.0)])
@@ -321,8 +321,8 @@ def test_what_is_no_number_counts_as_silence():
 @pytest.mark.parametrize(
     ("block", "rate", "words"),
     [
-        (np.zeros((100, 2), np.float32), RATE, r"is \(samples,\), not \(100, 2\)"),
-        (np.zeros(100, np.int64), RATE, "floats between -1 and 1, or int16, not int64"),
+        (np.zeros((100, 2), np.float32), RATE, r"is \(samples,\) .*not \(100, 2\)"),
+        (np.zeros(100, np.int64), RATE, "floats between -1 and 1, or int16, not .*int64"),
         (np.zeros(100, np.float32), 0, "0 Hz cannot be"),
         (np.zeros(100, np.float32), 44_100.5, "cannot be"),
         (np.zeros(100, np.float32), float("nan"), "cannot be"),

@@ -4,7 +4,7 @@ import math
 
 import pandas as pd
 
-from ..synthetic.pronunciation import ACCENTS, pronounce, rules
+from ..synthetic.spanish import ACCENTS, pronounce, rules
 from . import Wrong, attempt, check, compare
 
 SPEAKERS = "ana luz eva tom ana luz tom ana luz tom ana tom ana ana ana".split()  # of some clips

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..errors import LabError, choose
 from ..files import home
+from ..synthetic.generate import make
 from .corpus import SYNTHETIC_MARKER, Corpus, parts_by_speaker
 from .extra_voices import join
 
@@ -23,7 +24,7 @@ class Entry:
     name: str  # of a module of this package; it has load(root) -> Corpus
     real: tuple  # names of its folder below the data folder, the first one found being used
     download: str = ""  # name for `python -m labkit download`, empty if it cannot be downloaded
-    maker: str = ""  # module of labkit.synthetic with a function of this name that makes a stand-in, empty if none
+    maker: str = ""  # module of labkit.synthetic with the `SIZES` of its stand-in, empty if it has none
 
     def load(self, root):
         return import_module(f".{self.name}", __name__).load(root)
@@ -38,8 +39,8 @@ class Entry:
 
     def synthesise(self, scale="lab"):
         """Make the stand-in unless it is there already; its folder."""
-        make = getattr(import_module(f"..synthetic.{self.maker}", __name__), self.name)
-        return make(data_folder() / self.made(scale), scale)
+        sizes = import_module(f"..synthetic.{self.maker}", __name__).SIZES
+        return make(data_folder() / self.made(scale), choose(scale, sizes, "size of the synthetic corpus"))
 
 
 WORDS = ("speech_commands_v0.02", "SpeechCommands/speech_commands_v0.02", "speech_commands")

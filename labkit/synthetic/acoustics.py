@@ -47,11 +47,6 @@ def decibels(ratio):
     return 10.0 ** (ratio / 20.0)
 
 
-def int16(sound):
-    """Samples between -1 and 1 as int16, clipped where they are beyond."""
-    return np.clip(np.round(sound * 32768), -32768, 32767).astype(np.int16)
-
-
 class Session:
     """The room, microphone, noise and level that all clips of one speaker share."""
 
@@ -80,7 +75,7 @@ class Session:
         return self._responses[size]
 
     def record(self, voice, samples, start, conditions, rng):
-        """One clip, int16 (samples,): clean speech that begins at `start`, as heard in this session."""
+        """One clip (samples,): clean speech that begins at `start`, as heard in this session."""
         clip = np.zeros(samples)
         clip[start : start + len(voice)] = voice
         size = 1 << (samples + len(self.impulse) - 1).bit_length()
@@ -89,8 +84,9 @@ class Session:
         clip *= decibels(rng.normal(self.level, conditions.level[2])) / max(np.sqrt(np.mean(spoken**2)), 1e-9)
         loudness = np.sqrt(np.mean(spoken**2))
         kind = self.noise if rng.random() < conditions.own_noise else NOISES[rng.integers(len(NOISES))]
-        clip += noise(kind, samples, self.rate, rng) * loudness / decibels(rng.normal(self.snr, conditions.snr[2]))
-        return int16(clip)
+        return clip + noise(kind, samples, self.rate, rng) * loudness / decibels(
+            rng.normal(self.snr, conditions.snr[2])
+        )
 
 
 def noise(kind, samples, rate, rng):

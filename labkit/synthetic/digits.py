@@ -12,11 +12,10 @@ sounds.
 import json
 from dataclasses import dataclass
 
-from ..errors import LabError, choose
-from . import espeak
+from ..errors import choose
 from .acoustics import Conditions, stream
-from .generate import corpus
-from .speakers import speaker, voices
+from .espeak import variants, voices
+from .generate import Size, speaker
 
 META = "audioMNIST_meta.txt"  # AudioMNIST's table of its speakers
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -36,44 +35,35 @@ BOOTH = Conditions(
 
 
 @dataclass(frozen=True)
-class DigitSize:
-    """How much is said."""
+class DigitSize(Size):
+    """How much is said in a stand-in for AudioMNIST: the same folders, names and metadata, at 16 kHz."""
 
     repetitions: int = 4  # of each digit by each speaker
     speakers: tuple = SPEAKERS  # names from 01 to 60
     conditions: Conditions = BOOTH
 
+    corpus = "audiomnist"
+    margins = (0.02, 0.12)
+
+    def plan(self):
+        rows, clips = people(self), {}
+        takes = [(digit, word, take) for digit, word in enumerate(DIGITS) for take in range(self.repetitions)]
+        for person in rows:
+            name = person.name
+            clips[person] = [(f"data/{name}/{digit}_{name}_{take}.wav", word) for digit, word, take in takes]
+        table = json.dumps({person.name: row for person, row in rows.items()}, indent=4, sort_keys=True)
+        readme = __doc__.format(clips=len(rows) * len(takes), speakers=len(rows))
+        return clips, {f"data/{META}": table + "\n", "README.md": readme}
+
 
 SIZES = {"lab": DigitSize(), "full": DigitSize(repetitions=50)}  # 2,400 clips, about 50 MB; and 30,000
 
 
-def audiomnist(folder, size="lab", **options):
-    """Write a stand-in for AudioMNIST: the same folders, names and metadata, at 16 kHz; see `generate.corpus`."""
-    size = size if isinstance(size, DigitSize) else choose(size, SIZES, "size of the synthetic corpus")
-    return corpus(folder, "audiomnist", size, plan, margins=(0.02, 0.12), **options)
-
-
-def plan(size):
-    """Clips of each speaker, and all other files; see `generate.corpus`."""
-    rows, clips = people(size), {}
-    for person in rows:
-        clips[person] = [
-            (f"data/{person.name}/{digit}_{person.name}_{repetition}.wav", word)
-            for digit, word in enumerate(DIGITS)
-            for repetition in range(size.repetitions)
-        ]
-    table = json.dumps({person.name: row for person, row in rows.items()}, indent=4, sort_keys=True)
-    readme = __doc__.format(clips=sum(map(len, clips.values())), speakers=len(rows))
-    return clips, {f"data/{META}": table + "\n", "README.md": readme}
-
-
 def people(size):
     """The synthetic speakers of a corpus: {Speaker: what the metadata says of them}. Their ages are invented."""
-    if unknown := sorted(set(size.speakers) - set(SPEAKERS)):
-        raise LabError(f"There is no speaker {unknown[0]!r} in AudioMNIST. Take names from 01 to 60.")
-    if size.repetitions < 1 or not size.speakers:
-        raise LabError(f"{size.repetitions} repetitions by {len(size.speakers)} speakers are nothing. Ask for some.")
-    genders = espeak.variants()
+    for name in size.speakers:
+        choose(name, dict.fromkeys(SPEAKERS), "speaker in AudioMNIST")
+    genders = variants()
     pools = {kind: [name for name in voices() if genders[name] == kind] for kind in ("female", "male", "")}
     pools["male"] += pools[""]  # most variants say nothing
     rows = {}
