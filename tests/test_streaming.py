@@ -20,6 +20,7 @@ FEATURES = {
     "mfcc": MFCC(deltas=0, n_fft=2048),
     "one slope": MFCC(deltas=1, delta_width=5),
     "two slopes": MFCC(deltas=2),
+    "fitted to a length": MelFrames(padding="signal"),
     "window shorter than hop": MelFrames(window_ms=10, hop_ms=20, n_mels=8),
 }
 
@@ -32,7 +33,7 @@ def near(one, other):
 
 def whole(feature, samples):
     """The feature of a recording as a whole: (1, frames, features)."""
-    x, _ = replace(feature, seconds=None).build()(samples[None], torch.tensor([len(samples)]))
+    x, _ = replace(feature, seconds=None, padding="masked").build()(samples[None], torch.tensor([len(samples)]))
     return x[:, 0].transpose(1, 2) if feature.time_axis == 3 else x
 
 

@@ -1,12 +1,15 @@
 """Sound in blocks in, words out: the detector, and what it does when the stream misbehaves."""
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import soxr
 import torch
 
 from ..data.audio import SCALE
 from ..errors import LabError
-from ..features import Spectral, delta
+from ..features import Spectral
 from .decision import Decider, Decision
 
 FULL = 0.999  # of full scale: a sample there was probably cut
@@ -127,15 +130,13 @@ class StreamingFeature:
         if not isinstance(feature, Spectral) or not feature.streamable:
             why = "it has no frames, or top_db, clip_mean or trim need the whole clip"
             raise LabError(f"{feature} cannot be computed block by block: {why}. Use mel_frames or mfcc without these.")
-        self.feature, self.extract = feature, feature.build()
-        self.orders = getattr(feature, "deltas", 0)
-        self.late = self.orders * (feature.delta_width // 2) if self.orders else 0  # frames that the slopes wait for
+        self.feature, self.extract = feature, replace(feature, seconds=None, padding="masked").build()
+        # frames before and after its own that the slopes of a frame need
+        self.slopes = getattr(feature, "deltas", 0) * (getattr(feature, "delta_width", 0) // 2)
+        self.after = feature.window - self.extract.before  # samples of a frame's window that come after its time
         self.period = feature.hop / feature.sample_rate  # seconds from frame to frame
-        self.waits = max(feature.window, feature.hop)  # samples at hand before a frame is made and its hop dropped
-        self.look_ahead = (self.waits - self.extract.before) / feature.sample_rate + self.late * self.period
-        self.samples = torch.zeros(1, self.extract.before)  # those that frames to come need; zeros centre the first
-        self.frames = torch.zeros(1, 0, feature.n_mfcc if self.extract.cepstrum else feature.n_mels)  # for the slopes
-        self.made, self.given = 0, 0  # frames that were computed; how many of `frames` came out already
+        self.look_ahead = self.after / feature.sample_rate + self.slopes * self.period
+        self.samples, self.given = torch.zeros(0), 0  # the latest sound; how many of its frames came out already
 
     @torch.no_grad()
     def push(self, samples, last=False):
@@ -143,34 +144,24 @@ class StreamingFeature:
 
         With the `last` samples of a stream come all frames that were due, computed as if silence followed.
         """
-        hop = self.feature.hop
-        self.samples = torch.cat([self.samples, samples[None]], 1)
-        number = max(0, (self.samples.shape[1] - self.waits) // hop + 1)
-        heard = self.made * hop + self.samples.shape[1] - self.extract.before  # samples since the beginning
-        if last and heard:
-            number = self.feature.steps(heard) - self.made
-            missing = (number - 1) * hop + self.waits - self.samples.shape[1]
-            self.samples = torch.nn.functional.pad(self.samples, (0, max(0, missing)))
-        if number:
-            power = self.extract.spectrum(self.samples.unfold(1, self.feature.window, hop)[:, :number])
-            mel = self.extract.logarithm(power @ self.extract.filters, None)  # (1, frames, bands)
-            self.made, self.samples = self.made + number, self.samples[:, number * hop :]
-            self.frames = torch.cat([self.frames, mel @ self.extract.dct if self.extract.cepstrum else mel], 1)
-        blocks, count = [self.frames], self.frames.shape[1]
-        for _ in range(self.orders):
-            blocks.append(delta(blocks[-1], torch.tensor([count]), self.feature.delta_width) if count else self.frames)
-        ready = max(self.given, count - (0 if last else self.late))  # the slopes of the others are not known yet
-        out = torch.cat(blocks, 2)[:, self.given : ready]  # (1, frames, features)
-        drop = max(0, ready - self.late)  # slopes reach as far back as they reach ahead
-        self.frames, self.given = self.frames[:, drop:], ready - drop
+        self.samples = torch.cat([self.samples, samples])
+        count, hop = len(self.samples), self.feature.hop
+        padded = torch.nn.functional.pad(self.samples, (0, max(0, self.feature.window - count)))
+        x, _ = self.extract(padded[None], torch.tensor([count]))
+        x = x[:, 0].transpose(1, 2) if self.feature.time_axis == 3 else x  # (1, frames, features)
+        ready = (count - self.after) // hop + 1 - self.slopes  # what comes will not change these frames
+        if last and count:
+            ready = self.feature.steps(count)
+        out = x[:, self.given : max(self.given, ready)]
+        self.given += out.shape[1]
+        # Keep the sound before the next frame that its window and its slopes need, and forget what is older.
+        past = max(0, self.given - self.slopes - math.ceil(self.extract.before / hop))  # frames
+        self.samples, self.given = self.samples[past * hop :], self.given - past
         return out
 
 
 class Stateful:
-    """Runs a network that streams, every frame once; `first` is the second at which it knows its first row.
-
-    `period` and `span` are as for `Decider`.
-    """
+    """Runs a network that streams. It knows its `first` row at that second; `period` and `span` as for `Decider`."""
 
     def __init__(self, run):
         self.network, self.device = run.network.eval(), run.device
