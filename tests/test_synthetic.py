@@ -125,7 +125,7 @@ def test_the_loader_of_the_real_corpus_reads_it_and_sees_that_it_is_synthetic(co
 
 def test_the_marker_says_who_speaks_and_with_which_settings(corpus):
     text = (corpus / "SYNTHETIC.txt").read_text(encoding="utf-8")
-    assert "made by a program" in text and espeak.version() in text
+    assert "made by a program" in text and "espeak-ng: 1." in text
     settings = json.loads(text.splitlines()[-1])
     assert settings["speakers"] == 4 and settings["conditions"]["snr"] == list(Conditions().snr)
 
@@ -150,7 +150,7 @@ def test_something_else_in_place_of_the_corpus_is_never_replaced(tmp_path, kind)
     else:
         place.mkdir()
         (place / "mine.wav").write_bytes(b"mine")
-    with pytest.raises(LabError, match=f"{place} should hold synthetic speech, but is something else. Move it away"):
+    with pytest.raises(LabError, match=f"{place} should hold synthetic speech, but is something else,.* Move it away"):
         make(place, TINY, progress=False)
     assert place.exists()
 

@@ -5,7 +5,8 @@ known, so each report is a hit or a false alarm. The numbers depend on how often
 they compare networks and settings, and promise nothing about a kitchen.
 """
 
-from dataclasses import asdict, dataclass, replace
+from collections import namedtuple
+from dataclasses import asdict, replace
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,7 @@ from .detector import detect
 
 LEVEL = 0.05  # rms of each word where it is spoken, against a full scale of 1
 LATE = 1.0  # seconds after its end in which a word may still be reported
+Heard = namedtuple("Heard", "plan truth times probabilities")  # of a mixture: its plan and words; as from `detect`
 MISSED = "-"
 CAUSES = ("stranger", "confusion", "repeat", "noise")  # said: an unknown word, another, this one again, nothing
 SUMMARY = (
@@ -164,18 +166,8 @@ def score(truth, detections):
     return words[words.known].reset_index(drop=True), pd.DataFrame(alarms, columns=["word", "reported", "cause"])
 
 
-@dataclass(frozen=True, eq=False)
-class Heard:
-    """What a network thought of one mixture."""
-
-    plan: MixturePlan
-    truth: pd.DataFrame  # what was said, as from `mixture`
-    times: np.ndarray  # (rows,), seconds
-    probabilities: np.ndarray  # (rows, classes)
-
-
 def hear(run, clips, noises, plans):
-    """Run a network over a mixture for each plan; a list of Heard."""
+    """Run a network over a mixture for each plan; a list of Heard: what was said, and what the network made of it."""
     rate, heard = run.experiment.feature.sample_rate, []
     for plan in plans:
         samples, truth = mixture(clips, noises, plan, rate)
@@ -184,16 +176,13 @@ def hear(run, clips, noises, plans):
 
 
 def decided(heard, labels, decision):
-    """Words and false alarms of all mixtures together, as from `score`, and the rates that follow from them.
-
-    `f1` joins (harmonic mean) the fractions of words found and of reports that were right.
-    """
+    """Words and false alarms of all mixtures together, as from `score`, and the rates that follow from them."""
     scored = [score(one.truth, decide(labels, one.times, one.probabilities, decision)) for one in heard]
     words, alarms = map(pd.concat, zip(*scored, strict=True))
     words = words.assign(path=np.arange(len(words)))  # a clip may be said twice
     late, hours = words.latency.dropna(), sum(one.plan.seconds for one in heard) / 3600
     rates = {
-        "f1": 2 * len(late) / (len(late) + len(alarms) + len(words)),
+        "f1": 2 * len(late) / (len(late) + len(alarms) + len(words)),  # of words found and reports right
         "hits": len(late) / len(words),
         "false_alarms_per_hour": len(alarms) / hours,
         "latency": float(late.median()) if len(late) else None,  # seconds
@@ -202,10 +191,9 @@ def decided(heard, labels, decision):
 
 
 def figures(heard, labels, decision):
-    """What a record says of mixtures at one level of noise: words found, false alarms, latencies, a dict for JSON.
+    """What a record says of mixtures at one level of noise, a dict ready for JSON; the interval is over speakers.
 
-    `hits` has its 95% interval over speakers. Half of the reports come within `latency` seconds after the word's end,
-    nine of ten within `latency_90`; a block adds its length at most.
+    Half of the reports come within `latency` seconds of the word's end, nine of ten within `latency_90`.
     """
     words, alarms, rates = decided(heard, labels, decision)
     plan, hits, late, causes = heard[0].plan, speaker_interval([words]), words.latency.dropna(), list(alarms.cause)
@@ -258,14 +246,11 @@ def record(run, corpus, plans, others=None, others_validation=None, noises=None)
         if part == "validation":
             chosen = choose_decision(heard, run.labels, decision or Decision())
             decision = decision or chosen
-        levels = []
-        for snr in dict.fromkeys(plan.snr for plan in plans):
-            level = figures([one for one in heard if one.plan.snr == snr], run.labels, decision)
-            late = (
-                "" if level["latency"] is None else f", half of them {level['latency']:.2f} s after their end or sooner"
-            )
+        snrs = dict.fromkeys(plan.snr for plan in plans)
+        levels = [figures([one for one in heard if one.plan.snr == snr], run.labels, decision) for snr in snrs]
+        for level in levels:
+            late = "" if level["latency"] is None else f", half of them within {level['latency']:.2f} s of their end"
             print(SUMMARY.format(part=part, late=late, **level))
-            levels.append(level)
         result[part] = {"clips": counts, "strangers_from": (source or corpus).name, "levels": levels}
     return {
         "model": run.name,

@@ -70,8 +70,7 @@ class Decider:
                 self.waits_for = None
             certain = row[word] >= self.decision.threshold
             if certain and word != self.waits_for and time >= self.silent_until:
-                start = max(0.0, time - self.span)
-                found.append(Detection(self.labels[word], start, time, time, float(row[word])))
+                found.append(Detection(self.labels[word], max(0.0, time - self.span), time, time, float(row[word])))
                 self.silent_until, self.waits_for = time + self.decision.hold, word
         return found
 

@@ -9,7 +9,6 @@ import torch
 
 from ..data.audio import SCALE
 from ..errors import LabError
-from ..features import Spectral
 from .decision import Decider, Decision
 
 FULL = 0.999  # of full scale: a sample there was probably cut
@@ -20,8 +19,7 @@ GAP = 0.1  # seconds of a stream that may be missing without a word
 def streams(run):
     """Whether a network can go on from block to block; if not, it is run again on a sliding window."""
     feature = run.experiment.feature
-    has_frames = isinstance(feature, Spectral) and feature.time_axis != 3 and feature.streamable
-    return has_frames and getattr(run.network.network, "streamable", False)
+    return getattr(run.network.network, "streamable", False) and feature.time_axis == 1 and feature.streamable
 
 
 class Detector:
@@ -127,9 +125,9 @@ class StreamingFeature:
     """
 
     def __init__(self, feature):
-        if not isinstance(feature, Spectral) or not feature.streamable:
-            why = "it has no frames, or top_db, clip_mean or trim need the whole clip"
-            raise LabError(f"{feature} cannot be computed block by block: {why}. Use mel_frames or mfcc without these.")
+        if feature.time_axis != 1 or not feature.streamable:
+            mend = "Use mel_frames or mfcc, without top_db, clip_mean and trim."
+            raise LabError(f"{feature} cannot be computed block by block. {mend}")
         self.feature, self.extract = feature, replace(feature, seconds=None, padding="masked").build()
         # frames before and after its own that the slopes of a frame need
         self.slopes = getattr(feature, "deltas", 0) * (getattr(feature, "delta_width", 0) // 2)
@@ -147,8 +145,7 @@ class StreamingFeature:
         self.samples = torch.cat([self.samples, samples])
         count, hop = len(self.samples), self.feature.hop
         padded = torch.nn.functional.pad(self.samples, (0, max(0, self.feature.window - count)))
-        x, _ = self.extract(padded[None], torch.tensor([count]))
-        x = x[:, 0].transpose(1, 2) if self.feature.time_axis == 3 else x  # (1, frames, features)
+        x, _ = self.extract(padded[None], torch.tensor([count]))  # (1, frames, features)
         ready = (count - self.after) // hop + 1 - self.slopes  # what comes will not change these frames
         if last and count:
             ready = self.feature.steps(count)
@@ -209,12 +206,9 @@ def one_channel(samples):
     """A block as float32 between -1 and 1, shape (samples,)."""
     samples = np.asarray(samples)
     if samples.ndim != 1 or (samples.dtype != np.int16 and samples.dtype.kind != "f"):
-        raise LabError(
-            "A block of sound is (samples,) of floats between -1 and 1, or int16, not "
-            f"{samples.shape} of {samples.dtype}. Convert it first; of several channels take block[:, 0]."
-        )
-    scale = SCALE if samples.dtype == np.int16 else 1
-    return samples.astype(np.float32) / scale
+        wrong = f"{samples.shape} of {samples.dtype}. Convert it, or take block[:, 0]."
+        raise LabError(f"A block of sound is (samples,) of floats between -1 and 1, or int16, not {wrong}")
+    return samples.astype(np.float32) / (SCALE if samples.dtype == np.int16 else 1)
 
 
 def detect(run, samples, rate, decision=None):

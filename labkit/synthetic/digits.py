@@ -12,7 +12,6 @@ sounds.
 import json
 from dataclasses import dataclass
 
-from ..errors import choose
 from .acoustics import Conditions, stream
 from .espeak import variants, voices
 from .generate import Size, speaker
@@ -42,42 +41,29 @@ class DigitSize(Size):
     speakers: tuple = SPEAKERS  # names from 01 to 60
     conditions: Conditions = BOOTH
 
-    corpus = "audiomnist"
-    margins = (0.02, 0.12)
+    corpus, margins = "audiomnist", (0.02, 0.12)
 
     def plan(self):
-        rows, clips = people(self), {}
+        genders, clips, rows = variants(), {}, {}
+        pools = {kind: [name for name in voices() if genders[name] == kind] for kind in ("female", "male", "")}
+        pools["male"] += pools[""]  # most variants say nothing
         takes = [(digit, word, take) for digit, word in enumerate(DIGITS) for take in range(self.repetitions)]
-        for person in rows:
-            name = person.name
-            clips[person] = [(f"data/{name}/{digit}_{name}_{take}.wav", word) for digit, word, take in takes]
-        table = json.dumps({person.name: row for person, row in rows.items()}, indent=4, sort_keys=True)
-        readme = __doc__.format(clips=len(rows) * len(takes), speakers=len(rows))
-        return clips, {f"data/{META}": table + "\n", "README.md": readme}
+        for name in SPEAKERS:  # all of them, so that a smaller corpus has the same voices
+            gender = "female" if name in WOMEN else "male"
+            rng = stream(self.conditions.seed, "digits", name)
+            person = speaker(rng, name, gender, pools[gender].pop(0), self.conditions)
+            if name in self.speakers:
+                clips[person] = [(f"data/{name}/{digit}_{name}_{take}.wav", word) for digit, word, take in takes]
+                rows[name] = {
+                    "accent": person.voice.language,
+                    "age": str(rng.integers(20, 42)),
+                    "gender": gender,
+                    "native speaker": "no",
+                    "origin": f"espeak-ng, {person.voice.variant}",
+                    "recordingdate": "",
+                    "recordingroom": f"room of {name}",
+                }
+        return clips, {f"data/{META}": json.dumps(rows, indent=4, sort_keys=True) + "\n"}
 
 
 SIZES = {"lab": DigitSize(), "full": DigitSize(repetitions=50)}  # 2,400 clips, about 50 MB; and 30,000
-
-
-def people(size):
-    """The synthetic speakers of a corpus: {Speaker: what the metadata says of them}. Their ages are invented."""
-    for name in size.speakers:
-        choose(name, dict.fromkeys(SPEAKERS), "speaker in AudioMNIST")
-    genders = variants()
-    pools = {kind: [name for name in voices() if genders[name] == kind] for kind in ("female", "male", "")}
-    pools["male"] += pools[""]  # most variants say nothing
-    rows = {}
-    for name in SPEAKERS:  # all of them, so that a smaller corpus has the same voices
-        gender = "female" if name in WOMEN else "male"
-        rng = stream(size.conditions.seed, "digits", name)
-        person = speaker(rng, name, gender, pools[gender].pop(0), size.conditions)
-        rows[person] = {
-            "accent": person.voice.language,
-            "age": str(rng.integers(20, 42)),
-            "gender": gender,
-            "native speaker": "no",
-            "origin": f"espeak-ng, {person.voice.variant}",
-            "recordingdate": "",
-            "recordingroom": f"room of {name}",
-        }
-    return {person: row for person, row in rows.items() if person.name in size.speakers}

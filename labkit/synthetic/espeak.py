@@ -28,16 +28,15 @@ PARAMETERS = {"rate": 1, "pitch": 3, "range": 4}  # their numbers there
 EVENT, END, PHONEME = struct.Struct("6iP8s"), 0, 7
 # Voice variants that are effects rather than people: a model trained on all others mistakes most of their words.
 LEFT_OUT = "Alicia Demonic Lee kaukovalta norbert shelby zac".split()
-# Those that share most lines of their files with another one: no tested voice has a twin that was trained on.
+# Variants that share most lines of their files with another one, so that no tested voice has a twin that was trained
+# on; and two whispers: without a voice, half of the consonants are gone.
 TWINS = (
     "Gene2 Henrique Hugo RicishayMax RicishayMax3 Tweaky anikaRobot edward2 iven3 iven4 john michel miguel robosoft4 "
-    "robosoft5 robosoft6 robosoft8 steph3"
+    "robosoft5 robosoft6 robosoft8 steph3 whisper whisperf"
 ).split()
-WHISPERS = ["whisper", "whisperf"]  # without a voice, half of the consonants are gone
 MISSING = (
     "Synthetic speech needs espeak-ng, and it cannot be used here: {}. Everything else works with real recordings. "
-    "Install it with `python -m pip install espeakng-loader` (there are wheels for Linux, macOS and Windows), or use "
-    "real recordings: `python -m labkit download speech_commands` (2.4 GB)."
+    "Run `python -m pip install espeakng-loader`, or `python -m labkit download speech_commands` (2.4 GB)."
 )
 
 
@@ -64,11 +63,6 @@ def load():
         raise LabError(MISSING.format(error)) from error
 
 
-def version():
-    """Version of espeak-ng, such as "1.52.0"; raises LabError where it cannot be used."""
-    return load()[0].espeak_Info(None).decode()
-
-
 def variants():
     """All voice variants, sorted, and the gender that espeak-ng gives each: "female", "male" or ""."""
     genders = {}
@@ -78,7 +72,7 @@ def variants():
     return genders
 
 
-def voices(without=(*LEFT_OUT, *TWINS, *WHISPERS)):
+def voices(without=(*LEFT_OUT, *TWINS)):
     """Voice variants, by default no two of them near copies, in an order that says nothing."""
     return sorted(set(variants()) - set(without), key=lambda name: digest(name.encode()))
 
@@ -131,16 +125,16 @@ class Engine:
             self._library.espeak_SetParameter(number, int(getattr(voice, name)), 0)
         self._library.espeak_ng_SetRandSeed(ctypes.c_long(seed))
         encoded = text.encode() + b"\0"
-        size, flags = ctypes.c_size_t(len(encoded)), UTF8 | PHONEMES
         # text, its size, first position, kind of position, last position (0: the end), flags, and two we do not need
-        if self._library.espeak_Synth(encoded, size, 0, 1, 0, flags, None, None) != 0:
+        size = ctypes.c_size_t(len(encoded))
+        if self._library.espeak_Synth(encoded, size, 0, 1, 0, UTF8 | PHONEMES, None, None) != 0:
             raise LabError(f"espeak-ng could not say {text!r}. Try a shorter text.")
         return b"".join(self._blocks)
 
 
 def fresh(function, **given):
     """What a function of this room returns, run in a process of its own; it takes and returns JSON values only."""
-    version()  # raises here where espeak-ng cannot be used
+    load()  # raises here where espeak-ng cannot be used
     root = str(Path(__file__).resolve().parents[2])
     program = f"import json, sys; sys.path.insert(0, {root!r}); from {function.__module__} import {function.__name__}; "
     program += f"json.dump({function.__name__}(**json.load(sys.stdin)), sys.stdout)"

@@ -3,6 +3,7 @@
 `make` runs in the student's process, `render` in that of one speaker, where this module must be quick to import.
 """
 
+import inspect
 import json
 import os
 import shutil
@@ -21,8 +22,6 @@ from .acoustics import Conditions, Session, stream
 
 GENERATOR = 1  # raise it when the same settings give other bytes
 RATE = 16_000  # Hz of every synthetic corpus
-
-
 # name: hexadecimal digits or a number, which says nothing; part: of the corpus, or the gender where it has no parts
 Speaker = namedtuple("Speaker", "name part voice")
 
@@ -37,16 +36,14 @@ def speaker(rng, name, part, variant, conditions, languages=espeak.ENGLISH):
 class Size:
     """How much is said in a synthetic corpus: a frozen dataclass of settings, among them `conditions`.
 
-    `plan()` gives the clips of each speaker, {Speaker: [(path, text), ...]}, and other files, {path: text or sound}.
+    `plan()` gives the clips of each speaker, {Speaker: [(path, text), ...]}, and other files, {path: text or sound};
+    the docstring of its module is a template for README.md.
     """
 
-    corpus = ""  # whose layout it has
+    corpus = ""  # name of the corpus whose layout it has
     seconds = 1.0  # longest clip, and the length of most
     margins = None  # fewest and most seconds around the speech; clips are then as long as they need to be
-
-    def stamp(self):
-        """All that decides the bytes, as JSON values."""
-        return asdict(self)
+    rules = {}  # what else decides the bytes, as JSON values
 
 
 def make(folder, size, workers=None, progress=True):
@@ -58,17 +55,18 @@ def make(folder, size, workers=None, progress=True):
     from tqdm.contrib.concurrent import thread_map
 
     folder = Path(folder)
-    stamp = json.dumps({"generator": GENERATOR, "corpus": size.corpus, **size.stamp()}, sort_keys=True)
+    stamp = json.dumps({"generator": GENERATOR, "corpus": size.corpus, **asdict(size), **size.rules}, sort_keys=True)
     if _is_made(folder, stamp):  # asked before any lock, so that a read-only folder can be used
         return folder
-    marker = MARKER_TEXT.format(espeak=espeak.version(), generator=GENERATOR, stamp=stamp)
+    version = espeak.load()[0].espeak_Info(None).decode()  # raises where espeak-ng cannot be used
+    marker = MARKER_TEXT.format(espeak=version, generator=GENERATOR, stamp=stamp)
     clips, files = size.plan()
     if not clips or not all(clips.values()):
-        raise LabError(f"With {size} somebody has nothing to say, or nobody speaks. Ask for some words and speakers.")
-    seconds = size.seconds * sum(map(len, clips.values()))
-    need_disk(folder, 2 * RATE * seconds, f"The synthetic corpus {folder.name}")
-    waiting = f"Another program is making {folder}; waiting until it is done."
-    with alone(folder.parent / f".{folder.name}.lock", waiting=waiting):
+        raise LabError(f"In {folder.name} nobody speaks, or somebody says nothing. Ask for some words and speakers.")
+    said = [text for own in clips.values() for _, text in own]
+    readme = inspect.getmodule(size).__doc__.format(clips=len(said), speakers=len(clips), words=len(set(said)))
+    need_disk(folder, len(said) * size.seconds * 2 * RATE, f"The synthetic corpus {folder.name}")
+    with alone(folder.parent / f".{folder.name}.lock", waiting=f"Another program is making {folder}; waiting for it."):
         if _is_made(folder, stamp):
             return folder
         for stale in folder.parent.glob(f".{folder.name}.*.partial"):  # we hold the lock: nobody writes there
@@ -85,7 +83,7 @@ def make(folder, size, workers=None, progress=True):
             # The threads only wait for processes. After an error or a stop nobody else begins, and those who speak are
             # waited for: nobody may write when the draft is removed.
             thread_map(speak, clips, max_workers=workers or cores, desc="voices", disable=hidden)
-            for path, content in {**files, "LICENSE": LICENSE, MARKER: marker}.items():
+            for path, content in {**files, "README.md": readme, "LICENSE": LICENSE, MARKER: marker}.items():
                 write = write_text if isinstance(content, str) else write_wav
                 write(draft / path, content)
     return folder
@@ -93,15 +91,12 @@ def make(folder, size, workers=None, progress=True):
 
 def _is_made(folder, stamp):
     """True if `folder` is this corpus, False if it is absent; anything else in its place is an error."""
-    marker = folder / MARKER
-    if marker.exists() and stamp in marker.read_text(encoding="utf-8").splitlines():
+    if not folder.exists():
+        return False
+    if (folder / MARKER).exists() and stamp in (folder / MARKER).read_text(encoding="utf-8").splitlines():
         return True
-    if folder.exists():
-        what = (
-            "was made with other settings or by another version of the lab" if marker.exists() else "is something else"
-        )
-        raise LabError(f"{folder} should hold synthetic speech, but {what}. Move it away or delete it, and run again.")
-    return False
+    what = "is something else, or was made with other settings or by another version of the lab"
+    raise LabError(f"{folder} should hold synthetic speech, but {what}. Move it away or delete it, and run again.")
 
 
 def render(name, voice, clips, folder, seconds, margins, conditions):

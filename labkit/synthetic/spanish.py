@@ -14,7 +14,7 @@ sounds. People who speak with these accents speak otherwise, and not all alike.
 """
 
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -81,13 +81,13 @@ class AccentSize(Size):
 
     corpus, seconds, margins = "common_voice", 6.0, (0.05, 0.35)
 
-    def stamp(self):
-        said = {"rules": [rule._asdict() for rule in rules()], "sentences": [self.sentences, *SENTENCES]}
-        return asdict(self) | said
+    @property
+    def rules(self):
+        return {"rules": [rule._asdict() for rule in rules()], "sentences": [self.sentences, *SENTENCES]}
 
     def plan(self):
         people, sounds, genders, clips = speakers(self), spoken(SENTENCES), variants(), {}
-        tables = {name: [HEAD] for name in ("validated", "train", "dev", "test")}
+        tables = {name: ["\t".join(HEAD) + "\n"] for name in ("validated", "train", "dev", "test")}
         counts = dict.fromkeys(people, self.sentences)
         for accent, few, many in self.talkative:
             training = [person for person, own in people.items() if own == accent and person.part == "train"]
@@ -103,12 +103,10 @@ class AccentSize(Size):
                 path = f"common_voice_es_{90_000_000 + len(tables['validated']) - 1}.wav"
                 said = pronounce(sounds[place], accent, stream(self.conditions.seed, "rules", path), self.strength)
                 clips[person].append((f"clips/{path}", f"[[{said}]]"))
-                line = (person.name, path, SENTENCES[place], "2", "0", *about)
+                line = "\t".join((person.name, path, SENTENCES[place], "2", "0", *about)) + "\n"
                 tables["validated"].append(line)
                 tables[person.part].append(line)
-        files = {f"{name}.tsv": "".join("\t".join(line) + "\n" for line in lines) for name, lines in tables.items()}
-        readme = __doc__.format(clips=len(tables["validated"]) - 1, speakers=len(people))
-        return clips, files | {"README.md": readme}
+        return clips, {f"{name}.tsv": "".join(lines) for name, lines in tables.items()}
 
 
 SIZES = {
