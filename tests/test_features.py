@@ -10,7 +10,7 @@ import torch
 from labkit.errors import LabError, LabWarning
 from labkit.features import FEATURES, MFCC, LogMel, MelFrames, Raw, delta
 from labkit.features.spectral import mel_filters
-from labkit.streaming.stream_features import StreamingFeature
+from labkit.streaming import StreamingFeature
 
 # Tolerances. Powers are computed in 32 bits here and there, in another order: they agree to about six digits.
 DB = 0.01  # decibels, after log and DCT
@@ -358,7 +358,7 @@ def test_features_say_whether_they_can_be_streamed():
 
 def test_a_frame_needs_no_more_than_the_stated_look_ahead():
     feature = LogMel(seconds=None, n_fft=1024)
-    look_ahead = StreamingFeature(feature).look_ahead
+    look_ahead = StreamingFeature(MelFrames(seconds=None, n_fft=1024)).look_ahead
     assert look_ahead == pytest.approx(0.02)
     samples = noise()
     changed = samples.copy()

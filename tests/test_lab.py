@@ -249,6 +249,6 @@ def test_a_data_folder_that_holds_only_synthetic_speech_serves_it(made, tmp_path
     folder = shutil.copytree(made, tmp_path / "data" / "synthetic_speech_commands")
     (folder / corpora.SYNTHETIC_MARKER).write_text("made by a program")
     monkeypatch.setenv("LABKIT_DATA", str(tmp_path / "data"))
-    monkeypatch.setattr("labkit.synthetic.words.speech_commands", lambda folder, scale: folder)
+    monkeypatch.setattr("labkit.data.make", lambda folder, size: folder)
     found = corpora.find("speech_commands", str(tmp_path / "data"))
     assert found.synthetic and found.root == folder

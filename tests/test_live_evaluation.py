@@ -14,7 +14,7 @@ from labkit.files import home, read_json
 from labkit.metrics import speaker_interval
 from labkit.streaming import Decision, Detection
 from labkit.streaming import benchmark as live
-from labkit.streaming.mixtures import LATE, LEVEL, MixturePlan, background, mixture, pool, spoken
+from labkit.streaming.benchmark import LATE, LEVEL, MixturePlan, background, mixture, pool, spoken
 
 pytest_plugins = ["tiny"]
 SHORT = MixturePlan(seconds=12.0, shortest_gap=0.2, longest_gap=0.6)
@@ -182,9 +182,9 @@ def test_the_interval_is_over_speakers():
     assert figures["hits_high"] == speaker_interval([words])["high"]
 
 
-def test_a_record_says_on_whom_and_what_the_threshold_was_chosen(network, corpus):
-    lines = []
-    record = live.record(network, corpus, live.plans(snrs=(20.0,), mixtures=1, seconds=8.0), say=lines.append)
+def test_a_record_says_on_whom_and_what_the_threshold_was_chosen(network, corpus, capsys):
+    record = live.record(network, corpus, live.plans(snrs=(20.0,), mixtures=1, seconds=8.0))
+    lines = capsys.readouterr().out.splitlines()
     again = live.record(network, corpus, live.plans(snrs=(20.0,), mixtures=1, seconds=8.0))
     assert record["validation"] == again["validation"] and record["test"] == again["test"]
     assert json.loads(json.dumps(record)) == record

@@ -15,19 +15,25 @@ from labkit.errors import LabError
 from labkit.synthetic import espeak
 from labkit.synthetic import spanish as synthetic_accents
 from labkit.synthetic.acoustics import NOISES, Session, stream
-from labkit.synthetic.pronunciation import ACCENTS, listen, pronounce, rules, sentences, spoken
-from labkit.synthetic.spanish import SIZES, AccentSize, speakers
+from labkit.synthetic.generate import make
+from labkit.synthetic.spanish import ACCENTS, SENTENCES, SIZES, WHERE, AccentSize, pronounce, rules, speakers, spoken
 from tools.kill import fingerprint
 
 pytest_plugins = ["tiny"]
 GENDERS = espeak.variants()
+
+
+def listen(sounds):
+    return espeak.say(f"[[{sounds}]]", "es")
+
+
 TINY = AccentSize(voices={"train": 1, "dev": 1, "test": 1}, sentences=1, talkative=(("andino", 1, 2),))
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     place = tmp_path_factory.mktemp("data") / "synthetic_common_voice"
-    return synthetic_accents.common_voice(place, TINY, workers=2, progress=False)
+    return make(place, TINY, workers=2, progress=False)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +48,7 @@ def test_each_rule_names_its_source_and_a_known_place():
     assert {rule.accent for rule in rules()} == set(ACCENTS) and len(ACCENTS) >= 5
     for rule in rules():
         assert re.search(r"\d{4}", rule.source) and rule.what and 0 < rule.chance <= 1
-        assert rule.pattern
+        assert rule.where in WHERE
 
 
 SPOKEN = {  # what espeak-ng says of a few words, and what each accent makes of it
@@ -70,7 +76,7 @@ def test_accents_change_sounds_as_their_rules_say(sounds):
 
 
 def test_no_two_accents_say_all_sentences_alike():
-    sounds = spoken(sentences())
+    sounds = spoken(SENTENCES)
     said = {accent: [pronounce(text, accent) for text in sounds] for accent in ACCENTS}
     for one in ACCENTS:
         for other in set(ACCENTS) - {one}:
@@ -150,11 +156,11 @@ def test_cues_other_than_the_sounds_do_not_tell_the_accent(lab_people):
 def test_sentences_do_not_tell_the_accent(lab_people):
     from sklearn.linear_model import LogisticRegression
 
-    jobs, lines = synthetic_accents.script(SIZES["lab"], lab_people)
-    places = {text: place for place, text in enumerate(sentences())}
-    said = np.eye(len(places))[[places[line[2]] for _, line in lines]]
-    accent = np.array([own for person, own in lab_people.items() for _ in jobs[person]])
-    training = np.array([part == "train" for part, _ in lines])
+    clips, files = SIZES["lab"].plan()
+    lines = [line.split("\t") for line in files["validated.tsv"].splitlines()[1:]]
+    said = np.eye(len(SENTENCES))[[SENTENCES.index(line[2]) for line in lines]]
+    accent = np.array([own for person, own in lab_people.items() for _ in clips[person]])
+    training = np.array([person.part == "train" for person in lab_people for _ in clips[person]])
     model = LogisticRegression(max_iter=1000, class_weight="balanced").fit(said[training], accent[training])
     assert model.score(said[~training], accent[~training]) < 1 / len(ACCENTS) + 0.08
 
@@ -175,22 +181,22 @@ def test_it_is_read_as_common_voice_is(folder, tmp_path, monkeypatch):
     assert corpus.protocol == "official" and corpus.sample_rate == 16_000 and len(corpus) == 16
     assert dict(corpus.clips.split.value_counts()) == {"train": 6, "validation": 5, "test": 5}
     assert (corpus.clips.area == corpus.clips.label).all() and (corpus.clips.fifteen != "").all()
-    assert set(corpus.clips.sentence) <= set(sentences()) and corpus.clips.seconds.between(1.2, 6.0).all()
+    assert set(corpus.clips.sentence) <= set(SENTENCES) and corpus.clips.seconds.between(1.2, 6.0).all()
     assert corpus.clips.seconds.nunique() > 10, "clips are as long as they need to be"
     assert set(corpus.clips.accent.map(same)) <= classes("es").table.keys()
 
 
 def test_two_runs_give_the_same_bytes(folder, tmp_path):
-    again = synthetic_accents.common_voice(tmp_path / "again", TINY, workers=1, progress=False)
+    again = make(tmp_path / "again", TINY, workers=1, progress=False)
     assert fingerprint(again) == fingerprint(folder)
-    assert synthetic_accents.common_voice(folder, TINY) == folder, "a complete one is left as it is"
+    assert make(folder, TINY) == folder, "a complete one is left as it is"
 
 
 def test_other_rules_make_another_corpus(folder, monkeypatch):
-    changed = tuple(dataclasses.replace(rule, chance=0.5) for rule in rules())
+    changed = tuple(rule._replace(chance=0.5) for rule in rules())
     monkeypatch.setattr(synthetic_accents, "rules", lambda: changed)
     with pytest.raises(LabError, match="was made with other settings"):
-        synthetic_accents.common_voice(folder, TINY)
+        make(folder, TINY)
 
 
 def test_an_accent_is_in_its_sounds(folder):
@@ -211,7 +217,7 @@ def test_clips_are_sound_at_16_khz(folder):
 def test_a_generation_that_fails_leaves_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(synthetic_accents, "pronounce", lambda *given: "V V")  # sounds that espeak-ng does not know
     with pytest.raises(LabError, match="says nothing"):
-        synthetic_accents.common_voice(tmp_path / "corpus", TINY, progress=False)
+        make(tmp_path / "corpus", TINY, progress=False)
     assert [path.name for path in tmp_path.iterdir() if not path.name.endswith(".lock")] == []
 
 
@@ -222,9 +228,10 @@ def test_a_generation_that_is_killed_leaves_nothing_that_looks_finished(tmp_path
     import time
 
     source = (
-        "import sys, os\nos.setsid()\nfrom labkit.synthetic.spanish import AccentSize, common_voice\n"
+        "import sys, os\nos.setsid()\nfrom labkit.synthetic.generate import make\n"
+        "from labkit.synthetic.spanish import AccentSize\n"
         "size = AccentSize(voices={'train': 2, 'dev': 1, 'test': 1}, sentences=6, talkative=())\n"
-        "common_voice(sys.argv[1], size, workers=2, progress=False)"
+        "make(sys.argv[1], size, workers=2, progress=False)"
     )
     process = tiny.program(source, tmp_path / "corpus", wait=False)
     tiny.until(lambda: any(tmp_path.glob(".corpus.*.partial/clips/*.wav")))

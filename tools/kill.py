@@ -24,9 +24,9 @@ from pathlib import Path
 
 GENERATE = """
 import json, sys
-from labkit.synthetic import words
-size = words.SyntheticSize(**json.loads(sys.argv[2]))
-words.speech_commands(sys.argv[1], size, workers=2, progress=False)
+from labkit.synthetic.generate import make
+from labkit.synthetic.words import SyntheticSize
+make(sys.argv[1], SyntheticSize(**json.loads(sys.argv[2])), workers=2, progress=False)
 """
 SMALL = {"speakers": 8, "words": ["yes", "no", "seven"], "noise_seconds": 1.0}
 PACK = """

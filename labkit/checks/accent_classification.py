@@ -1,10 +1,11 @@
 """Self-checks for the exercises of 07_accent_classification."""
 
 import math
+import re
 
 import pandas as pd
 
-from ..synthetic.pronunciation import ACCENTS, pronounce, rules
+from ..synthetic.spanish import ACCENTS, WHERE, pronounce, rules
 from . import Wrong, attempt, check, compare
 
 SPEAKERS = "ana luz eva tom ana luz tom ana luz tom ana tom ana ana ana".split()  # of some clips
@@ -51,5 +52,6 @@ def check_accent(pronounced, sounds):
         if accent not in ACCENTS:
             yield f"there are no rules for {accent!r}; there are for {', '.join(ACCENTS)}."
         elif str(said).split() != pronounce(sounds, accent).split():
-            matter = [rule.what for rule in rules() if rule.accent == accent and rule.pattern.search(sounds)]
+            own = [rule for rule in rules() if rule.accent == accent]
+            matter = [rule.what for rule in own if re.search(WHERE[rule.where] % re.escape(rule.sound), sounds)]
             yield f"{accent} says it otherwise. Rules that matter here: {'; '.join(matter) or 'none'}."

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from ..errors import LabError, choose
 from ..files import home
-from ..synthetic import MARKER as SYNTHETIC_MARKER
+from ..synthetic import MARKER
+from ..synthetic.generate import make
 from .corpus import Corpus, join, parts_by_speaker
 
 __all__ = ["CORPORA", "Corpus", "find", "found", "join", "make_synthetic", "parts_by_speaker", "read"]
@@ -23,7 +24,7 @@ class Entry:
     name: str  # of a module of this package; it has load(root) -> Corpus
     real: tuple  # names of its folder below the data folder, the first one found being used
     download: str = ""  # name for `python -m labkit download`, empty if it cannot be downloaded
-    maker: str = ""  # module of labkit.synthetic with a function of this name that makes a stand-in, empty if none
+    maker: str = ""  # module of labkit.synthetic with the `SIZES` of its stand-in, empty if it has none
 
     def load(self, root):
         return import_module(f".{self.name}", __name__).load(root)
@@ -35,8 +36,9 @@ class Entry:
 
     def synthesise(self, scale="lab"):
         """Make the stand-in unless it is there already; its folder."""
-        make = getattr(import_module(f"..synthetic.{self.maker}", __name__), self.name)
-        return make(data_folder() / self.folders()[-2 if scale == "lab" else -1], scale)
+        sizes = import_module(f"..synthetic.{self.maker}", __name__).SIZES
+        folder = data_folder() / self.folders()[-2 if scale == "lab" else -1]
+        return make(folder, choose(scale, sizes, "size of the synthetic corpus"))
 
 
 WORDS = ("speech_commands_v0.02", "SpeechCommands/speech_commands_v0.02", "speech_commands")
@@ -69,7 +71,7 @@ def find(name="speech_commands", data="auto", scale="lab"):
         if inside != folder or not holds:
             return entry.load(inside)
         data = "auto"  # the data folder itself, with the synthetic corpus only
-    real = [place for name in entry.real if (place := kept / name).is_dir() and not (place / SYNTHETIC_MARKER).exists()]
+    real = [place for name in entry.real if (place := kept / name).is_dir() and not (place / MARKER).exists()]
     if data != "synthetic" and real:
         return entry.load(real[0])
     if data == "real" or not entry.maker:

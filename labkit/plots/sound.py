@@ -112,7 +112,7 @@ def mel_ticks(feature):
 def said_in(spoken, feature, reference):
     """One sentence in several accents: a mel spectrogram each, with the sounds that differ from `reference`. A figure.
 
-    `spoken` maps an accent to what `pronunciation.listen` returns; `feature` is a LogMel that holds the longest.
+    `spoken` maps an accent to what `espeak.say` returns; `feature` is a LogMel that holds the longest.
     """
     figure, panels = plt.subplots(len(spoken), 1, figsize=(9.5, 1.75 * len(spoken)), sharex=True, sharey=True)
     extract = feature.build()

@@ -12,5 +12,4 @@ of the blocks. `Detector` puts the steps together, and `detect` runs it over a r
 """
 
 from .decision import OTHER, Decider, Decision, Detection, decide
-from .detector import Detector, Sliding, detect, streams
-from .stream_features import StreamingFeature
+from .detector import Detector, Sliding, StreamingFeature, detect, streams

@@ -47,12 +47,8 @@ class Decider:
     def __init__(self, labels, decision, period, span=1.0):
         self.labels, self.decision, self.period, self.span = tuple(labels), decision, period, span
         self.words = np.array([label != OTHER for label in self.labels])  # classes that may be reported
-        self.reset()
-
-    def reset(self):
-        """Forget what was heard: until the average is full, what is not there counts as zero, against haste."""
-        rows = max(1, round(self.decision.smoothing / self.period))
-        self.recent = np.zeros((rows - 1, len(self.labels)))
+        rows = max(1, round(decision.smoothing / period))
+        self.recent = np.zeros((rows - 1, len(self.labels)))  # zeros: before the average is full, nothing is sure
         self.silent_until = -math.inf
         self.waits_for = None  # number of the class last reported, until it falls below the threshold
 
@@ -74,8 +70,7 @@ class Decider:
                 self.waits_for = None
             certain = row[word] >= self.decision.threshold
             if certain and word != self.waits_for and time >= self.silent_until:
-                start = max(0.0, time - self.span)
-                found.append(Detection(self.labels[word], start, time, time, float(row[word])))
+                found.append(Detection(self.labels[word], max(0.0, time - self.span), time, time, float(row[word])))
                 self.silent_until, self.waits_for = time + self.decision.hold, word
         return found
 

@@ -1,26 +1,25 @@
 """Sound in blocks in, words out: the detector, and what it does when the stream misbehaves."""
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import soxr
 import torch
 
 from ..data.audio import SCALE
 from ..errors import LabError
-from ..features import Spectral
 from .decision import Decider, Decision
-from .stream_features import StreamingFeature
 
 FULL = 0.999  # of full scale: a sample there was probably cut
 CLIPPED = 0.005  # fraction of such samples in a second that is worth saying
 GAP = 0.1  # seconds of a stream that may be missing without a word
-NOTHING = np.zeros(0), None  # what a listener knows while the sound is too short: no times, no probabilities
 
 
 def streams(run):
     """Whether a network can go on from block to block; if not, it is run again on a sliding window."""
     feature = run.experiment.feature
-    has_frames = isinstance(feature, Spectral) and feature.time_axis != 3 and feature.streamable
-    return has_frames and getattr(run.network.network, "streamable", False)
+    return getattr(run.network.network, "streamable", False) and feature.time_axis == 1 and feature.streamable
 
 
 class Detector:
@@ -31,11 +30,9 @@ class Detector:
     """
 
     def __init__(self, run, decision=None):
-        self.labels = tuple(run.labels)
+        self.run, self.labels = run, tuple(run.labels)
         self.rate = run.experiment.feature.sample_rate  # of the network, in Hz; other rates are resampled
         self.decision = decision or Decision.of(run) or Decision()
-        self.listener = (Stateful if streams(run) else Sliding)(run)
-        self.decider = Decider(self.labels, self.decision, self.listener.period, self.listener.span)
         self.reset()
 
     def reset(self):
@@ -47,10 +44,10 @@ class Detector:
         self._restart(0.0)
 
     def _restart(self, at):  # forget the sound: what comes next begins at second `at` of the stream
-        self._start, self._samples = at, 0  # samples heard since, at the network's rate
+        self._start, self._samples, self._rows = at, 0, 0  # samples heard since, at the network's rate, and rows
         self._incoming = self._resampler = None  # rate that comes in, and what turns it into the network's
-        self.listener.reset()
-        self.decider.reset()
+        self.listener = (Stateful if streams(self.run) else Sliding)(self.run)
+        self.decider = Decider(self.labels, self.decision, self.listener.period, self.listener.span)
 
     @property
     def seconds(self):  # length of the stream so far
@@ -65,18 +62,17 @@ class Detector:
         """
         samples, rate, found = one_channel(samples), self.rate if rate is None else rate, []
         if not 1_000 <= rate <= 400_000 or rate % 1:
-            raise LabError(
-                f"A stream of {rate!r} Hz cannot be: 1,000 to 400,000 is possible. Say the microphone's rate."
-            )
-        rate, before = int(rate), self._incoming
+            raise LabError(f"A stream of {rate} Hz cannot be heard, only 1,000 to 400,000. Give the microphone's rate.")
+        rate, wrong = int(rate), ""
+        if self._incoming not in (None, rate):
+            wrong = f"the rate jumped from {self._incoming:,} to {rate:,} Hz"
         waiting = self._resampler.delay() if self._resampler else 0  # samples that the resampler holds back
-        missing = 0 if at is None else at - self.seconds - waiting / self.rate
-        stopped = missing > GAP
-        if stopped or before not in (None, rate):
-            found, why = self.flush(), f"the stream stopped for {missing:.1f} s"
-            why = why if stopped else f"the rate jumped from {before:,} to {rate:,} Hz"
-            self._note(f"{why}. Listening starts anew there.")
-            self._restart(max(self.seconds, at or 0.0))
+        if at is not None and (missing := at - self.seconds - waiting / self.rate) > GAP:
+            wrong = f"the stream stopped for {missing:.1f} s"
+        if wrong:
+            found = self.flush()
+            self._note(f"{wrong}. Listening starts anew there.")
+            self._start = max(self._start, at or 0.0)
         if self._incoming is None and rate != self.rate:
             self._resampler = soxr.ResampleStream(rate, self.rate, 1, dtype="float32", quality="HQ")
         self._incoming = rate
@@ -86,7 +82,7 @@ class Detector:
 
     def flush(self):
         """The stream ends here: returns words that were still open. What comes after starts anew behind it."""
-        found = self._hear(np.zeros(0, np.float32), last=True) + self._decide(*self.listener.flush())
+        found = self._hear(np.zeros(0, np.float32), last=True)
         self._restart(self.seconds)
         return found
 
@@ -110,92 +106,109 @@ class Detector:
         if self._resampler:
             samples = self._resampler.resample_chunk(samples, last=last)
         self._samples += len(samples)
-        return self._decide(*self.listener.push(torch.from_numpy(samples)))
-
-    def _decide(self, times, probabilities):
-        if not len(times):
+        probabilities = self.listener.push(torch.from_numpy(samples), last)
+        if probabilities is None:
             return []
-        times = times + self._start
+        times = np.arange(self._rows, self._rows + len(probabilities)) * self.listener.period
+        times = times + self.listener.first + self._start
+        self._rows += len(probabilities)
         self.times = np.concatenate([self.times, times])
         self.probabilities = np.concatenate([self.probabilities, probabilities])
         return self.decider.push(times, probabilities)
 
 
+class StreamingFeature:
+    """Frames of an MFCC or mel feature, each as soon as its sound is there; settings of length do not apply.
+
+    A frame is centred on its time, so it needs `look_ahead` seconds of sound that comes after: half a window, and for
+    deltas the frames that a slope is fitted over.
+    """
+
+    def __init__(self, feature):
+        if feature.time_axis != 1 or not feature.streamable:
+            mend = "Use mel_frames or mfcc, without top_db, clip_mean and trim."
+            raise LabError(f"{feature} cannot be computed block by block. {mend}")
+        self.feature, self.extract = feature, replace(feature, seconds=None, padding="masked").build()
+        # frames before and after its own that the slopes of a frame need
+        self.slopes = getattr(feature, "deltas", 0) * (getattr(feature, "delta_width", 0) // 2)
+        self.after = feature.window - self.extract.before  # samples of a frame's window that come after its time
+        self.period = feature.hop / feature.sample_rate  # seconds from frame to frame
+        self.look_ahead = self.after / feature.sample_rate + self.slopes * self.period
+        self.samples, self.given = torch.zeros(0), 0  # the latest sound; how many of its frames came out already
+
+    @torch.no_grad()
+    def push(self, samples, last=False):
+        """Frames, shape (1, frames, features), that the next samples, shape (samples,), complete; often none.
+
+        With the `last` samples of a stream come all frames that were due, computed as if silence followed.
+        """
+        self.samples = torch.cat([self.samples, samples])
+        count, hop = len(self.samples), self.feature.hop
+        padded = torch.nn.functional.pad(self.samples, (0, max(0, self.feature.window - count)))
+        x, _ = self.extract(padded[None], torch.tensor([count]))  # (1, frames, features)
+        ready = (count - self.after) // hop + 1 - self.slopes  # what comes will not change these frames
+        if last and count:
+            ready = self.feature.steps(count)
+        out = x[:, self.given : max(self.given, ready)]
+        self.given += out.shape[1]
+        # Keep the sound before the next frame that its window and its slopes need, and forget what is older.
+        past = max(0, self.given - self.slopes - math.ceil(self.extract.before / hop))  # frames
+        self.samples, self.given = self.samples[past * hop :], self.given - past
+        return out
+
+
 class Stateful:
-    """Runs a network that streams, every frame once; `period` and `span` as for `Decider`."""
+    """Runs a network that streams. It knows its `first` row at that second; `period` and `span` as for `Decider`."""
 
     def __init__(self, run):
         self.network, self.device = run.network.eval(), run.device
         self.feature = StreamingFeature(run.experiment.feature)
         self.period = self.feature.period * getattr(self.network.network, "stride", 1)
-        self.span = run.experiment.feature.seconds or 1.0
-        self.reset()
-
-    def reset(self):
-        self.feature.reset()
-        self.state, self.rows = None, 0
-
-    def push(self, samples):
-        """What the next samples make known: times, seconds since the last reset, and probabilities (rows, classes)."""
-        return self._rows(self.feature.push(samples))
-
-    def flush(self):
-        return self._rows(self.feature.flush())
+        self.first, self.span = self.feature.look_ahead, run.experiment.feature.seconds or 1.0
+        self.state = None
 
     @torch.inference_mode()
-    def _rows(self, x):
+    def push(self, samples, last=False):
+        """The probabilities, (rows, classes), that the next samples make known; None if there are none."""
+        x = self.feature.push(samples, last)  # (1, frames, features)
         if not x.shape[1]:
-            return NOTHING
-        scores, self.state = self.network.step(x.to(self.device), self.state)  # (1, outputs, classes)
-        probabilities = scores[0].softmax(1).cpu().numpy()
-        times = np.arange(self.rows, self.rows + len(probabilities)) * self.period + self.feature.look_ahead
-        self.rows += len(probabilities)
-        return times, probabilities
+            return None
+        scores, self.state = self.network.step(x.to(self.device), self.state)  # (1, rows, classes)
+        return scores[0].softmax(1).cpu().numpy()
 
 
 class Sliding:
-    """Runs any network again and again on the last second: what it heard before is computed anew each time."""
+    """As `Stateful`, for any network: it is run again and again on the last second, all of it computed anew."""
 
     def __init__(self, run, period=0.1):  # seconds between two looks
         feature = run.experiment.feature
         self.network, self.device, self.extract = run.network.eval(), run.device, feature.build()
         if isinstance(self.extract, torch.nn.Module):
             self.extract.to(self.device)
-        self.span, self.period, self.rate = feature.seconds or 1.0, period, feature.sample_rate
-        self.hop = round(period * self.rate)
-        self.window = max(round(self.span * self.rate), self.hop)
-        self.lengths = torch.tensor([self.window], device=self.device)
-        self.reset()
-
-    def reset(self):
-        self.sound, self.rows = torch.zeros(self.window - self.hop), 0  # at first as if there had been silence
+        self.first = self.period = period
+        self.span, self.hop = feature.seconds or 1.0, round(period * feature.sample_rate)
+        self.window = max(round(self.span * feature.sample_rate), self.hop)
+        self.sound = torch.zeros(self.window - self.hop)  # at first as if there had been silence
 
     @torch.inference_mode()
-    def push(self, samples):
+    def push(self, samples, last=False):
         self.sound = torch.cat([self.sound, samples])
-        if len(self.sound) < self.window:
-            return NOTHING
+        if len(self.sound) < self.window:  # of the last samples, too
+            return None
         windows = self.sound.unfold(0, self.window, self.hop).to(self.device)  # (looks, window)
         self.sound = self.sound[len(windows) * self.hop :]
-        times = (self.rows + 1 + np.arange(len(windows))) * self.hop / self.rate
-        self.rows += len(windows)
-        scores = torch.cat([self.network(*self.extract(window[None], self.lengths)) for window in windows])
-        return times, scores.softmax(1).cpu().numpy()
-
-    def flush(self):
-        return NOTHING
+        lengths = torch.tensor([self.window], device=self.device)
+        scores = torch.cat([self.network(*self.extract(window[None], lengths)) for window in windows])
+        return scores.softmax(1).cpu().numpy()
 
 
 def one_channel(samples):
     """A block as float32 between -1 and 1, shape (samples,)."""
-    samples = samples.detach().cpu().numpy() if isinstance(samples, torch.Tensor) else np.asarray(samples)
-    if samples.ndim != 1:
-        raise LabError(f"A block of sound is (samples,), not {samples.shape}. Of several channels take block[:, 0].")
-    if samples.dtype == np.int16:
-        return samples.astype(np.float32) / SCALE
-    if samples.dtype.kind not in "f" and len(samples):
-        raise LabError(f"Samples are floats between -1 and 1, or int16, not {samples.dtype}. Convert them first.")
-    return samples.astype(np.float32)
+    samples = np.asarray(samples)
+    if samples.ndim != 1 or (samples.dtype != np.int16 and samples.dtype.kind != "f"):
+        wrong = f"{samples.shape} of {samples.dtype}. Convert it, or take block[:, 0]."
+        raise LabError(f"A block of sound is (samples,) of floats between -1 and 1, or int16, not {wrong}")
+    return samples.astype(np.float32) / (SCALE if samples.dtype == np.int16 else 1)
 
 
 def detect(run, samples, rate, decision=None):

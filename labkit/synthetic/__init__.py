@@ -1,8 +1,7 @@
 """Speech made by a program, so that every notebook runs without a download.
 
-`words`, `digits` and `spanish` each write a corpus in the layout of a real one; the docstring of each is its README.
-Importing this room costs nothing: each speaker is made by a process of their own, which would take longer to import
-pandas than to speak.
+`words`, `digits` and `spanish` each plan a corpus in the layout of a real one; the docstring of each is its README.
+Importing this room costs little: each speaker has a process, which would import pandas for longer than it speaks.
 """
 
 MARKER = "SYNTHETIC.txt"  # the file by which every loader knows a corpus of synthetic speech

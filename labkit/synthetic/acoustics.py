@@ -17,10 +17,12 @@ class Conditions:
     pitch: tuple = (25, 75)  # espeak-ng's, 0 to 99
     rate: tuple = (135, 210)  # words a minute
     range: tuple = (25, 90)  # how much the pitch moves, 0 to 99
-    # per clip, of the voice
+    # per clip, of the voice, and of the word's place in it
     pitch_step: float = 5.0  # standard deviation
     rate_step: float = 0.1  # standard deviation of the logarithm
     endings: tuple = ("", "!", "?", ".")  # one is appended to the text; they change the melody
+    onset: tuple = (2.0, 2.5)  # where in the free time the word begins: parameters of a beta distribution
+    short: float = 0.12  # probability that a clip is shorter than the whole second
     # per session, of the room and the microphone
     room: tuple = (0.08, 0.5)  # reverberation time T60, in seconds
     echo: tuple = (-24.0, -6.0)  # energy of the reverberation against the direct sound, in dB
@@ -31,9 +33,6 @@ class Conditions:
     snr: tuple = (28.0, 8.0, 4.0)  # dB: mean, standard deviation per session, standard deviation per clip
     own_noise: float = 0.6  # probability that a clip has its session's kind of noise; else any kind
     level: tuple = (-23.0, 4.0, 2.5)  # RMS of the speech in dB below full scale; as for `snr`
-    # per clip
-    onset: tuple = (2.0, 2.5)  # where in the free time the word begins: parameters of a beta distribution
-    short: float = 0.12  # probability that a clip is shorter than the whole second
 
 
 def stream(*key):
@@ -45,11 +44,6 @@ def stream(*key):
 def decibels(ratio):
     """Amplitude factor of a level in dB."""
     return 10.0 ** (ratio / 20.0)
-
-
-def int16(sound):
-    """Samples between -1 and 1 as int16, clipped where they are beyond."""
-    return np.clip(np.round(sound * 32768), -32768, 32767).astype(np.int16)
 
 
 class Session:
@@ -80,7 +74,7 @@ class Session:
         return self._responses[size]
 
     def record(self, voice, samples, start, conditions, rng):
-        """One clip, int16 (samples,): clean speech that begins at `start`, as heard in this session."""
+        """One clip (samples,): clean speech that begins at `start`, as heard in this session."""
         clip = np.zeros(samples)
         clip[start : start + len(voice)] = voice
         size = 1 << (samples + len(self.impulse) - 1).bit_length()
@@ -90,7 +84,7 @@ class Session:
         loudness = np.sqrt(np.mean(spoken**2))
         kind = self.noise if rng.random() < conditions.own_noise else NOISES[rng.integers(len(NOISES))]
         clip += noise(kind, samples, self.rate, rng) * loudness / decibels(rng.normal(self.snr, conditions.snr[2]))
-        return int16(clip)
+        return clip
 
 
 def noise(kind, samples, rate, rng):

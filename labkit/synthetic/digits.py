@@ -12,11 +12,9 @@ sounds.
 import json
 from dataclasses import dataclass
 
-from ..errors import LabError, choose
-from . import espeak
 from .acoustics import Conditions, stream
-from .generate import corpus
-from .speakers import speaker, voices
+from .espeak import variants, voices
+from .generate import Size, speaker
 
 META = "audioMNIST_meta.txt"  # AudioMNIST's table of its speakers
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -36,58 +34,36 @@ BOOTH = Conditions(
 
 
 @dataclass(frozen=True)
-class DigitSize:
-    """How much is said."""
+class DigitSize(Size):
+    """How much is said in a stand-in for AudioMNIST: the same folders, names and metadata, at 16 kHz."""
 
     repetitions: int = 4  # of each digit by each speaker
     speakers: tuple = SPEAKERS  # names from 01 to 60
     conditions: Conditions = BOOTH
 
+    corpus, margins = "audiomnist", (0.02, 0.12)
+
+    def plan(self):
+        genders, clips, rows = variants(), {}, {}
+        pools = {kind: [name for name in voices() if genders[name] == kind] for kind in ("female", "male", "")}
+        pools["male"] += pools[""]  # most variants say nothing
+        takes = [(digit, word, take) for digit, word in enumerate(DIGITS) for take in range(self.repetitions)]
+        for name in SPEAKERS:  # all of them, so that a smaller corpus has the same voices
+            gender = "female" if name in WOMEN else "male"
+            rng = stream(self.conditions.seed, "digits", name)
+            person = speaker(rng, name, gender, pools[gender].pop(0), self.conditions)
+            if name in self.speakers:
+                clips[person] = [(f"data/{name}/{digit}_{name}_{take}.wav", word) for digit, word, take in takes]
+                rows[name] = {
+                    "accent": person.voice.language,
+                    "age": str(rng.integers(20, 42)),
+                    "gender": gender,
+                    "native speaker": "no",
+                    "origin": f"espeak-ng, {person.voice.variant}",
+                    "recordingdate": "",
+                    "recordingroom": f"room of {name}",
+                }
+        return clips, {f"data/{META}": json.dumps(rows, indent=4, sort_keys=True) + "\n"}
+
 
 SIZES = {"lab": DigitSize(), "full": DigitSize(repetitions=50)}  # 2,400 clips, about 50 MB; and 30,000
-
-
-def audiomnist(folder, size="lab", **options):
-    """Write a stand-in for AudioMNIST: the same folders, names and metadata, at 16 kHz; see `generate.corpus`."""
-    size = size if isinstance(size, DigitSize) else choose(size, SIZES, "size of the synthetic corpus")
-    return corpus(folder, "audiomnist", size, plan, margins=(0.02, 0.12), **options)
-
-
-def plan(size):
-    """Clips of each speaker, and all other files; see `generate.corpus`."""
-    rows, clips = people(size), {}
-    for person in rows:
-        clips[person] = [
-            (f"data/{person.name}/{digit}_{person.name}_{repetition}.wav", word)
-            for digit, word in enumerate(DIGITS)
-            for repetition in range(size.repetitions)
-        ]
-    table = json.dumps({person.name: row for person, row in rows.items()}, indent=4, sort_keys=True)
-    readme = __doc__.format(clips=sum(map(len, clips.values())), speakers=len(rows))
-    return clips, {f"data/{META}": table + "\n", "README.md": readme}
-
-
-def people(size):
-    """The synthetic speakers of a corpus: {Speaker: what the metadata says of them}. Their ages are invented."""
-    if unknown := sorted(set(size.speakers) - set(SPEAKERS)):
-        raise LabError(f"There is no speaker {unknown[0]!r} in AudioMNIST. Take names from 01 to 60.")
-    if size.repetitions < 1 or not size.speakers:
-        raise LabError(f"{size.repetitions} repetitions by {len(size.speakers)} speakers are nothing. Ask for some.")
-    genders = espeak.variants()
-    pools = {kind: [name for name in voices() if genders[name] == kind] for kind in ("female", "male", "")}
-    pools["male"] += pools[""]  # most variants say nothing
-    rows = {}
-    for name in SPEAKERS:  # all of them, so that a smaller corpus has the same voices
-        gender = "female" if name in WOMEN else "male"
-        rng = stream(size.conditions.seed, "digits", name)
-        person = speaker(rng, name, gender, pools[gender].pop(0), size.conditions)
-        rows[person] = {
-            "accent": person.voice.language,
-            "age": str(rng.integers(20, 42)),
-            "gender": gender,
-            "native speaker": "no",
-            "origin": f"espeak-ng, {person.voice.variant}",
-            "recordingdate": "",
-            "recordingroom": f"room of {name}",
-        }
-    return {person: row for person, row in rows.items() if person.name in size.speakers}

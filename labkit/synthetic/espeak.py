@@ -1,30 +1,42 @@
 """espeak-ng, a program that speaks, driven through ctypes.
 
 The PyPI package espeakng-loader brings the library and its voices (GPL-3; the lab depends on it and does not ship it).
-What espeak-ng says depends a little on what it said before. Whoever wants the same bytes each time therefore starts a
-fresh process for each speaker (`fresh`), says things in a fixed order, and seeds every clip.
+What espeak-ng says depends a little on what it said before. To get the same bytes each time, start a fresh process for
+each speaker (`fresh`), say everything in a fixed order, and seed each clip.
 """
 
 import ctypes
 import json
 import os
 import re
+import struct
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
+import numpy as np
+
 from ..errors import LabError, choose
+from ..files import digest
 
 ENGLISH = "en-us en-us-nyc en en-gb-x-rp en-gb-scotland en-gb-x-gbclan en-gb-x-gbcwmd en-029".split()
 SYNCHRONOUS, DO_NOT_EXIT, TELL_PHONEMES, UTF8, PHONEMES = 2, 0x8000, 1, 1, 0x100  # of espeak-ng's speak_lib.h
 PARAMETERS = {"rate": 1, "pitch": 3, "range": 4}  # their numbers there
-BEGINS = 7  # the type of event there that tells of a phoneme
-ONE_THREAD = {f"{library}_NUM_THREADS": "1" for library in ("OPENBLAS", "OMP", "MKL")}
+# espeak_EVENT there: type, three numbers of the place in the text, millisecond, sample, pointer, name of the phoneme.
+# A list of events ends with type 0; type 7 says that a phoneme begins.
+EVENT, END, PHONEME = struct.Struct("6iP8s"), 0, 7
+# Voice variants that are effects rather than people: a model trained on all others mistakes most of their words.
+LEFT_OUT = "Alicia Demonic Lee kaukovalta norbert shelby zac".split()
+# Variants that share most lines of their files with another one, so that no tested voice has a twin that was trained
+# on; and two whispers: without a voice, half of the consonants are gone.
+TWINS = (
+    "Gene2 Henrique Hugo RicishayMax RicishayMax3 Tweaky anikaRobot edward2 iven3 iven4 john michel miguel robosoft4 "
+    "robosoft5 robosoft6 robosoft8 steph3 whisper whisperf"
+).split()
 MISSING = (
     "Synthetic speech needs espeak-ng, and it cannot be used here: {}. Everything else works with real recordings. "
-    "Install it with `python -m pip install espeakng-loader` (there are wheels for Linux, macOS and Windows), or use "
-    "real recordings: `python -m labkit download speech_commands` (2.4 GB)."
+    "Run `python -m pip install espeakng-loader`, or `python -m labkit download speech_commands` (2.4 GB)."
 )
 
 
@@ -51,11 +63,6 @@ def load():
         raise LabError(MISSING.format(error)) from error
 
 
-def version():
-    """Version of espeak-ng, such as "1.52.0"; raises LabError where it cannot be used."""
-    return load()[0].espeak_Info(None).decode()
-
-
 def variants():
     """All voice variants, sorted, and the gender that espeak-ng gives each: "female", "male" or ""."""
     genders = {}
@@ -65,17 +72,9 @@ def variants():
     return genders
 
 
-class _Event(ctypes.Structure):
-    """What is used of espeak_EVENT in speak_lib.h; a list of them ends with type 0."""
-
-    _fields_ = [
-        ("type", ctypes.c_int),
-        ("place", ctypes.c_int * 3),
-        ("milliseconds", ctypes.c_int),
-        ("sample", ctypes.c_int),
-        ("data", ctypes.c_void_p),
-        ("name", ctypes.c_char * 8),
-    ]
+def voices(without=(*LEFT_OUT, *TWINS)):
+    """Voice variants, by default no two of them near copies, in an order that says nothing."""
+    return sorted(set(variants()) - set(without), key=lambda name: digest(name.encode()))
 
 
 class Engine:
@@ -100,80 +99,78 @@ class Engine:
     def _receive(self, samples, count, events):
         if samples and count > 0:
             self._blocks.append(ctypes.string_at(samples, 2 * count))
-        while events and (event := _Event.from_address(events)).type:
-            if event.type == BEGINS:
-                self.times.append((event.name.decode(errors="replace"), event.milliseconds))
-            events += ctypes.sizeof(_Event)
+        while events:
+            kind, _, _, _, milliseconds, _, _, name = EVENT.unpack(ctypes.string_at(events, EVENT.size))
+            if kind == PHONEME:
+                self.times.append((name.partition(b"\0")[0].decode(errors="replace"), milliseconds / 1000))
+            events = None if kind == END else events + EVENT.size
         return 0
 
     def phonemes(self, text):
-        """What would be said, in espeak-ng's letters for sounds; several clauses have spaces between them."""
+        """What would be said, in espeak-ng's letters for sounds, with spaces between words and clauses."""
         rest, clauses = ctypes.c_char_p(text.encode()), []
         while rest.value:
             clauses.append(self._library.espeak_TextToPhonemes(ctypes.byref(rest), UTF8, 0).decode())
         return " ".join(filter(None, clauses))
 
-    def say(self, text, voice, seed=1):
+    def say(self, text, voice, seed):
         """Speak with the pitch, rate and range of `voice`; returns int16 samples as bytes.
 
         Between [[ and ]], a text is in espeak-ng's letters for sounds, such as ``[[h@l'oU]]``. `seed` is that of breath
         and flutter, from 1 to 2**31 - 1.
         """
         self._blocks = []
-        self.times = []  # each phoneme, and the millisecond it begins at; "" is silence or the end
+        self.times = []  # each phoneme, and the second it begins at; "" is silence or the end
         for name, number in PARAMETERS.items():
             self._library.espeak_SetParameter(number, int(getattr(voice, name)), 0)
         self._library.espeak_ng_SetRandSeed(ctypes.c_long(seed))
         encoded = text.encode() + b"\0"
-        size, flags = ctypes.c_size_t(len(encoded)), UTF8 | PHONEMES
         # text, its size, first position, kind of position, last position (0: the end), flags, and two we do not need
-        if self._library.espeak_Synth(encoded, size, 0, 1, 0, flags, None, None) != 0:
+        size = ctypes.c_size_t(len(encoded))
+        if self._library.espeak_Synth(encoded, size, 0, 1, 0, UTF8 | PHONEMES, None, None) != 0:
             raise LabError(f"espeak-ng could not say {text!r}. Try a shorter text.")
         return b"".join(self._blocks)
 
 
-def fresh(module, job):
-    """What `work(job)` of a module of this room returns, run in a process of its own. Both are dicts of JSON values."""
-    version()  # raises here where espeak-ng cannot be used
+def fresh(function, **given):
+    """What a function of this room returns, run in a process of its own; it takes and returns JSON values only."""
+    load()  # raises here where espeak-ng cannot be used
     root = str(Path(__file__).resolve().parents[2])
-    program = f"import json, sys; sys.path.insert(0, {root!r}); from labkit.synthetic.{module} import work; "
+    program = f"import json, sys; sys.path.insert(0, {root!r}); from {function.__module__} import {function.__name__}; "
+    program += f"json.dump({function.__name__}(**json.load(sys.stdin)), sys.stdout)"
     done = subprocess.run(
-        [sys.executable, "-P", "-X", "utf8", "-c", program + "json.dump(work(json.load(sys.stdin)), sys.stdout)"],
-        input=json.dumps(job).encode(),
+        [sys.executable, "-P", "-X", "utf8", "-c", program],
+        input=json.dumps(given),
         capture_output=True,
+        encoding="utf-8",
+        errors="replace",
         check=False,
-        env=os.environ | ONE_THREAD,  # one speaker uses one core; several run beside each other
+        env=os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},  # several run beside each other
         creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
     )
     if done.returncode != 0:
-        last = (done.stderr.decode(errors="replace").strip() or "no message").splitlines()[-1]
+        last = (done.stderr.strip() or "no message").splitlines()[-1]
         early = f"A process that speaks ended early (status {done.returncode}: {last}). Run it again."
         raise LabError(last.partition("LabError: ")[2] or early)
     return json.loads(done.stdout)
 
 
-def work(job):
-    """Tell the phonemes of some texts, or say one."""
-    voice = Voice(**job.pop("voice"))
+def say_once(voice, text, seed):
+    """What `say` needs, said in this process."""
+    voice = Voice(*voice)
     engine = Engine(voice)
-    if "texts" in job:
-        return {"phonemes": [engine.phonemes(text) for text in job["texts"]]}
-    samples = engine.say(voice=voice, **job)
-    return {"samples": samples.hex(), "rate": engine.rate, "times": engine.times}
+    return engine.say(text, voice, seed).hex(), engine.rate, engine.times
 
 
 def say(text, voice="en-us", variant="", pitch=50, rate=175, range=50, seed=1):
     """Speak one text, or sounds such as "[[h@l'oU]]"; the same seed gives the same samples.
 
     Returns float32 samples between -1 and 1, their sample rate in Hz, and a list of (sound, second at which it begins),
-    where "" is silence or the end. `voice` is a language or accent; it and the others are those of `Voice`.
+    where "" is silence or the end. `voice` is a language or an accent of it; for the others see `Voice`.
 
     >>> say("seven", variant="f2")[1]
     22050
     """
-    import numpy as np
-
     voice = Voice(voice, variant, pitch, rate, range)
-    told = fresh("espeak", {"voice": asdict(voice), "text": text, "seed": seed})
-    samples = np.frombuffer(bytes.fromhex(told["samples"]), "<i2").astype(np.float32) / 32768
-    return samples, told["rate"], [(sound, milliseconds / 1000) for sound, milliseconds in told["times"]]
+    samples, rate, times = fresh(say_once, voice=astuple(voice), text=text, seed=seed)
+    return np.frombuffer(bytes.fromhex(samples), "<i2").astype(np.float32) / 32768, rate, times

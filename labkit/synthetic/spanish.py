@@ -13,17 +13,45 @@ The accents are caricatures made by rules (SYNTHETIC.txt lists them, each with i
 sounds. People who speak with these accents speak otherwise, and not all alike.
 """
 
-from dataclasses import asdict, dataclass, field
+import re
+from dataclasses import dataclass, field
+from functools import cache
 from itertools import product
+from pathlib import Path
 
 from ..errors import LabError, choose
 from ..files import digest
-from . import espeak
 from .acoustics import Conditions, stream
-from .generate import corpus
-from .pronunciation import ACCENTS, LANGUAGE, pronounce, rules, sentences, spoken
-from .speakers import speaker, voices
+from .espeak import Engine, Voice, fresh, variants, voices
+from .generate import Size, speaker
 
+LANGUAGE = "es"
+SENTENCES = tuple(Path(__file__).with_name("sentences_es.txt").read_text(encoding="utf-8").splitlines())
+ACCENTS = {  # what Common Voice calls them
+    "andaluz": "España: Sur peninsular (Andalucia, Extremadura, Murcia)",
+    "andino": "Andino-Pacífico: Colombia, Perú, Ecuador, oeste de Bolivia y Venezuela andina",
+    "caribeno": (
+        "Caribe: Cuba, Venezuela, Puerto Rico, República Dominicana, Panamá, Colombia caribeña, México caribeño, "
+        "Costa del golfo de México"
+    ),
+    "castellano": (
+        "España: Norte peninsular (Asturias, Castilla y León, Cantabria, País Vasco, Navarra, Aragón, La Rioja, "
+        "Guadalajara, Cuenca)"
+    ),
+    "rioplatense": "Rioplatense: Argentina, Uruguay, este de Bolivia, Paraguay",
+}
+# Where a sound stands, as a regular expression with the sound at %s. A stressed vowel has ' or , before it.
+_MARK = "[',]*"
+WHERE = {
+    "": "%s",
+    "before a consonant": f"%s(?= ?{_MARK}[ptkbdgfmnlrBDGQRxXhCSZTJN])",
+    "before a word with a vowel": f"%s(?= +{_MARK}[aeiou])",
+    "before a pause": "%s(?= *$)",
+    "at the end of a word": "%s(?= |$)",
+    "at the end of a syllable": f"%s(?= |$|{_MARK}[ptkbdgfmnlBDGQxXhCSTJNs])",
+    "between vowels": f"(?<=[aeiou])%s(?={_MARK}[aeo])",
+    "without stress, before s": "(?<![',])%s(?=s)",
+}
 AGES = ("teens", "twenties", "thirties", "forties", "fifties", "sixties")
 HEAD = "client_id path sentence up_votes down_votes age gender accents variant locale segment".split()
 # Quieter rooms and better microphones than in the corpus of words: an accent is harder to hear.
@@ -41,8 +69,8 @@ QUIET = Conditions(
 
 
 @dataclass(frozen=True)
-class AccentSize:
-    """How much is said."""
+class AccentSize(Size):
+    """How much is said in a stand-in for Common Voice in Spanish: the same tables and names, but WAV."""
 
     voices: dict = field(default_factory=lambda: {"train": 30, "dev": 7, "test": 8})  # how many are in each part
     sentences: int = 10  # of each speaker
@@ -51,29 +79,40 @@ class AccentSize:
     strength: float = 1.0  # factor on the chance of each rule: above 1, the accents are broader
     conditions: Conditions = QUIET
 
+    corpus, seconds, margins = "common_voice", 6.0, (0.05, 0.35)
+
+    @property
+    def rules(self):
+        return {"rules": [rule._asdict() for rule in rules()], "sentences": [self.sentences, *SENTENCES]}
+
+    def plan(self):
+        people, sounds, genders, clips = speakers(self), spoken(SENTENCES), variants(), {}
+        tables = {name: ["\t".join(HEAD) + "\n"] for name in ("validated", "train", "dev", "test")}
+        counts = dict.fromkeys(people, self.sentences)
+        for accent, few, many in self.talkative:
+            training = [person for person, own in people.items() if own == accent and person.part == "train"]
+            counts |= dict.fromkeys(training[:few], many)
+        for person, accent in people.items():
+            rng, count, clips[person] = stream(self.conditions.seed, "sentences", person.name), counts[person], []
+            rounds = -(-count // len(SENTENCES))  # nobody says a sentence again before having said all
+            chosen = [place for _ in range(rounds) for place in rng.permutation(len(SENTENCES))][:count]
+            # Nobody's age: invented, so that a table with ages can be looked at.
+            age = "twenties" if count > self.sentences else AGES[rng.integers(len(AGES))]
+            about = (age, genders[person.voice.variant], ACCENTS[accent], "", LANGUAGE, "")
+            for place in chosen:
+                path = f"common_voice_es_{90_000_000 + len(tables['validated']) - 1}.wav"
+                said = pronounce(sounds[place], accent, stream(self.conditions.seed, "rules", path), self.strength)
+                clips[person].append((f"clips/{path}", f"[[{said}]]"))
+                line = "\t".join((person.name, path, SENTENCES[place], "2", "0", *about)) + "\n"
+                tables["validated"].append(line)
+                tables[person.part].append(line)
+        return clips, {f"{name}.tsv": "".join(lines) for name, lines in tables.items()}
+
 
 SIZES = {
     "lab": AccentSize(),
     "full": AccentSize({"train": 49, "dev": 14, "test": 14}, 24, (("castellano", 4, 240), ("rioplatense", 2, 120))),
 }
-
-
-def common_voice(folder, size="lab", **options):
-    """Write a stand-in for Common Voice in Spanish: the same tables and names, but WAV; see `generate.corpus`."""
-    size = size if isinstance(size, AccentSize) else choose(size, SIZES, "size of the synthetic corpus")
-    also = {"rules": [asdict(rule) for rule in rules()], "sentences": [size.sentences, *sentences()]}
-    return corpus(folder, "common_voice", size, plan, seconds=6.0, margins=(0.05, 0.35), also=also, **options)
-
-
-def plan(size):
-    """Clips of each speaker, and all other files; see `generate.corpus`."""
-    people = speakers(size)
-    clips, lines = script(size, people)
-    files = {"README.md": __doc__.format(clips=len(lines), speakers=len(people))}
-    for name in ("validated", "train", "dev", "test"):
-        chosen = [HEAD, *(line for part, line in lines if name in ("validated", part))]
-        files[f"{name}.tsv"] = "".join("\t".join(line) + "\n" for line in chosen)
-    return clips, files
 
 
 def speakers(size):
@@ -89,25 +128,40 @@ def speakers(size):
     return people
 
 
-def script(size, people):
-    """Who says what: (clips and sounds of each speaker; part and line in the tables of each clip)."""
-    counts = dict.fromkeys(people, size.sentences)
-    for accent, few, many in size.talkative:
-        training = [person for person, own in people.items() if own == accent and person.part == "train"]
-        counts |= dict.fromkeys(training[:few], many)
-    seed, texts, sounds, genders = size.conditions.seed, sentences(), spoken(sentences()), espeak.variants()
-    clips, lines = {}, []
-    for person, count in counts.items():
-        accent, clips[person] = people[person], []
-        rng = stream(seed, "sentences", person.name)
-        rounds = -(-count // len(texts))  # nobody says a sentence again before having said all
-        chosen = [place for _ in range(rounds) for place in rng.permutation(len(texts))][:count]
-        # Nobody's age: invented, so that a table with ages can be looked at.
-        age = "twenties" if count > size.sentences else AGES[rng.integers(len(AGES))]
-        for place in chosen:
-            path = f"common_voice_es_{90_000_000 + len(lines)}.wav"
-            said = pronounce(sounds[place], accent, stream(seed, "rules", path), size.strength)
-            clips[person].append((f"clips/{path}", f"[[{said}]]"))
-            about = (age, genders[person.voice.variant], ACCENTS[accent], "", "es", "")
-            lines.append((person.part, (person.name, path, texts[place], "2", "0", *about)))
-    return clips, lines
+@cache
+def rules():
+    """All rules, in the order in which they apply: what each changes, for whom, where, how often, and its source."""
+    import pandas as pd  # late: `phonemes` does without
+
+    table = pd.read_csv(Path(__file__).with_name("accent_rules.csv"), keep_default_na=False)
+    return tuple(table.itertuples(index=False, name="Rule"))
+
+
+def spoken(texts):
+    """What espeak-ng would say of Spanish texts, in its letters for sounds: a list of str."""
+    return fresh(phonemes, texts=texts)
+
+
+def phonemes(texts):
+    """What `spoken` returns, from this process."""
+    engine = Engine(Voice(LANGUAGE))
+    return [engine.phonemes(text) for text in texts]
+
+
+def pronounce(sounds, accent, rng=None, strength=1.0):
+    """Change sounds, in espeak-ng's letters, as an accent (a key of `ACCENTS`) does.
+
+    `rng` decides where a rule applies; without one, everywhere. `strength` is a factor on the chance of each rule.
+
+    >>> pronounce("la l^'uBja en las k'al^es", "rioplatense")
+    "la S'uBja en lah k'aSes"
+    """
+    choose(accent, ACCENTS, "accent")
+    for rule in rules():
+        if rule.accent == accent:
+
+            def change(match, rule=rule):
+                return rule.say if rng is None or rng.random() < rule.chance * strength else match[0]
+
+            sounds = re.sub(WHERE[rule.where] % re.escape(rule.sound), change, sounds)
+    return sounds

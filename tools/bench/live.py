@@ -23,10 +23,9 @@ REAL_TIME, LATEST = 0.05, 0.020  # promises: seconds for a second of sound; seco
 class Forgetful(Detector):
     """A detector that runs its network on the whole last second after each block."""
 
-    def __init__(self, classifier):
-        super().__init__(classifier)
-        self.listener = Sliding(classifier, period=BLOCK)
-        self.reset()
+    def _restart(self, at):
+        super()._restart(at)
+        self.listener = Sliding(self.run, period=BLOCK)
 
 
 def main(args):
