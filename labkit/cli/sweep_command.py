@@ -4,8 +4,16 @@ import os
 from contextlib import nullcontext
 from pathlib import Path
 
+from ..data import find, join, read
+from ..data.store import open_store
+from ..device import settle
 from ..errors import LabError, choose
+from ..evaluation.predictions import audit
+from ..experiments.records import elsewhere, in_words, summary
+from ..experiments.sweep import Grid, best, sweep, workers
 from ..files import home
+from ..plots import formatted
+from ..training.progress import TrainingBar
 
 
 def add_arguments(parser):
@@ -31,13 +39,6 @@ def grid_file(name):
 
 
 def main(args):
-    from ..data import find, join, read
-    from ..data.store import open_store
-    from ..device import settle
-    from ..experiments.records import elsewhere, in_words, summary
-    from ..experiments.sweep import Grid, sweep, workers
-    from ..training.progress import TrainingBar
-
     grids = {Path(name).stem: Grid.read(grid_file(name)) for name in args.grids}
     name, *others = sorted({grid.base.corpus.name for grid in grids.values()})
     if others:
@@ -58,10 +59,19 @@ def main(args):
         print(f"\n{as_text(summary(runs))}" if runs else "")
         print(f"\n{len(failed)} of {len(wanted)} failed (see FAILED above): nothing is chosen or tested yet.")
         return 1
-    chosen = choose_and_test(args, grids, runs)
+    chosen = {}
+    for grid, described in grids.items():
+        members = set(described.experiments())
+        try:
+            chosen[grid] = best([run for run in runs if run.experiment in members])
+        except LabError as error:  # one that varies the split, say: its members are there to be looked at
+            print(f"\nNothing is chosen in {grid}: {error}")
     winners = list({run.id: run for some in chosen.values() for run in some}.values())
-    for data in args.also:
-        other = find(name, data, args.scale)
+    for run in {"chosen": winners, "all": runs, "none": []}[args.test]:
+        run.test()
+        if args.audit:
+            audit(run)
+    for other in [find(name, data, args.scale) for data in args.also]:
         for run in winners:
             run.test(other)
     print(f"\n{as_text(summary(runs))}")
@@ -73,30 +83,8 @@ def main(args):
     return 0
 
 
-def choose_and_test(args, grids, runs):
-    """The best runs of each grid, by its name; they, or all runs, are tested."""
-    from ..evaluation.predictions import audit
-    from ..experiments.sweep import best
-
-    chosen = {}
-    for name, grid in grids.items():
-        members = set(grid.experiments())
-        try:
-            chosen[name] = best([run for run in runs if run.experiment in members])
-        except LabError as error:  # one that varies the split, say: its members are there to be looked at
-            print(f"\nNothing is chosen in {name}: {error}")
-    winners = [run for some in chosen.values() for run in some]
-    for run in {"chosen": winners, "all": runs, "none": []}[args.test]:
-        run.test()
-        if args.audit:
-            audit(run)
-    return chosen
-
-
 def as_text(table):
     """A summary of runs, without what all of its rows share and what the records tell in more detail."""
-    from ..plots import formatted
-
     varied = [name for name in ("split", "feature") if table[name].nunique() > 1]
     shown = [*varied, "model", "seeds", "parameters", "s_per_epoch", "validation", "validation_spread"]
     shown += [name for name in ("test", "test_low", "test_high") if name in table]

@@ -1,5 +1,9 @@
 """The bar that shows how far a training is."""
 
+from functools import cached_property
+
+from tqdm.auto import tqdm
+
 from ..data.audio import bars
 from .loop import Watch
 
@@ -9,21 +13,18 @@ class TrainingBar(Watch):
 
     def __init__(self, title=""):
         super().__init__()
-        self.title, self.bar = title, None
+        self.title = title
+
+    @cached_property
+    def bar(self):  # only when training begins: a run that is loaded needs none
+        return tqdm(unit="batch", desc=self.title, leave=False, disable=not bars())
 
     def batch(self, epoch, done, total):
-        from tqdm.auto import tqdm
-
-        if self.bar is None and bars():
-            self.bar = tqdm(unit="batch", desc=self.title, leave=False)
-        if self.bar is not None:
-            self.bar.update()
+        self.bar.update()
 
     def epoch(self, history):
-        if self.bar is not None:
-            accuracy = 100 * history[-1]["validation_accuracy"]
-            self.bar.set_postfix_str(f"epoch {history[-1]['epoch']}, validation {accuracy:.1f}%")
+        row = history[-1]
+        self.bar.set_postfix_str(f"epoch {row['epoch']}, validation {100 * row['validation_accuracy']:.1f}%")
 
     def close(self):
-        if self.bar is not None:
-            self.bar.close()
+        self.bar.close()

@@ -76,8 +76,8 @@ def binary_cross_entropy(logits, targets, weights=None):
     return nn.functional.binary_cross_entropy_with_logits(logits, wanted, weights)
 
 
-LOSSES = (cross_entropy, softmax_cross_entropy, sigmoid_cross_entropy, binary_cross_entropy)
-LOSSES = {loss.__name__: loss for loss in LOSSES}
+_LOSSES = (cross_entropy, softmax_cross_entropy, sigmoid_cross_entropy, binary_cross_entropy)
+LOSSES = {loss.__name__: loss for loss in _LOSSES}
 
 
 def make_loss(recipe, targets, classes):
