@@ -232,17 +232,21 @@ def test_a_command_does_not_swallow_a_word_it_does_not_know(capsys):
 
 
 @pytest.mark.parametrize(
-    "rest, paths",
+    "rest, found",
     [
-        ([], ["tests", "labkit", "notebooks"]),
-        (["-k", "tests"], ["tests", "labkit", "notebooks"]),
-        (["tests/conftest.py::test_x", "-x"], []),
+        ([], {"tests", "labkit", "notebooks"}),
+        (["-k", "tests"], {"tests"}),
+        (["-k", "test_a"], {"tests", "labkit", "notebooks"}),
+        (["tests/test_tests.py::test_a", "-x"], {"tests"}),
     ],
 )
-def test_what_the_test_command_does_not_know_goes_to_pytest(tmp_path, rest, paths):
+def test_what_the_test_command_does_not_know_goes_to_pytest(tmp_path, rest, found):
     from labkit.cli import test_command as test
 
-    (tmp_path / "tests").mkdir()
-    (tmp_path / "tests" / "conftest.py").touch()
-    line = test.command(rest, tmp_path)
-    assert line[len(line) - len(rest) - len(paths) :] == [*rest, *paths]
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    for folder in ("tests", "labkit", "notebooks", "elsewhere"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / f"test_{folder}.py").write_text("def test_a(): pass\n")
+    line = [*test.command(rest), "--collect-only", "-q", "-n", "0"]
+    said = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert {row.split("/")[0] for row in said.splitlines() if "::" in row} == found

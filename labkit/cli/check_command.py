@@ -78,7 +78,7 @@ def torch():
     device = settle()
     unused = device.type == "cpu" and shutil.which("nvidia-smi")
     hint = ", although there seems to be an NVIDIA GPU: see the README, CPU-only and back" if unused else ""
-    return f"{loads('torch')}, on {device_name(device)}{hint}"
+    return f"{import_module('torch').__version__}, on {device_name(device)}{hint}"
 
 
 def threads():
@@ -91,10 +91,6 @@ def threads():
 def cores():
     """Number of processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def loads(name):
-    return import_module(name).__version__
 
 
 def espeak():
@@ -141,8 +137,8 @@ LOOKS = (  # name, what is looked at, and the mend if that fails; cheap ones fir
     ("labkit", labkit, "run `python -m pip install --no-deps -e .` in the lab's folder"),
     ("torch", torch, INSTALL),
     ("threads", threads, f"mend torch first, or set LABKIT_THREADS={cores()}"),
-    ("torchaudio", partial(loads, "torchaudio"), f"it needs exactly the torch that it was built for: {INSTALL}"),
-    ("soundfile", partial(loads, "soundfile"), INSTALL),
+    ("torchaudio", lambda: import_module("torchaudio").__version__, f"it needs the torch it was built for: {INSTALL}"),
+    ("soundfile", lambda: import_module("soundfile").__version__, INSTALL),
     ("espeak-ng", espeak, "run `python -m pip install --force-reinstall espeakng-loader`"),
     ("disk", partial(enough, "disk", DISK), "free some, or point LABKIT_CACHE to another disk"),
     ("memory", partial(enough, "memory", MEMORY), "close other programs and kernels"),

@@ -39,11 +39,11 @@ def find(wanted=()):
     known = {path.stem: path for path in sorted((home() / "notebooks").glob("*.ipynb"))}
     if not known:
         raise LabError(f"There are no notebooks in {home() / 'notebooks'}. Run this in the folder of the lab.")
-    paths = []
-    for name in wanted:
-        stem = os.path.basename(name).removesuffix(".ipynb")
-        paths += [path for other, path in known.items() if other.startswith(stem)] or [choose(name, known, "notebook")]
-    return list(dict.fromkeys(paths)) or list(known.values())
+    stems = tuple(os.path.basename(name).removesuffix(".ipynb") for name in wanted)
+    for stem in stems:
+        if not any(name.startswith(stem) for name in known):
+            choose(stem, known, "notebook")
+    return [path for name, path in known.items() if name.startswith(stems or "")]
 
 
 def set_environment(**values):

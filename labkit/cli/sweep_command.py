@@ -5,7 +5,6 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from ..data import find, join, read
-from ..data.store import open_store
 from ..device import settle
 from ..errors import LabError, choose
 from ..evaluation.predictions import audit
@@ -13,7 +12,7 @@ from ..experiments.records import elsewhere, in_words, summary
 from ..experiments.sweep import Grid, best, sweep, workers
 from ..files import home
 from ..plots import formatted
-from ..training.progress import TrainingBar
+from ..training.loop import TrainingBar
 
 
 def add_arguments(parser):
@@ -50,8 +49,6 @@ def main(args):
     print(corpus, *(f"note: {note}" for part in (corpus, *corpus.more) for note in part.skipped), sep="\n")
     results = args.results or Path(os.environ.get("LABKIT_RESULTS") or home() / "results" / "local")
     wanted = list(dict.fromkeys(member for grid in grids.values() for member in grid.experiments()))
-    for rate in {member.feature.sample_rate for member in wanted if args.workers > 1}:
-        open_store(corpus, rate)  # once, before all workers ask for it
     with workers(args.workers) if args.workers > 1 else nullcontext() as executor:
         bar = None if executor else lambda experiment: TrainingBar(str(experiment))
         runs, failed = sweep(wanted, corpus, results, device, bar, executor=executor)
@@ -80,7 +77,6 @@ def main(args):
     if args.also:
         print("\nOn other corpora:", *map(in_words, elsewhere(winners).to_dict("records")), sep="\n")
     print(f"\nAll {len(runs)} records are in {results}. `python -m labkit results {results}` shows them as a table.")
-    return 0
 
 
 def as_text(table):

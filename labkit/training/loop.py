@@ -5,10 +5,13 @@ import math
 import time
 from collections import namedtuple
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import nn
+from tqdm.auto import tqdm
 
+from ..data.audio import bars
 from ..errors import LabError
 from ..files import digest
 from .recipe import SCHEDULES, make_loss, make_optimiser
@@ -32,6 +35,28 @@ class Watch:
 
     def close(self):
         """Called when the training is over, however it ended."""
+
+
+class TrainingBar(Watch):
+    """A progress bar over batches with the latest validation accuracy; silent where bars are off."""
+
+    def __init__(self, title=""):
+        super().__init__()
+        self.title = title
+
+    @cached_property
+    def bar(self):  # made by the first batch: a run that is loaded shows none
+        return tqdm(unit="batch", desc=self.title, leave=False, disable=not bars())
+
+    def batch(self, epoch, done, total):
+        self.bar.update()
+
+    def epoch(self, history):
+        row = history[-1]
+        self.bar.set_postfix_str(f"epoch {row['epoch']}, validation {100 * row['validation_accuracy']:.1f}%")
+
+    def close(self):
+        self.bar.close()
 
 
 def fit(network, train, validation, recipe, classes, seed=0, checkpoint=None, watch=None):
