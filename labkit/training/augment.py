@@ -121,17 +121,16 @@ class Augmenter:
         """Turn some clips into nonwords: play them backwards, or leave a piece of the word, or nothing at all."""
         nonword, way, size = draws[:, NONWORD:, None].unbind(1)  # (batch, 1) each
         time, last = torch.arange(x.shape[1], device=x.device), lengths[:, None] - 1
+        backwards = nonword < self.settings.backwards
         sound = round(0.12 * self.feature.sample_rate)  # samples of about one sound of speech
         sound_by_sound = (last // sound - time // sound) * sound + time % sound
         order = torch.where(way < 0.5, last - time, sound_by_sound).clamp(max=x.shape[1] - 1)  # (batch, samples)
-        backwards = x.gather(1, torch.where(time <= last, order, time))
-        passed = x.square().cumsum(1)  # energy up to each sample; then as a fraction of the clip's
-        passed = passed / passed[:, -1:].clamp(min=1e-9)
-        fraction = 0.05 + 0.3 * size  # of the energy that is left
-        piece = x * torch.where(way < 0.4, passed < fraction, passed > 1 - fraction)  # the beginning or the end
-        piece = torch.where(way < 0.8, piece, 0.0)
-        other = torch.where(nonword < self.settings.backwards, backwards, piece)
-        return torch.where(nonword < self.settings.others, other, x)
+        order = torch.where(backwards & (time <= last), order, time)
+        passed = x.square().cumsum(1)  # energy up to each sample
+        passed = passed / passed[:, -1:].clamp(min=1e-9)  # as a fraction of the clip's
+        left = 0.05 + 0.3 * size  # fraction of the energy that a piece, the beginning or the end, has left
+        piece = torch.where(way < 0.4, passed < left, passed > 1 - left) & (way < 0.8)
+        return x.gather(1, order) * (piece | backwards | (nonword >= self.settings.others))
 
     def masks(self, x, lengths, draws):
         """Hide stretches of time and of bands in features, as the feature shapes them; lengths in steps of time."""
