@@ -76,16 +76,12 @@ def torch():
     from ..device import device_name, settle
 
     device = settle()
-    unused = device.type == "cpu" and shutil.which("nvidia-smi")
-    hint = ", although there seems to be an NVIDIA GPU: see the README, CPU-only and back" if unused else ""
-    return f"{import_module('torch').__version__}, on {device_name(device)}{hint}"
-
-
-def threads():
     count = import_module("torch").get_num_threads()
     if count > cores():
-        raise LabError(f"torch uses {count} on {cores()} cores, which slows it down")
-    return f"torch uses {count} of {cores()} cores"
+        raise LabError(f"it uses {count} threads on {cores()} cores, which slows it down. Set LABKIT_THREADS to 1")
+    unused = device.type == "cpu" and shutil.which("nvidia-smi")
+    hint = ", although there seems to be an NVIDIA GPU: see the README, CPU-only and back" if unused else ""
+    return f"{import_module('torch').__version__}, on {device_name(device)} with {cores()} cores{hint}"
 
 
 def cores():
@@ -134,8 +130,7 @@ LOOKS = (  # name, what is looked at, and the mend if that fails; cheap ones fir
     ("Python", python, "install Python 3.11, 3.12 or 3.13 and make .venv anew with it"),
     ("packages", packages, INSTALL),
     ("labkit", labkit, "run `python -m pip install --no-deps -e .` in the lab's folder"),
-    ("torch", torch, INSTALL),
-    ("threads", threads, f"mend torch first, or set LABKIT_THREADS={cores()}"),
+    ("torch", torch, f"if it cannot be loaded, {INSTALL}"),
     ("torchaudio", lambda: import_module("torchaudio").__version__, f"it needs the torch it was built for: {INSTALL}"),
     ("soundfile", lambda: import_module("soundfile").__version__, INSTALL),
     ("espeak-ng", espeak, "run `python -m pip install --force-reinstall espeakng-loader`"),

@@ -8,6 +8,13 @@ import time
 from collections import Counter
 from textwrap import indent
 
+import nbformat
+import psutil
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbconvert import HTMLExporter
+from nbconvert.preprocessors import ClearOutputPreprocessor
+
 from ..errors import LabError, choose
 from ..files import digest, home, write_text
 
@@ -63,17 +70,11 @@ def prepare(**values):
 
 
 def execute(path):
-    """Run all cells of a notebook in a fresh kernel, in the notebook's own folder, and print how that went.
+    """Run all cells of a notebook in a fresh kernel, in the notebook's own folder.
 
-    Returns the notebook with its outputs up to the end, or up to the cell that failed; and that cell with the last line
-    of its error, or "".
+    Prints the seconds, and the most memory that its kernel held after a cell. Returns the notebook, with outputs up to
+    the cell that failed; and that cell with the last line of its error, or "" if all cells ran.
     """
-    import nbformat
-    import psutil
-    from nbclient import NotebookClient
-    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-    from nbconvert.preprocessors import ClearOutputPreprocessor
-
     start, error, number, memory = time.monotonic(), "", 1, 0
     node, _ = ClearOutputPreprocessor().preprocess(nbformat.read(path, as_version=4), {})
     client = NotebookClient(
@@ -101,7 +102,7 @@ def execute(path):
     if error:
         error = f"cell {number} of {path.name}:\n{indent(node.cells[number - 1].source, '    ')}\n{error}"
     seconds, status = time.monotonic() - start, f"FAILED in {error}" if error else "ok"
-    print(f"{path.stem:<32} {seconds:6.1f} s {memory / 1e6:7,.0f} MB  {status}", flush=True)  # the kernel's most
+    print(f"{path.stem:<32} {seconds:6.1f} s {memory / 1e6:7,.0f} MB  {status}", flush=True)
     return node, error
 
 
@@ -135,15 +136,11 @@ def _worth_keeping(output):
 
 
 def write(node, path):
-    import nbformat
-
     write_text(path, nbformat.writes(node, version=4).rstrip("\n") + "\n")
 
 
 def write_html(node, path):
     """Write a notebook as one web page, pictures and sounds inside; links to other notebooks lead to their pages."""
-    from nbconvert import HTMLExporter
-
     exporter = HTMLExporter(template_name="classic")  # the template that gives each picture its description (alt)
     body, _ = exporter.from_notebook_node(node, resources={"metadata": {"name": path.stem}})
     write_text(path, re.sub(r'href="(\d\d_\w+)\.ipynb', r'href="\1.html', body))
@@ -159,6 +156,7 @@ def run_all(paths, keep, **folders):
         shutil.rmtree(results, ignore_errors=True)  # training really happens, each time
     prepare(LABKIT_RESULTS=results, **folders)
     for path in paths:
+        print(f"{path.stem} ...", flush=True)
         node, error = execute(path)
         keep(path, normalise(node), error)
         failed += [path.stem] if error else []

@@ -3,6 +3,8 @@
 import json
 
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 
 from ..errors import LabError
 from ..files import atomic_file
@@ -42,8 +44,6 @@ def load_checkpoint(path, network, optimiser):
 
 def write_tensors(path, tensors, about=None):
     """Write tensors, with metadata (a dict of strings), as a safetensors file: whole or not at all."""
-    from safetensors.torch import save
-
     # A copy each: safetensors refuses tensors that share memory, as tied weights do.
     content = save({name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}, about)
     with atomic_file(path) as temporary:
@@ -52,8 +52,6 @@ def write_tensors(path, tensors, about=None):
 
 def read_tensors(path, mend):
     """(tensors, metadata) of a safetensors file; anything else, a pickle above all, is refused with the `mend`."""
-    from safetensors import SafetensorError, safe_open
-
     try:
         with safe_open(path, "pt") as file:
             # A copy each: the tensors are a view of the file, and Windows replaces no file that is looked at.
