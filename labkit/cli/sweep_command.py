@@ -19,14 +19,14 @@ def add_arguments(parser):
     add, folder = parser.add_argument, os.environ.get("LABKIT_DATA") or "auto"
     add("grids", nargs="+", metavar="NAME", help="a grid of results/ such as windows, or a JSON file of your own")
     add("--data", default=folder, help="auto, real, synthetic or a folder")
-    add("--extra", nargs="+", default=[], metavar="FOLDER", help="corpora to train on, too, where a grid names them")
+    add("--extra", nargs="+", default=[], metavar="FOLDER", help="corpora to train on as well, where a grid names them")
     add("--scale", default=os.environ.get("LABKIT_SCALE") or "lab", choices=("lab", "full"))
     add("--results", type=Path, help="where records go (default: results/local)")
     add("--also", nargs="*", default=[], metavar="DATA", help="test the chosen ones on these corpora too")
     add("--device", default="auto", help="auto, cpu, cuda, mps")
     add("--workers", type=int, default=1, help="processes that train side by side (default: 1)")
     add("--test", choices=("chosen", "all", "none"), default="chosen", help="which runs to test (default: chosen)")
-    add("--audit", action="store_true", help="of the tested, keep the accuracy on training clips and without eval()")
+    add("--audit", action="store_true", help="keep, of tested runs, the accuracy on training clips and without eval()")
 
 
 def grid_file(name):

@@ -25,7 +25,7 @@ NONWORD = -3
 
 @settings
 class Augmentation:
-    """How clips are varied, each time they are trained on. Nothing is, by default."""
+    """How clips are varied each time they are trained on; by default, not at all."""
 
     shift: NotNegative = 0.0  # seconds a clip may move either way; zeros fill the gap
     speed: Annotated[float, Field(ge=0, lt=1)] = 0.0  # fraction faster or slower; pitch moves along
@@ -178,7 +178,7 @@ def uniform(keys, count):
 
 
 def noise_bank(corpus, feature, device, fraction=1.0):
-    """The first `fraction` of each background noise, else white and pink noise: one row, longer than two clips."""
+    """A row of noise, longer than two clips: the first `fraction` of each noise of the corpus, else white and pink."""
     rate = feature.sample_rate
     if corpus.noises:
         rows = [read_audio(corpus.root / path, rate)[0] for path in corpus.noises]

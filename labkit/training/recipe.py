@@ -94,4 +94,4 @@ class Recipe:
     # Validation metric that chooses the epoch whose weights are kept; "last" keeps the last, whatever validation says.
     select: Literal["accuracy", "balanced_accuracy", "last"] = "accuracy"
     augmentation: Augmentation = Augmentation()  # how training clips are varied
-    precision: Literal["float32", "bf16"] = "float32"  # of forward passes; "bf16" is a gain on GPUs. Measure.
+    precision: Literal["float32", "bf16"] = "float32"  # of forward passes; "bf16" may be faster on a GPU: measure
