@@ -15,7 +15,7 @@ from .device import device_name, settle
 from .errors import LabWarning, choose
 from .experiments import run as runs
 from .files import home
-from .training.progress import TrainingBar
+from .training.loop import TrainingBar
 
 
 @dataclass(frozen=True, eq=False)

@@ -151,7 +151,8 @@ def test_masks_hide_what_they_say_behind_the_mean_of_the_clip(feature):
     x = torch.randn(1, 51, 20, generator=torch.Generator().manual_seed(1))
     x[:, 40:] = -100  # padding
     change = augmenter(Augmentation(time_masks=1, time_mask=0.2, band_masks=1, band_mask=0.5), feature)
-    draws = torch.tensor([[0.5] * 6 + [0.8, 0.25, 0.5, 0.0]])  # 8 of 10 frames from 8 on; 5 of 10 bands from 0 on
+    hides = [0.8, 0.25, 0.5, 0.0]  # 8 of 10 frames from 8 on; 5 of 10 bands from 0 on
+    draws = torch.tensor([[0.5] * 6 + hides + [0.5] * 3])
     picture = x.transpose(1, 2)[:, None] if feature.time_axis == 3 else x
     out = change.masks(picture, torch.tensor([40]), draws)
     out = out[:, 0].transpose(1, 2) if feature.time_axis == 3 else out

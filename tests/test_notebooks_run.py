@@ -20,18 +20,24 @@ def save(folder, name, *sources):
 
 
 @pytest.fixture
-def environment(monkeypatch):
+def environment(monkeypatch, tmp_path):
     for name in ("LABKIT_DATA", "LABKIT_SCALE", "LABKIT_BARS", "LABKIT_RESULTS", "MPLBACKEND"):
         monkeypatch.setenv(name, "kept")  # so that monkeypatch puts back what was there
+    monkeypatch.setattr(notebooks, "home", lambda: tmp_path)
 
 
-def test_a_failing_notebook_names_its_cell_and_the_next_one_still_runs(tmp_path, capsys):
+def test_a_failing_notebook_names_its_cell_and_the_next_one_still_runs(tmp_path, capsys, environment):
     paths = [save(tmp_path, "00_bad", "x = 1", "x / 0", "print(x)"), save(tmp_path, "01_good", "print('fine')")]
     seen = {}
-    bad, good = notebooks.run_all(paths, lambda path, node, outcome: seen.update({path.stem: node}))
-    assert bad.error.startswith("cell 2 of 00_bad") and "x / 0" in bad.error
-    assert bad.error.endswith("ZeroDivisionError: division by zero")
-    assert not good.error and seen["01_good"].cells[0].outputs[0].text == "fine\n"
+    errors = {}
+
+    def keep(path, node, error):
+        seen[path.stem], errors[path.stem] = node, error
+
+    assert notebooks.run_all(paths, keep) == ["00_bad"]
+    assert errors["00_bad"].startswith("cell 2 of 00_bad") and "x / 0" in errors["00_bad"]
+    assert errors["00_bad"].endswith("ZeroDivisionError: division by zero")
+    assert not errors["01_good"] and seen["01_good"].cells[0].outputs[0].text == "fine\n"
     assert seen["00_bad"].cells[0].execution_count == 1 and seen["00_bad"].cells[2].execution_count is None
     printed = capsys.readouterr().out
     assert "FAILED" in printed and "x / 0" in printed
@@ -39,14 +45,14 @@ def test_a_failing_notebook_names_its_cell_and_the_next_one_still_runs(tmp_path,
 
 
 def test_a_kernel_that_dies_is_a_failure_in_words(tmp_path):
-    outcome, _ = notebooks.execute(save(tmp_path, "00_dies", "import os", "os._exit(1)"))
-    assert outcome.error.startswith("cell 2") and "the kernel died" in outcome.error
+    _, error = notebooks.execute(save(tmp_path, "00_dies", "import os", "os._exit(1)"))
+    assert error.startswith("cell 2") and "the kernel died" in error
 
 
 def test_a_cell_that_takes_too_long_is_a_failure_in_words(tmp_path, monkeypatch):
     monkeypatch.setattr(notebooks, "CELL_TIMEOUT", 1)
-    outcome, _ = notebooks.execute(save(tmp_path, "00_slow", "import time; time.sleep(60)"))
-    assert "longer than 1 seconds" in outcome.error
+    _, error = notebooks.execute(save(tmp_path, "00_slow", "import time; time.sleep(60)"))
+    assert "longer than 1 seconds" in error
 
 
 def test_a_notebook_runs_in_its_own_folder_and_stores_the_same_twice(tmp_path):
@@ -60,8 +66,8 @@ def test_a_notebook_runs_in_its_own_folder_and_stores_the_same_twice(tmp_path):
     )
     texts = []
     for _ in range(2):
-        outcome, node = notebooks.execute(path)
-        assert not outcome.error
+        node, error = notebooks.execute(path)
+        assert not error
         notebooks.write(notebooks.normalise(node), path)
         texts.append(path.read_text(encoding="utf-8"))
     assert texts[0] == texts[1]
@@ -103,15 +109,16 @@ def test_a_web_page_has_the_pictures_description_and_leads_to_pages(tmp_path):
     assert 'alt="A rising line"' in text and 'href="01_exploration.html"' in text
 
 
-def test_notebooks_are_found_by_name_or_number(tmp_path):
-    first, second = save(tmp_path, "00_one"), save(tmp_path, "01_two")
-    assert notebooks.find([], tmp_path) == [first, second]
-    assert notebooks.find(["01"], tmp_path) == [second]
-    assert notebooks.find(["notebooks/00_one.ipynb", "00"], tmp_path) == [first]
-    with pytest.raises(LabError, match="no notebook called '07'.*00_one, 01_two"):
-        notebooks.find(["07"], tmp_path)
+def test_notebooks_are_found_by_name_or_number(tmp_path, environment):
     with pytest.raises(LabError, match="no notebooks in"):
-        notebooks.find([], tmp_path / "empty")
+        notebooks.find([])
+    (tmp_path / "notebooks").mkdir()
+    first, second = save(tmp_path / "notebooks", "00_one"), save(tmp_path / "notebooks", "01_two")
+    assert notebooks.find([]) == [first, second]
+    assert notebooks.find(["01"]) == [second]
+    assert notebooks.find(["notebooks/00_one.ipynb", "00"]) == [first]
+    with pytest.raises(LabError, match="no notebook called '07'.*00_one, 01_two"):
+        notebooks.find(["07"])
 
 
 def test_what_the_user_set_stays(monkeypatch, environment):

@@ -1,6 +1,6 @@
 """Self-checks for the exercises, a module for each notebook.
 
-A check takes what the student made and yields one sentence for each mistake in it. Several answers are right.
+A check takes what the student made and says the first mistake that it finds. Several answers are right.
 """
 
 import functools
@@ -11,27 +11,32 @@ import torch
 
 
 class Wrong(Exception):
-    """A mistake after which a check cannot go on; its text is the sentence."""
+    """A mistake in the student's answer; its text is a sentence for the student."""
 
 
 def check(praise):
-    """Decorator: a function that yields mistakes prints them instead, or the praise; it returns whether all is well."""
+    """Decorator: the function prints the mistake that it raised, or the praise, and returns whether all is well."""
 
-    def decorate(mistakes):
-        @functools.wraps(mistakes)
+    def decorate(function):
+        @functools.wraps(function)
         def run(*given, **named):
-            found = []
             try:
-                for sentence in mistakes(*given, **named) or ():
-                    found.append(sentence)
-            except Wrong as wrong:
-                found.append(wrong)
-            print("\n".join(f"Not yet: {sentence}" for sentence in found) or f"Right. {praise}")
-            return not found
+                function(*given, **named)
+            except Wrong as mistake:
+                print(f"Not yet: {mistake}")
+                return False
+            print(f"Right. {praise}")
+            return True
 
         return run
 
     return decorate
+
+
+def need(condition, mistake):
+    """Raise the sentence `mistake` unless the condition holds."""
+    if not condition:
+        raise Wrong(mistake)
 
 
 @contextmanager
@@ -43,23 +48,22 @@ def attempt(said):
         raise Wrong(f"{said} fails: {type(error).__name__}: {error}") from error
 
 
-def number(said, call, *given):
+def number(said, function, *given):
     """What the student's function returns, which has to be one number (a tensor or array of one value will do)."""
     with attempt(said):
-        answer = call(*given)
+        answer = function(*given)
         answer = answer.item() if hasattr(answer, "item") else answer
-    if isinstance(answer, bool) or not isinstance(answer, Real):
-        raise Wrong(f"{said} should be a number, not {answer!r}.")
+    need(isinstance(answer, Real) and not isinstance(answer, bool), f"{said} should be a number, not {answer!r}.")
     return answer
 
 
-def compare(said, call, given, right, mistakes, otherwise, off=1e-6):
+def compare(said, function, given, right, mistakes, otherwise, off=1e-6):
     """Does the student's function return the number `right`? `mistakes` says of some wrong numbers what they mean."""
-    answer = number(said, call, *given)
+    answer = number(said, function, *given)
     if abs(answer - right) > off:
         said += f" = {answer:.4g}" if isinstance(answer, float) else f" = {answer:,}"
-        known = [sentence for wrong, sentence in mistakes.items() if abs(answer - wrong) <= off]
-        raise Wrong(f"{said}: {known[0]}" if known else f"{said}, but {otherwise}")
+        known = [f": {sentence}" for wrong, sentence in mistakes.items() if abs(answer - wrong) <= off]
+        raise Wrong(said + (known[0] if known else f", but {otherwise}"))
 
 
 def shape(answer):

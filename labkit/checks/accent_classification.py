@@ -6,7 +6,7 @@ import re
 import pandas as pd
 
 from ..synthetic.spanish import ACCENTS, WHERE, pronounce, rules
-from . import Wrong, attempt, check, compare
+from . import attempt, check, compare, need
 
 SPEAKERS = "ana luz eva tom ana luz tom ana luz tom ana tom ana ana ana".split()  # of some clips
 
@@ -18,16 +18,14 @@ def check_cap(cap):
     for most in (3, 1):
         with attempt(f"cap(clips, {most})"):
             kept = cap(clips.copy(), most)
-        if not isinstance(kept, pd.DataFrame) or not {"speaker", "path"} <= set(kept):
-            raise Wrong(f"cap(clips, {most}) should return rows of the table, not a {type(kept).__name__}.")
-        if not set(kept.path) <= set(clips.path) or kept.path.duplicated().any():
-            raise Wrong("some of the rows you return were not in the table, or are there twice.")
+        table = isinstance(kept, pd.DataFrame) and {"speaker", "path"} <= set(kept)
+        need(table, f"cap(clips, {most}) should return rows of the table, not a {type(kept).__name__}.")
+        old = set(kept.path) <= set(clips.path) and not kept.path.duplicated().any()
+        need(old, "some of the rows you return were not in the table, or are there twice.")
         for name, count in clips.speaker.value_counts().items():
             left = (kept.speaker == name).sum()
-            if left > most:
-                raise Wrong(f"{name} still has {left} clips with most={most}.")
-            if left < min(count, most):
-                raise Wrong(f"{name} gave {count} clips and keeps {left} with most={most}: too few.")
+            need(left <= most, f"{name} still has {left} clips with most={most}.")
+            need(left >= min(count, most), f"{name} gave {count} clips and keeps {left} with most={most}: too few.")
 
 
 @check("For 15 classes that is 1.817: the published curves stop there, and look stuck.")
@@ -46,12 +44,10 @@ def check_floor(floor):
 @check("One letter of a transcription, and a country changes.")
 def check_accent(pronounced, sounds):
     """Is `pronounced`, a dict from accent to sounds, what these accents make of `sounds`, which have no accent?"""
-    if not pronounced:
-        yield "write the sounds of at least one accent."
+    need(pronounced, "write the sounds of at least one accent.")
     for accent, said in pronounced.items():
-        if accent not in ACCENTS:
-            yield f"there are no rules for {accent!r}; there are for {', '.join(ACCENTS)}."
-        elif str(said).split() != pronounce(sounds, accent).split():
-            own = [rule for rule in rules() if rule.accent == accent]
-            matter = [rule.what for rule in own if re.search(WHERE[rule.where] % re.escape(rule.sound), sounds)]
-            yield f"{accent} says it otherwise. Rules that matter here: {'; '.join(matter) or 'none'}."
+        need(accent in ACCENTS, f"there are no rules for {accent!r}; there are for {', '.join(ACCENTS)}.")
+        own = [rule for rule in rules() if rule.accent == accent]
+        matter = [rule.what for rule in own if re.search(WHERE[rule.where] % re.escape(rule.sound), sounds)]
+        right = str(said).split() == pronounce(sounds, accent).split()
+        need(right, f"{accent} says it otherwise. Rules that matter here: {'; '.join(matter) or 'none'}.")

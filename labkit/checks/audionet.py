@@ -6,7 +6,7 @@ import torch
 
 from ..data.splits import GROUPS
 from ..models import Model, count_parameters
-from . import Wrong, attempt, check, compare, shape
+from . import Wrong, attempt, check, compare, need, shape
 
 WINDOW = 8000  # samples
 NETWORKS = ((100, 64, 128, 128, 128, 128), (100, 64, 128, 128, 128, 128, 128), (16, 32), (8,))  # channels
@@ -36,21 +36,18 @@ def check_placing(place):
         kept = clip.clone()
         with attempt(f"place(clip, generator), for a clip of {length} samples,"):
             window = place(clip, generator)
-        if shape(window) != (WINDOW,):
-            raise Wrong(f"give back a tensor of {WINDOW} samples, also for a clip of {length}.")
-        if not torch.equal(clip, kept):
-            raise Wrong("you change the clip you were given. Make new zeros, and write into those.")
+        need(shape(window) == (WINDOW,), f"give back a tensor of {WINDOW} samples, also for a clip of {length}.")
+        need(torch.equal(clip, kept), "you change the clip you were given. Make new zeros, and write into those.")
         filled = window.nonzero()[:, 0]  # samples that are not 0; the clip has no zeros
-        if len(filled) != length:
-            raise Wrong(f"of {length} samples, {len(filled)} are in the window. The whole clip must fit in.")
-        if not torch.equal(window[filled[0] : filled[0] + length], clip):
-            raise Wrong("the clip should stand in the window as it is: the same samples in the same order.")
+        lost = f"of {length} samples, {len(filled)} are in the window. The whole clip must fit in."
+        need(len(filled) == length, lost)
+        same = torch.equal(window[filled[0] : filled[0] + length], clip)
+        need(same, "the clip should stand in the window as it is: the same samples in the same order.")
         if length == 3000:
             starts.add(int(filled[0]))
-    if len(starts) < 5:
-        yield f"forty clips begin at {len(starts)} different places. Draw the place with torch.randint."
-    elif max(starts) < 3500:
-        yield f"no clip begins after sample {max(starts)}, though there is room up to {WINDOW - 3000}."
+    few, last = len(starts), max(starts)
+    need(few >= 5, f"forty clips begin at {few} different places. Draw the place with torch.randint.")
+    need(last >= 3500, f"no clip begins after sample {last}, though there is room up to {WINDOW - 3000}.")
 
 
 @check("Nobody is tested who was trained on, and everybody is tested once.")
@@ -66,8 +63,7 @@ def check_fold(parts):
                 raise Wrong(f"fold {fold}: speaker {min(both)} is in {one} and in {other}.")
         if missing := set().union(*groups).difference(*found.values()):
             raise Wrong(f"fold {fold}: {len(missing)} speakers are in no part, {min(missing)} for one.")
-        if found["test"] not in groups or found["validation"] not in groups:
-            raise Wrong(f"fold {fold}: the published folds test one whole group, and validate on another.")
+        whole = found["test"] in groups and found["validation"] in groups
+        need(whole, f"fold {fold}: the published folds test one whole group, and validate on another.")
         tested.append(found["test"])
-    if any(group not in tested for group in groups):
-        yield "two folds test the same group. Each group is tested once."
+    need(all(group in tested for group in groups), "two folds test the same group. Each group is tested once.")

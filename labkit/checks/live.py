@@ -5,7 +5,7 @@ import pandas as pd
 
 from ..features import MFCC
 from ..streaming import StreamingFeature
-from . import Wrong, attempt, check, compare, number
+from . import attempt, check, compare, need, number
 
 CUTS = ((60,), (1,) * 60, (7, 0, 23, 30), (3, 57))  # how 60 values may come in blocks
 FEATURES = (
@@ -29,20 +29,17 @@ def check_running_mean(step, width=10):
             with attempt(f"step on a block of {len(block)} values"):
                 means, state = step(block.copy(), state)
                 means = np.asarray(means, dtype=float)
-            if means.shape != block.shape:
-                raise Wrong(f"for a block of {len(block)} values give {len(block)} means, not the shape {means.shape}.")
+            sizes = f"for a block of {len(block)} values give {len(block)} means, not the shape {means.shape}."
+            need(means.shape == block.shape, sizes)
             outputs.append(means)
         outputs = np.concatenate(outputs)
-        if any(np.allclose(outputs, each) for each in right):
-            continue
+        mistake = f"already in one block the means are wrong: value {width + 1} should give {right[0][width]:.3f}."
         if len(cut) > 1:
-            raise Wrong(
-                f"in one block the means are right, in blocks of {cut[:4]} ... they are not. What does the next block "
-                "need of the past? Return it as the state."
-            )
-        if np.allclose(outputs[width:], values[:-width].mean()) or np.allclose(outputs, values.mean()):
-            raise Wrong("you give one mean of everything. Each new value has its own: of the last few up to it.")
-        raise Wrong(f"already in one block the means are wrong: value {width + 1} should give {right[0][width]:.3f}.")
+            mistake = f"in one block the means are right, in blocks of {cut[:4]} ... they are not. "
+            mistake += "What does the next block need of the past? Return it as the state."
+        elif np.allclose(outputs[width:], values[:-width].mean()) or np.allclose(outputs, values.mean()):
+            mistake = "you give one mean of everything. Each new value has its own: of the last few up to it."
+        need(any(np.allclose(outputs, each) for each in right), mistake)
 
 
 @check("No faster computer makes this wait shorter.")
@@ -51,10 +48,9 @@ def check_look_ahead(look_ahead):
     for settings in FEATURES:
         feature = MFCC(n_mels=20, **settings)
         window, right = feature.window / feature.sample_rate, StreamingFeature(feature).look_ahead  # seconds
-        units = "give seconds, not milliseconds or samples."
         mistakes = {
-            1000 * right: units,
-            right * feature.sample_rate: units,
+            1000 * right: "give seconds, not milliseconds.",
+            right * feature.sample_rate: "give seconds, not samples.",
             window: "a frame stands in the middle of its window. Only half of it is to come.",
             window / 2: "a slope at a frame needs delta_width // 2 frames after it, each time.",
         }
@@ -71,13 +67,12 @@ def check_threshold(choose, most=4.0):
         hits = np.clip(1.1 - threshold**2 / 2 - 0.02 * rng.random(14), 0, 1)
         alarms = np.round(60 * (1 - threshold) ** 2 * rng.uniform(0.5, 1.5), 1)
         table = pd.DataFrame({"threshold": threshold, "hits": hits, "false_alarms_per_hour": alarms})
-        table = table.sample(frac=1, random_state=0).reset_index(drop=True)  # in no order
-        allowed = table[table.false_alarms_per_hour <= most]
+        table = table.sample(frac=1, random_state=0)  # in no order
         answer = number("choose(table)", choose, table.copy())
-        mine = table[np.isclose(table.threshold, answer)]
-        if mine.empty:
-            raise Wrong(f"{answer:g} is not among the thresholds of the table. Return one of them.")
-        if (rate := mine.false_alarms_per_hour.iloc[0]) > most:
-            raise Wrong(f"{answer:g} gives {rate:g} false alarms an hour; {most:g} are allowed.")
-        if mine.hits.iloc[0] < allowed.hits.max():
-            raise Wrong(f"{answer:g} is allowed, but {len(allowed)} thresholds are, and another one finds more words.")
+        found = table[np.isclose(table.threshold, answer)]
+        need(len(found), f"{answer:g} is not among the thresholds of the table. Return one of them.")
+        allowed, mine = table[table.false_alarms_per_hour <= most], found.iloc[0]
+        rate = mine.false_alarms_per_hour
+        need(rate <= most, f"{answer:g} gives {rate:g} false alarms an hour; {most:g} are allowed.")
+        best = mine.hits == allowed.hits.max()
+        need(best, f"{answer:g} is allowed, but {len(allowed)} thresholds are, and another one finds more words.")

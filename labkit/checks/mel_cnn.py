@@ -3,7 +3,7 @@
 import torch
 
 from ..models import Model
-from . import Wrong, attempt, check, compare, shape
+from . import attempt, check, compare, need, shape
 
 SIZES = ((128, 81), (80, 81), (40, 101), (128, 41), (17, 17), (30, 200))  # bands and frames
 
@@ -31,28 +31,24 @@ def check_hiding(hide):
         kept = picture.clone()
         with attempt("hide(picture, generator)"):
             hidden = hide(picture, generator)
-        if shape(hidden) != (bands, frames):
-            raise Wrong(f"give back a tensor of the shape {(bands, frames)}, like the picture.")
-        if not torch.equal(picture, kept):
-            raise Wrong("you change the picture you were given, but the next epoch needs it. Work on picture.clone().")
+        need(shape(hidden) == (bands, frames), f"give back a tensor of the shape {(bands, frames)}, like the picture.")
+        spoilt = "you change the picture you were given, but the next epoch needs it. Work on picture.clone()."
+        need(torch.equal(picture, kept), spoilt)
         changed = hidden != kept  # (bands, frames)
         columns = changed.any(0)  # (frames,)
         if not columns.any():
             continue
         first, last = columns.nonzero()[[0, -1], 0].tolist()
-        if columns.all() and not changed.any(1).all():
-            raise Wrong("you hide bands over the whole time. Time is the second axis: picture[:, start:end].")
-        if not changed[:, columns].all():
-            raise Wrong("what is hidden should be hidden in every band: whole columns of the picture.")
-        if not columns[first : last + 1].all():
-            raise Wrong("hide one stretch: frames that follow each other.")
-        if (hidden[changed] - kept.mean()).abs().max() > 20:
-            raise Wrong("what you write is far from the other values: 0 is no silence here. Write the picture's mean.")
+        over_time = columns.all() and not changed.any(1).all()
+        need(not over_time, "you hide bands over the whole time. Time is the second axis: picture[:, start:end].")
+        whole = changed[:, columns].all()
+        need(whole, "what is hidden should be hidden in every band: whole columns of the picture.")
+        need(columns[first : last + 1].all(), "hide one stretch: frames that follow each other.")
+        near = (hidden[changed] - kept.mean()).abs().max() <= 20
+        need(near, "what you write is far from the other values: 0 is no silence here. Write the picture's mean.")
         starts.add(first)
         widths.add(last - first + 1)
-    if not starts:
-        yield "nothing was hidden in 40 tries."
-    elif len(starts) == 1:
-        yield "the stretch is always at the same place. Draw it: torch.randint(..., generator=generator)."
-    elif max(widths) > widest:
-        yield f"one stretch had {max(widths)} of {frames} frames: the word may be gone. Hide at most {widest}."
+    need(starts, "nothing was hidden in 40 tries.")
+    need(len(starts) > 1, "the stretch is always at the same place. Draw it: torch.randint(..., generator=generator).")
+    gone = f"one stretch had {max(widths)} of {frames} frames: the word may be gone. Hide at most {widest}."
+    need(max(widths) <= widest, gone)

@@ -6,7 +6,7 @@ import torch
 
 from ..errors import LabError
 from ..models.cell_layer import DIMENSIONS, one_step
-from . import Wrong, check, shape
+from . import Wrong, check, need, shape
 
 BATCH, HIDDEN = SHAPE = (5, 7)  # two sizes that are not alike
 
@@ -14,42 +14,36 @@ BATCH, HIDDEN = SHAPE = (5, 7)  # two sizes that are not alike
 @check("It can be trained: Model with its name, like any other.")
 def check_cell(cell):
     """Is this a cell that can be trained? Give it what `@cell("name", gates="...")` makes of a function."""
-    if not hasattr(cell, "gates"):
-        raise Wrong('this is no cell yet. Put @cell("mine", gates="fgo") on the line above your def.')
+    need(hasattr(cell, "gates"), 'this is no cell yet. Put @cell("mine", gates="fgo") on the line above your def.')
     for words, scale in (("ordinary", 1.0), ("large", 60.0)):
-        given = _example(cell, scale)
-        before = {name: value.clone() for name, value in given.items()}
+        given, before = _example(cell, scale), _example(cell, scale)
         now = _step(cell, given)
         for name, value in given.items():
-            if not torch.equal(value, before[name]):
-                raise Wrong(f"{name} is changed in place. Make a new tensor: `c = f * state.c`, not `state.c.mul_(f)`.")
+            mistake = f"{name} is changed in place. Make a new tensor: `c = f * state.c`, not `state.c.mul_(f)`."
+            need(torch.equal(value, before[name]), mistake)
         for name, value in now.items():
-            if shape(value) != SHAPE:
-                raise Wrong(f"{name} has the shape {shape(value)}; it should have {SHAPE} (batch, hidden).")
-            if not torch.isfinite(value).all():
-                raise Wrong(
-                    f"{name} is not a finite number everywhere, with {words} pre-activations. A gate of shape {SHAPE} "
-                    "stays between 0 and 1 if it comes from sigmoid; log, sqrt and / need care."
-                )
+            mistake = f"{name} has the shape {shape(value)}; it should have {SHAPE} (batch, hidden)."
+            need(shape(value) == SHAPE, mistake)
+            mistake = f"{name} is not a finite number everywhere, with {words} pre-activations. A gate stays "
+            mistake += "between 0 and 1 if it comes from sigmoid; log, sqrt and / need care."
+            need(torch.isfinite(value).all(), mistake)
     given, others = _example(cell), _example(cell, seed=1)
     changed = {name: torch.cat([others[name][:1], value[1:]]) for name, value in given.items() if "params" not in name}
     now, again, mixed = (_step(cell, each) for each in (given, given, given | changed))
     for name, value in now.items():
-        if not torch.equal(value, again[name]):
-            raise Wrong(f"{name} is another number each time. Use no random numbers, and remember nothing but h and c.")
-        if not torch.allclose(value[1:], mixed[name][1:], atol=1e-6):
-            raise Wrong(
-                f"{name} of one clip changes when another clip of the batch does. Each row of {SHAPE} (batch, hidden) "
-                "belongs to one clip: take no mean, sum, max or softmax over dimension 0."
-            )
+        mistake = f"{name} is another number each time. Use no random numbers, and remember nothing but h and c."
+        need(torch.equal(value, again[name]), mistake)
+        mistake = f"{name} of one clip changes when another clip of the batch does. Each row of {SHAPE} (batch, "
+        mistake += "hidden) belongs to one clip: take no mean, sum, max or softmax over dimension 0."
+        need(torch.allclose(value[1:], mixed[name][1:], atol=1e-6), mistake)
     inputs = {name: value.requires_grad_() for name, value in given.items() if "state" not in name}
     now = _step(cell, given)
     total = now["h"].square().sum() + now["c"].square().sum()
-    if not total.requires_grad:
-        raise Wrong("h and c do not depend on any pre-activation, so nothing can be learnt. Use pre.f, pre.g ...")
+    learns = total.requires_grad
+    need(learns, "h and c do not depend on any pre-activation, so nothing can be learnt. Use pre.f, pre.g ...")
     gradients = torch.autograd.grad(total, list(inputs.values()), materialize_grads=True)
-    if idle := [name for name, gradient in zip(inputs, gradients, strict=True) if not gradient.any()]:
-        yield f"{', '.join(idle)} has no influence on h or c. Use it, or leave it out."
+    idle = ", ".join(name for name, gradient in zip(inputs, gradients, strict=True) if not gradient.any())
+    need(not idle, f"{idle} has no influence on h or c. Use it, or leave it out.")
 
 
 def _example(cell, scale=1.0, seed=0):
@@ -74,7 +68,5 @@ def _step(cell, given):
         raise Wrong(str(error)) from error
     except Exception as error:
         own = [frame.line for frame in traceback.extract_tb(error.__traceback__) if frame.name == cell.__name__]
-        raise Wrong(
-            f"the line `{own[-1] if own else cell.__name__}` fails: {type(error).__name__}: {error}. "
-            f"Here pre-activations and state have the shape {SHAPE} (batch, hidden)."
-        ) from error
+        fails = f"the line `{own[-1] if own else cell.__name__}` fails: {type(error).__name__}: {error}"
+        raise Wrong(f"{fails}. Here pre-activations and state have the shape {SHAPE} (batch, hidden).") from error

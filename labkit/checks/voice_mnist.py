@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from ..models import Model, count_parameters
-from . import Wrong, attempt, check, compare
+from . import attempt, check, compare, need
 
 SERIES = (  # bands and frames, channels, pools, hidden
     (64, (32, 64), (2, 2), (512,)),
@@ -44,14 +44,14 @@ def check_confused(confused):
         kept = matrix.copy()
         with attempt("confused(matrix)"):
             answer = tuple(str(name) for name in confused(matrix))
-        if not matrix.equals(kept):
-            raise Wrong("you change the table you were given. Work on matrix.copy(): it is wanted for other figures.")
-        if answer == (heard, said):
-            raise Wrong(f"exchange them: the row is what was said, so {said} was taken for {heard}, 42 times.")
-        if len(answer) == 2 and answer[0] == answer[1]:
-            raise Wrong("the diagonal holds what was right. Leave it out.")
-        if answer != (said, heard):
-            raise Wrong(f"{answer} is wrong: the largest number off the diagonal stands in row {said}, column {heard}.")
+        spoilt = "you change the table you were given. Work on matrix.copy(): it is wanted for other figures."
+        need(matrix.equals(kept), spoilt)
+        exchanged = f"exchange them: the row is what was said, so {said} was taken for {heard}, 42 times."
+        need(answer != (heard, said), exchanged)
+        diagonal = len(answer) == 2 and answer[0] == answer[1]
+        need(not diagonal, "the diagonal holds what was right. Leave it out.")
+        place = f"the largest number off the diagonal stands in row {said}, column {heard}"
+        need(answer == (said, heard), f"{answer} is wrong: {place}.")
 
 
 @check("Precision asks of what was heard, recall of what was said.")
@@ -59,21 +59,16 @@ def check_report(report):
     """Does `report(matrix)`, true digits down, return a table with the `precision` and `recall` of each digit?"""
     values = np.random.default_rng(1).integers(0, 9, (10, 10)) + 90 * np.eye(10, dtype=int)
     values[:, 4] = 0  # nobody hears a four
-    right = np.diag(values) / values.sum(1)
-    precise = np.diag(values) / np.maximum(values.sum(0), 1)
+    by_row, by_column = np.diag(values) / values.sum(1), np.diag(values) / np.maximum(values.sum(0), 1)
     known = values.sum(0) > 0
     with attempt("report(matrix), or one of its columns,"):
         answer = report(pd.DataFrame(values, DIGITS, DIGITS))
         precision, recall = (np.asarray(answer[name], dtype=float) for name in ("precision", "recall"))
-    if precision.shape != (10,) or recall.shape != (10,):
-        raise Wrong("give one row for each of the ten digits.")
-    if np.allclose(recall[known], precise[known]) and np.allclose(precision[known], right[known]):
-        raise Wrong("precision and recall are exchanged. Recall divides by the row: all clips with the digit.")
-    if np.allclose(recall, 100 * right):
-        raise Wrong("give fractions between 0 and 1, not percent.")
-    if not np.allclose(recall, right):
-        yield "recall is the diagonal divided by the sum of its row."
-    if not np.allclose(precision[known], precise[known]):
-        yield "precision is the diagonal divided by the sum of its column."
-    elif precision[4] != 0:
-        yield "nobody heard a 4, so its precision is 0 / 0: write 0, as classification reports do."
+    need(precision.shape == recall.shape == (10,), "give one row for each of the ten digits.")
+    exchanged = np.allclose(recall[known], by_column[known]) and np.allclose(precision[known], by_row[known])
+    need(not exchanged, "precision and recall are exchanged. Recall divides by the row: all clips with the digit.")
+    need(not np.allclose(recall, 100 * by_row), "give fractions between 0 and 1, not percent.")
+    divided = np.allclose(precision[known], by_column[known])
+    need(divided, "precision is the diagonal divided by the sum of its column.")
+    need(precision[4] == 0, "nobody heard a 4, so its precision is 0 / 0: write 0, as classification reports do.")
+    need(np.allclose(recall, by_row), "recall is the diagonal divided by the sum of its row.")

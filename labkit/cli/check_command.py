@@ -3,9 +3,7 @@
 It has to work exactly where something is broken: each look is guarded, and nothing heavy is imported at the start.
 """
 
-import ctypes
 import os
-import platform
 import shutil
 import sys
 from contextlib import suppress
@@ -19,8 +17,6 @@ from ..files import home
 PYTHONS = ((3, 11), (3, 13))  # oldest and newest
 DISK = MEMORY = 2e9  # bytes: synthetic corpora, stores and results; the largest notebook at scale "lab"
 INSTALL = "run `python -m pip install -r requirements.lock -e .` in the lab's folder"
-ESPEAK = "synthetic speech cannot be made, everything on real recordings still works: run `python -m pip install "
-ESPEAK += "--force-reinstall espeakng-loader`, or `python -m labkit download speech_commands` (2.4 GB)"
 
 
 def main(args):
@@ -55,48 +51,37 @@ def packages(folder=None):
     fine, wrong = [], []
     lines = [line.split("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines()]
     for wanted in map(Requirement, filter(None, lines)):
-        if wanted.marker and not wanted.marker.evaluate():
-            continue
         installed = None
         with suppress(metadata.PackageNotFoundError):
             installed = metadata.version(wanted.name)
         if installed and wanted.specifier.contains(installed, prereleases=True):
             fine.append(f"{wanted.name} {installed}")
-        else:
+        elif not wanted.marker or wanted.marker.evaluate():
             wrong.append(f"{wanted} ({installed or 'none'} is here)")
     if wrong:
         raise LabError(f"the lab needs {', '.join(wrong)}")
     return ", ".join(fine)
 
 
-def labkit(folder=None):
+def labkit():
     """Would a notebook import labkit from this folder?"""
-    here, expected = Path(__file__).resolve().parents[1], (folder or home()) / "labkit"
+    here, expected = Path(__file__).resolve().parents[1], home() / "labkit"
     if expected.is_dir() and here != expected.resolve():
         raise LabError(f"it is installed from {here}, not from this folder")
     return metadata.version("labkit")
 
 
 def torch():
-    """Torch computes, and on which device."""
-    import torch
+    """Which device does torch compute on?"""
+    from ..device import device_name, settle
 
-    torch.ones(2).sum()
-    device = f"CPU ({platform.machine()}), enough for scale 'lab'"
-    if torch.cuda.is_available():
-        device = f"CUDA, {torch.cuda.get_device_name(0)}"
-    elif torch.backends.mps.is_available():
-        device = "MPS (Apple's GPU)"
-    elif shutil.which("nvidia-smi"):
-        device += ", although there seems to be an NVIDIA GPU: see the README, CPU-only and back"
-    return f"{torch.__version__}, on {device}"
-
-
-def threads():
+    device = settle()
     count = import_module("torch").get_num_threads()
     if count > cores():
-        raise LabError(f"torch uses {count} on {cores()} cores, which slows it down")
-    return f"torch uses {count} of {cores()} cores"
+        raise LabError(f"it uses {count} threads on {cores()} cores, which slows it down. Set LABKIT_THREADS to 1")
+    unused = device.type == "cpu" and shutil.which("nvidia-smi")
+    hint = ", although there seems to be an NVIDIA GPU: see the README, CPU-only and back" if unused else ""
+    return f"{import_module('torch').__version__}, on {device_name(device)} with {cores()} cores{hint}"
 
 
 def cores():
@@ -104,24 +89,16 @@ def cores():
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def loads(name):
-    return import_module(name).__version__
-
-
 def espeak():
-    """Can espeak-ng, which speaks the synthetic corpora, find its library and its voices?"""
-    loader = import_module("espeakng_loader")
-    library, voices = ctypes.CDLL(loader.get_library_path()), Path(loader.get_data_path())
-    # 2: hand the samples over instead of playing them; 0x8000: do not end this process if that fails
-    if library.espeak_Initialize(2, 0, str(voices).encode(), 0x8000) <= 0:
-        raise LabError("it does not find its voices")
-    if library.espeak_SetVoiceByName(b"en") != 0:
-        raise LabError("it has no English voice")
-    return f"{len(list((voices / 'voices' / '!v').iterdir()))} voice variants"
+    """Does espeak-ng, which speaks the synthetic corpora, find its voices and speak?"""
+    from ..synthetic.espeak import say, variants
+
+    say("seven")
+    return f"it speaks, with {len(variants())} voice variants"
 
 
 def enough(what, needed):
-    """Is so much of the disk, or of the memory, free?"""
+    """Is enough of the disk, or of the memory, free?"""
     free = shutil.disk_usage(home()).free if what == "disk" else import_module("psutil").virtual_memory().available
     if free < needed:
         raise LabError(f"{free / 1e9:.1f} GB free, {needed / 1e9:.0f} GB needed")
@@ -153,11 +130,10 @@ LOOKS = (  # name, what is looked at, and the mend if that fails; cheap ones fir
     ("Python", python, "install Python 3.11, 3.12 or 3.13 and make .venv anew with it"),
     ("packages", packages, INSTALL),
     ("labkit", labkit, "run `python -m pip install --no-deps -e .` in the lab's folder"),
-    ("torch", torch, INSTALL),
-    ("threads", threads, f"mend torch first, or set LABKIT_THREADS={cores()}"),
-    ("torchaudio", partial(loads, "torchaudio"), f"it needs exactly the torch that it was built for: {INSTALL}"),
-    ("soundfile", partial(loads, "soundfile"), INSTALL),
-    ("espeak-ng", espeak, ESPEAK),
+    ("torch", torch, f"if it cannot be loaded, {INSTALL}"),
+    ("torchaudio", lambda: import_module("torchaudio").__version__, f"it needs the torch it was built for: {INSTALL}"),
+    ("soundfile", lambda: import_module("soundfile").__version__, INSTALL),
+    ("espeak-ng", espeak, "run `python -m pip install --force-reinstall espeakng-loader`"),
     ("disk", partial(enough, "disk", DISK), "free some, or point LABKIT_CACHE to another disk"),
     ("memory", partial(enough, "memory", MEMORY), "close other programs and kernels"),
     ("corpora", corpora, "mend the packages above, and set LABKIT_DATA to a folder, or unset it"),

@@ -1,4 +1,6 @@
-"""python -m labkit download: fetch a corpus of real recordings."""
+"""`python -m labkit download NAME`: fetch a corpus of real recordings."""
+
+from ..data.download import DOWNLOADS, download, present
 
 
 def add_arguments(parser):
@@ -8,8 +10,8 @@ def add_arguments(parser):
 
 
 def main(args):
-    from ..data.download import DOWNLOADS, download, present
-
+    for name in args.names:
+        print(f"{name} is ready in {download(name, args.data, keep_archive=args.keep_archive)}")
     if not args.names:
         print("python -m labkit download NAME, where NAME is one of:\n")
         for name, entry in DOWNLOADS.items():
@@ -17,7 +19,3 @@ def main(args):
             here = "here" if present(name, args.data) else ""
             print(f"  {name:<22} {size:>8}  {entry.licence:<26} {here:<5} {entry.title}")
         print("\nStart with fsdd: it is the smallest.")
-        return 0
-    for name in args.names:
-        print(f"{name} is ready in {download(name, args.data, keep_archive=args.keep_archive)}")
-    return 0

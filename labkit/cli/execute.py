@@ -2,12 +2,18 @@
 
 import os
 import re
+import shutil
 import sys
 import time
 from collections import Counter
-from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
+from textwrap import indent
+
+import nbformat
+import psutil
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbconvert import HTMLExporter
+from nbconvert.preprocessors import ClearOutputPreprocessor
 
 from ..errors import LabError, choose
 from ..files import digest, home, write_text
@@ -22,46 +28,34 @@ NOISE = re.compile(  # in stderr
     r"|^\S*ipykernel_\d+\S*?:\d+: ",  # where a warning came from: the file of a cell is new each time
     re.MULTILINE,
 )
+DEFAULTS = {  # of the environment that kernels and tests inherit
+    "LABKIT_DATA": "synthetic",
+    "LABKIT_SCALE": "lab",
+    "LABKIT_BARS": "off",
+    "JUPYTER_PREFER_ENV_PATH": "1",  # this environment's kernel, whatever else is called python3 on the machine
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # the debugger would warn into each notebook
+}
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What came of executing one notebook."""
-
-    name: str
-    seconds: float
-    memory: int  # bytes: the most that its kernel held after a cell
-    error: str  # empty if all cells ran, else the failing cell and the last line of its error
-
-    def __str__(self):
-        status = "FAILED" if self.error else "ok"
-        return f"{self.name:<32} {status:<6} {self.seconds:6.1f} s {self.memory / 1e6:7,.0f} MB"
+def add_arguments(parser):
+    parser.add_argument("notebooks", nargs="*", help="only these, by name or number (03); all without")
 
 
-def find(wanted=(), folder=None):
-    """Paths of the notebooks in `folder`; with `wanted`, of those so named or with names that start so ("03")."""
-    folder = Path(folder or home() / "notebooks")
-    known = sorted(folder.glob("*.ipynb"))
+def find(wanted=()):
+    """Paths of the notebooks whose names begin with one of the `wanted` ("03"); of all without."""
+    known = {path.stem: path for path in sorted((home() / "notebooks").glob("*.ipynb"))}
     if not known:
-        raise LabError(f"There are no notebooks in {folder}. Run this in the folder of the lab.")
-    paths = []
-    for name in wanted:
-        stem = Path(name).name.removesuffix(".ipynb")
-        found = [path for path in known if path.stem == stem] or [p for p in known if p.stem.startswith(stem)]
-        paths += found or [choose(name, {path.stem: path for path in known}, "notebook")]
-    return list(dict.fromkeys(paths)) or known
+        raise LabError(f"There are no notebooks in {home() / 'notebooks'}. Run this in the folder of the lab.")
+    stems = tuple(os.path.basename(name).removesuffix(".ipynb") for name in wanted)
+    for stem in stems:
+        if not any(name.startswith(stem) for name in known):
+            choose(stem, known, "notebook")
+    return [path for name, path in known.items() if name.startswith(stems or "")]
 
 
 def set_environment(**values):
     """Set what kernels and tests inherit; a value that the user set already stays."""
-    defaults = {
-        "LABKIT_DATA": "synthetic",
-        "LABKIT_SCALE": "lab",
-        "LABKIT_BARS": "off",
-        "JUPYTER_PREFER_ENV_PATH": "1",  # this environment's kernel, whatever else is called python3 on the machine
-        "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # the debugger would warn into each notebook
-    }
-    for name, value in {**defaults, **values}.items():
+    for name, value in {**DEFAULTS, **values}.items():
         os.environ[name] = os.environ.get(name) or str(value)
     os.environ.pop("MPLBACKEND", None)  # a kernel draws into the notebook
 
@@ -78,51 +72,38 @@ def prepare(**values):
 def execute(path):
     """Run all cells of a notebook in a fresh kernel, in the notebook's own folder.
 
-    Returns the outcome, and the notebook with its outputs up to the end, or up to the cell that failed.
+    Prints the seconds, and the most memory that its kernel held after a cell. Returns the notebook, with outputs up to
+    the cell that failed; and that cell with the last line of its error, or "" if all cells ran.
     """
-    import nbformat
-    import psutil
-    from nbclient import NotebookClient
-    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-    from nbconvert.preprocessors import ClearOutputPreprocessor
-
-    start, error, memory, current = time.monotonic(), "", 0, 0
+    start, error, number, memory = time.monotonic(), "", 1, 0
     node, _ = ClearOutputPreprocessor().preprocess(nbformat.read(path, as_version=4), {})
-
-    def before(cell, cell_index):
-        nonlocal current
-        current = cell_index
-        if sys.stdout.isatty():
-            print(f"\r{path.stem}: cell {cell_index + 1} of {len(node.cells)} ", end="\r", flush=True)
-
-    def after(cell, cell_index, execute_reply):
-        nonlocal memory
-        with suppress(psutil.Error):  # of a kernel that has died, as the client will say
-            memory = max(memory, psutil.Process(client.km.provisioner.pid).memory_info().rss)
-
     client = NotebookClient(
         node,
         timeout=CELL_TIMEOUT,
         kernel_name=KERNEL["name"],
         extra_arguments=["--log-level=ERROR"],  # new kernels warn that they talk over TCP, here to this machine only
-        resources={"metadata": {"path": str(Path(path).parent)}},
-        store_widget_state=False,
+        resources={"metadata": {"path": str(path.parent)}},
+        coalesce_streams=True,  # how a stream is cut into pieces depends on the clock
         record_timing=False,
-        on_cell_start=before,
-        on_cell_executed=after,
     )
     try:
-        client.execute()
+        with client.setup_kernel():
+            for number, cell in enumerate(node.cells, 1):
+                if sys.stdout.isatty():
+                    print(f"\r{path.stem}: cell {number} of {len(node.cells)} ", end="\r", flush=True)
+                client.execute_cell(cell, number - 1)
+                memory = max(memory, psutil.Process(client.km.provisioner.pid).memory_info().rss)
     except CellExecutionError as failure:
         error = f"{failure.ename}: {failure.evalue}"
     except CellTimeoutError:
         error = f"the cell took longer than {CELL_TIMEOUT} seconds"
-    except (DeadKernelError, RuntimeError) as failure:
+    except (DeadKernelError, RuntimeError, psutil.Error) as failure:
         error = f"the kernel died, perhaps for want of memory ({failure})"
     if error:
-        source = "\n".join(f"    {line}" for line in node.cells[current].source.splitlines())
-        error = f"cell {current + 1} of {path.name}:\n{source}\n{error}"
-    return Outcome(path.stem, time.monotonic() - start, memory, error), node
+        error = f"cell {number} of {path.name}:\n{indent(node.cells[number - 1].source, '    ')}\n{error}"
+    seconds, status = time.monotonic() - start, f"FAILED in {error}" if error else "ok"
+    print(f"{path.stem:<32} {seconds:6.1f} s {memory / 1e6:7,.0f} MB  {status}", flush=True)
+    return node, error
 
 
 def normalise(node):
@@ -130,9 +111,6 @@ def normalise(node):
 
     Widgets (their state was in the kernel), progress bars, times, the kernel's version, where a warning's cell was.
     """
-    from nbconvert.preprocessors import CoalesceStreamsPreprocessor
-
-    CoalesceStreamsPreprocessor().preprocess(node, {})  # how a stream is cut into pieces depends on the clock
     node.metadata = type(node.metadata)(kernelspec=dict(KERNEL), language_info=dict(LANGUAGE))
     node.nbformat, node.nbformat_minor = 4, 5
     seen = Counter()  # cells with the same text
@@ -153,40 +131,34 @@ def _worth_keeping(output):
         text = output.text.replace("\r\n", "\n")
         output.text = NOISE.sub("", text) if output.name == "stderr" else text
         return bool(output.text.strip())
-    if WIDGET in output.get("data", {}):
-        del output.data[WIDGET]
-        return any(kind != "text/plain" for kind in output.data)  # the rest is only the widget's repr
-    return True
+    data = output.get("data", {})
+    return data.pop(WIDGET, None) is None or data.keys() != {"text/plain"}  # the rest is only the widget's repr
 
 
 def write(node, path):
-    import nbformat
-
     write_text(path, nbformat.writes(node, version=4).rstrip("\n") + "\n")
 
 
 def write_html(node, path):
     """Write a notebook as one web page, pictures and sounds inside; links to other notebooks lead to their pages."""
-    from nbconvert import HTMLExporter
-
     exporter = HTMLExporter(template_name="classic")  # the template that gives each picture its description (alt)
-    body, _ = exporter.from_notebook_node(node, resources={"metadata": {"name": Path(path).stem}})
+    body, _ = exporter.from_notebook_node(node, resources={"metadata": {"name": path.stem}})
     write_text(path, re.sub(r'href="(\d\d_\w+)\.ipynb', r'href="\1.html', body))
 
 
-def run_all(paths, done):
-    """Execute notebooks one after the other, a line each; one that fails does not stop the others.
+def run_all(paths, keep, **folders):
+    """Execute notebooks one after the other; one that fails does not stop the others.
 
-    `done` is called with (path, normalised node, outcome) after each. Prints a table, and returns the outcomes.
+    `keep` is called with (path, normalised notebook, error) after each. Returns the names of those that failed.
     """
-    outcomes = []
+    results, failed = home() / "build" / "results", []
+    if not os.environ.get("LABKIT_RESULTS"):
+        shutil.rmtree(results, ignore_errors=True)  # training really happens, each time
+    prepare(LABKIT_RESULTS=results, **folders)
     for path in paths:
         print(f"{path.stem} ...", flush=True)
-        outcome, node = execute(path)
-        done(path, normalise(node), outcome)
-        print(f"{outcome}\n  failed in {outcome.error}" if outcome.error else outcome, flush=True)
-        outcomes.append(outcome)
-    good = sum(not outcome.error for outcome in outcomes)
-    seconds = sum(outcome.seconds for outcome in outcomes)
-    print("", *outcomes, f"{good} of {len(outcomes)} notebooks ran through, {seconds:.0f} s in all", sep="\n")
-    return outcomes
+        node, error = execute(path)
+        keep(path, normalise(node), error)
+        failed += [path.stem] if error else []
+    print(f"\n{len(paths) - len(failed)} of {len(paths)} notebooks ran through.")
+    return failed

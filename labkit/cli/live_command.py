@@ -3,6 +3,12 @@
 import os
 from pathlib import Path
 
+from ..data import find
+from ..device import settle
+from ..experiments.pretrained import load
+from ..files import write_json
+from ..streaming.benchmark import plans, record
+
 
 def add_arguments(parser):
     add = parser.add_argument
@@ -18,12 +24,6 @@ def add_arguments(parser):
 
 
 def main(args):
-    from ..data import find
-    from ..device import settle
-    from ..experiments.pretrained import load
-    from ..files import write_json
-    from ..streaming.benchmark import plans, record
-
     settle("cpu")
     asked = [args.data, args.others, args.others_validation, args.noises]
     opened = {data: find("speech_commands", data) for data in dict.fromkeys(asked) if data}
@@ -32,4 +32,3 @@ def main(args):
     if args.record:
         write_json(args.record, result)
         print(f"Written to {args.record}.")
-    return 0

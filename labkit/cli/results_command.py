@@ -1,8 +1,12 @@
-"""`python -m labkit results`: recorded results as a table, or as CSV."""
+"""`python -m labkit results`: the records of trainings as a table, or as CSV."""
 
 from pathlib import Path
 
-from ..files import home
+import pandas as pd
+
+from ..errors import LabError
+from ..experiments.records import elsewhere, in_words, read_runs, summary, table
+from ..files import atomic_file, home
 
 
 def add_arguments(parser):
@@ -13,12 +17,6 @@ def add_arguments(parser):
 
 
 def main(args):
-    import pandas as pd
-
-    from ..errors import LabError
-    from ..experiments.records import elsewhere, in_words, read_runs, summary, table
-    from ..files import atomic_file
-
     folder = args.folder or home() / "results"
     runs = read_runs(folder)
     if not runs:
@@ -32,6 +30,4 @@ def main(args):
         with pd.option_context("display.width", 200, "display.max_columns", None, "display.max_rows", None):
             print(result.to_string(index=False, float_format="{:.4f}".format))
     else:
-        for row in result.to_dict("records") + elsewhere(runs).to_dict("records"):
-            print(in_words(row))
-    return 0
+        print(*map(in_words, result.to_dict("records") + elsewhere(runs).to_dict("records")), sep="\n")

@@ -4,22 +4,29 @@ import os
 from contextlib import nullcontext
 from pathlib import Path
 
+from ..data import find, join, read
+from ..device import settle
 from ..errors import LabError, choose
+from ..evaluation.predictions import audit
+from ..experiments.records import elsewhere, in_words, summary
+from ..experiments.sweep import Grid, best, sweep, workers
 from ..files import home
+from ..plots import formatted
+from ..training.loop import TrainingBar
 
 
 def add_arguments(parser):
     add, folder = parser.add_argument, os.environ.get("LABKIT_DATA") or "auto"
     add("grids", nargs="+", metavar="NAME", help="a grid of results/ such as windows, or a JSON file of your own")
     add("--data", default=folder, help="auto, real, synthetic or a folder")
-    add("--extra", nargs="+", default=[], metavar="FOLDER", help="corpora to train on, too, where a grid names them")
+    add("--extra", nargs="+", default=[], metavar="FOLDER", help="corpora to train on as well, where a grid names them")
     add("--scale", default=os.environ.get("LABKIT_SCALE") or "lab", choices=("lab", "full"))
     add("--results", type=Path, help="where records go (default: results/local)")
     add("--also", nargs="*", default=[], metavar="DATA", help="test the chosen ones on these corpora too")
     add("--device", default="auto", help="auto, cpu, cuda, mps")
     add("--workers", type=int, default=1, help="processes that train side by side (default: 1)")
     add("--test", choices=("chosen", "all", "none"), default="chosen", help="which runs to test (default: chosen)")
-    add("--audit", action="store_true", help="of the tested, keep the accuracy on training clips and without eval()")
+    add("--audit", action="store_true", help="keep, of tested runs, the accuracy on training clips and without eval()")
 
 
 def grid_file(name):
@@ -31,13 +38,6 @@ def grid_file(name):
 
 
 def main(args):
-    from ..data import find, join, read
-    from ..data.store import open_store
-    from ..device import settle
-    from ..experiments.records import elsewhere, in_words, summary
-    from ..experiments.sweep import Grid, sweep, workers
-    from ..training.progress import TrainingBar
-
     grids = {Path(name).stem: Grid.read(grid_file(name)) for name in args.grids}
     name, *others = sorted({grid.base.corpus.name for grid in grids.values()})
     if others:
@@ -49,8 +49,6 @@ def main(args):
     print(corpus, *(f"note: {note}" for part in (corpus, *corpus.more) for note in part.skipped), sep="\n")
     results = args.results or Path(os.environ.get("LABKIT_RESULTS") or home() / "results" / "local")
     wanted = list(dict.fromkeys(member for grid in grids.values() for member in grid.experiments()))
-    for rate in {member.feature.sample_rate for member in wanted if args.workers > 1}:
-        open_store(corpus, rate)  # once, before all workers ask for it
     with workers(args.workers) if args.workers > 1 else nullcontext() as executor:
         bar = None if executor else lambda experiment: TrainingBar(str(experiment))
         runs, failed = sweep(wanted, corpus, results, device, bar, executor=executor)
@@ -58,10 +56,19 @@ def main(args):
         print(f"\n{as_text(summary(runs))}" if runs else "")
         print(f"\n{len(failed)} of {len(wanted)} failed (see FAILED above): nothing is chosen or tested yet.")
         return 1
-    chosen = choose_and_test(args, grids, runs)
+    chosen = {}
+    for grid, described in grids.items():
+        members = set(described.experiments())
+        try:
+            chosen[grid] = best([run for run in runs if run.experiment in members])
+        except LabError as error:  # one that varies the split, say: its members are there to be looked at
+            print(f"\nNothing is chosen in {grid}: {error}")
     winners = list({run.id: run for some in chosen.values() for run in some}.values())
-    for data in args.also:
-        other = find(name, data, args.scale)
+    for run in {"chosen": winners, "all": runs, "none": []}[args.test]:
+        run.test()
+        if args.audit:
+            audit(run)
+    for other in [find(name, data, args.scale) for data in args.also]:
         for run in winners:
             run.test(other)
     print(f"\n{as_text(summary(runs))}")
@@ -70,33 +77,10 @@ def main(args):
     if args.also:
         print("\nOn other corpora:", *map(in_words, elsewhere(winners).to_dict("records")), sep="\n")
     print(f"\nAll {len(runs)} records are in {results}. `python -m labkit results {results}` shows them as a table.")
-    return 0
-
-
-def choose_and_test(args, grids, runs):
-    """The best runs of each grid, by its name; they, or all runs, are tested."""
-    from ..evaluation.predictions import audit
-    from ..experiments.sweep import best
-
-    chosen = {}
-    for name, grid in grids.items():
-        members = set(grid.experiments())
-        try:
-            chosen[name] = best([run for run in runs if run.experiment in members])
-        except LabError as error:  # one that varies the split, say: its members are there to be looked at
-            print(f"\nNothing is chosen in {name}: {error}")
-    winners = [run for some in chosen.values() for run in some]
-    for run in {"chosen": winners, "all": runs, "none": []}[args.test]:
-        run.test()
-        if args.audit:
-            audit(run)
-    return chosen
 
 
 def as_text(table):
     """A summary of runs, without what all of its rows share and what the records tell in more detail."""
-    from ..plots import formatted
-
     varied = [name for name in ("split", "feature") if table[name].nunique() > 1]
     shown = [*varied, "model", "seeds", "parameters", "s_per_epoch", "validation", "validation_spread"]
     shown += [name for name in ("test", "test_low", "test_high") if name in table]

@@ -11,7 +11,7 @@ from . import execute as notebooks
 from .check_command import cores
 
 PASSES_ON = True  # options that are not ours are pytest's
-PATHS = ("tests", "labkit", "notebooks")
+PATHS = "tests labkit notebooks"
 WORKERS = 2
 
 
@@ -19,19 +19,15 @@ def add_arguments(parser):
     parser.epilog = "Everything else is handed to pytest: paths (all tests without one), -k NAME, -x, -n 0 ..."
 
 
-def command(rest, folder):
-    """The pytest command line for the arguments `rest`, run in `folder`."""
-    values = ("-k", "-m", "-p", "-n", "-o", "-c", "-W", "-r")  # the word after one of these is not a path
-    words = [word for before, word in zip(["", *rest], rest, strict=False) if before not in values]
-    named = any(not word.startswith("-") and (folder / word.split("::")[0]).exists() for word in words)
+def command(rest):
+    """The pytest command line for the arguments `rest`; pytest takes `PATHS` if none of them is a path."""
     # a notebook's cells share a kernel and a module's tests its fixtures: each stays with one worker (loadscope)
     options = f"--doctest-modules --nbval-lax --nbval-current-env --nbval-cell-timeout={notebooks.CELL_TIMEOUT} "
     options += f"-n {WORKERS} --dist loadscope"
-    return [sys.executable, "-m", "pytest", *options.split(), *rest, *(() if named else PATHS)]
+    return [sys.executable, "-m", "pytest", *options.split(), "-o", f"testpaths={PATHS}", *rest]
 
 
 def main(args):
-    folder = home()
     with tempfile.TemporaryDirectory(prefix="labkit-", ignore_cleanup_errors=True) as results:
         # a test means the same whatever the user works with: small, synthetic, and trained anew
         os.environ.update(LABKIT_DATA="synthetic", LABKIT_SCALE="lab", LABKIT_RESULTS=results)
@@ -39,4 +35,4 @@ def main(args):
         omp = os.environ.get("LABKIT_THREADS") or threads  # numpy, torch and their kernels read it when they start
         figures = Path(results) / "figures"
         notebooks.prepare(LABKIT_THREADS=threads, OMP_NUM_THREADS=omp, LABKIT_FIGURES=figures)
-        return subprocess.run(command(args.rest, folder), cwd=folder).returncode
+        return subprocess.run(command(args.rest), cwd=home()).returncode

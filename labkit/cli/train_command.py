@@ -21,7 +21,7 @@ def main(args):
     from ..device import settle
     from ..experiments import run as runs
     from ..experiments.experiment import Experiment
-    from ..training.progress import TrainingBar
+    from ..training.loop import TrainingBar
 
     experiment = Experiment.from_dict(read_json(args.experiment, "Write one with Experiment.to_dict()."))
     corpus = find(experiment.corpus.name, args.data, args.scale)

@@ -1,7 +1,7 @@
 """Varying the clips that a model is trained on: moved, faster, louder, in noise, partly hidden.
 
-Everything happens on the device, for a whole batch. What happens to a clip is drawn from (seed, epoch, clip) alone: the
-order of the batches, their size and a resumed training change nothing.
+A batch is varied as a whole, on its device. What happens to a clip is drawn from (seed, epoch, clip) alone: the order
+of the batches, their size and an interruption change nothing.
 """
 
 import math
@@ -25,7 +25,7 @@ NONWORD = -3
 
 @settings
 class Augmentation:
-    """How clips are varied, each time they are trained on. Nothing is, by default."""
+    """How clips are varied each time they are trained on; by default, not at all."""
 
     shift: NotNegative = 0.0  # seconds a clip may move either way; zeros fill the gap
     speed: Annotated[float, Field(ge=0, lt=1)] = 0.0  # fraction faster or slower; pitch moves along
@@ -73,15 +73,11 @@ class Augmenter:
 
     def __init__(self, settings, feature, paths, noises, other=None):
         if settings.band_masks and (not hasattr(feature, "n_mels") or hasattr(feature, "n_mfcc")):
-            raise LabError(
-                f"band_masks hides mel bands, and {type(feature).__name__} has none. "
-                "Use the feature 'log_mel' or 'mel_frames', or band_masks=0."
-            )
+            wrong = f"band_masks hides mel bands, and {type(feature).__name__} has none."
+            raise LabError(f"{wrong} Use the feature 'log_mel' or 'mel_frames', or band_masks=0.")
         if settings.others and other is None:
-            raise LabError(
-                f"pieces={settings.pieces} and backwards={settings.backwards} need a class {OTHER!r}. Add it to the "
-                "class table of the target: a pair of its name twice."
-            )
+            wrong = f"pieces={settings.pieces} and backwards={settings.backwards} need a class {OTHER!r}."
+            raise LabError(f"{wrong} Add it to the class table of the target: a pair of its name twice.")
         self.settings, self.feature, self.noises, self.other = settings, feature, noises, other
         self.keys = np.array([int(digest(path, 16), 16) for path in paths], dtype=np.uint64)
 
@@ -122,38 +118,37 @@ class Augmenter:
         return torch.where(draws[:, NONWORD] < self.settings.others, self.other or 0, targets)
 
     def nonwords(self, x, lengths, draws):
-        """Make some clips nonwords: play them backwards, leave a piece of the word, or nothing at all."""
+        """Turn some clips into nonwords: play them backwards, or leave a piece of the word, or nothing at all."""
         nonword, way, size = draws[:, NONWORD:, None].unbind(1)  # (batch, 1) each
         time, last = torch.arange(x.shape[1], device=x.device), lengths[:, None] - 1
+        backwards = nonword < self.settings.backwards
         sound = round(0.12 * self.feature.sample_rate)  # samples of about one sound of speech
-        from_the_end = last - time  # (batch, samples)
         sound_by_sound = (last // sound - time // sound) * sound + time % sound
-        order = torch.where(way < 0.5, from_the_end, sound_by_sound).clamp(max=x.shape[1] - 1)
-        backwards = x.gather(1, torch.where(time <= last, order, time))
-        passed = x.square().cumsum(1)
-        passed = passed / passed[:, -1:].clamp(min=1e-9)  # fraction of the clip's energy up to each sample
-        fraction = 0.05 + 0.3 * size  # of the energy that is left
-        piece = x * torch.where(way < 0.4, passed < fraction, passed > 1 - fraction)  # the beginning or the end
-        piece = torch.where(way < 0.8, piece, 0.0)
-        other = torch.where(nonword < self.settings.backwards, backwards, piece)
-        return torch.where(nonword < self.settings.others, other, x)
+        order = torch.where(way < 0.5, last - time, sound_by_sound).clamp(max=x.shape[1] - 1)  # (batch, samples)
+        order = torch.where(backwards & (time <= last), order, time)
+        passed = x.square().cumsum(1)  # energy up to each sample
+        passed = passed / passed[:, -1:].clamp(min=1e-9)  # as a fraction of the clip's
+        left = 0.05 + 0.3 * size  # fraction of the energy that a piece, the beginning or the end, has left
+        piece = torch.where(way < 0.4, passed < left, passed > 1 - left) & (way < 0.8)
+        return x.gather(1, order) * (piece | backwards | (nonword >= self.settings.others))
 
     def masks(self, x, lengths, draws):
         """Hide stretches of time and of bands in features, as the feature shapes them; lengths in steps of time."""
-        settings, axis = self.settings, self.feature.time_axis
-        y = x.movedim(axis, 1)
-        rest = y.shape[2:]
-        y = y.flatten(2)  # (batch, frames, bands), whatever the feature
-        frames, bands = y.shape[1:]
-        inside = (torch.arange(frames, device=x.device) < lengths[:, None])[..., None]  # (batch, frames, 1)
-        mean = (y * inside).sum(1, keepdim=True) / inside.sum(1, keepdim=True)  # (batch, 1, bands)
-        per_second = self.feature.steps(self.feature.sample_rate) - self.feature.steps(0)
-        pairs = draws[:, MASKS : MASKS + 2 * settings.masks].unflatten(1, (-1, 2))  # (batch, masks, 2)
-        time, band = pairs[:, : settings.time_masks], pairs[:, settings.time_masks :]
-        time = hidden(time, settings.time_mask * per_second, lengths[:, None], frames)[:, :, None]
-        band = hidden(band, settings.band_mask * bands, bands, bands)[:, None, :]
+        settings, steps = self.settings, self.feature.steps
+        if not settings.masks:
+            return x
+        axis = self.feature.time_axis - x.ndim  # counted from the end
+        y = x.movedim(axis, -1).flatten(0, -3)  # (batch, bands, frames), whatever the feature
+        bands, frames = y.shape[1:]
+        inside = (torch.arange(frames, device=x.device) < lengths[:, None])[:, None]  # (batch, 1, frames)
+        mean = (y * inside).sum(2, keepdim=True) / inside.sum(2, keepdim=True)  # (batch, bands, 1)
+        per_second = steps(self.feature.sample_rate) - steps(0)
+        pairs = draws[:, MASKS:NONWORD].unflatten(1, (-1, 2))  # (batch, masks, 2)
+        time, band = pairs.split([settings.time_masks, settings.band_masks], dim=1)
+        time = hidden(time, settings.time_mask * per_second, lengths[:, None], frames)[:, None]
+        band = hidden(band, settings.band_mask * bands, bands, bands)[:, :, None]
         y = torch.where((time | band) & inside, mean, y)
-        return y.unflatten(2, rest).movedim(1, axis)
+        return y.movedim(-1, axis).view_as(x)
 
 
 def hidden(pairs, widest, size, count):
@@ -183,18 +178,17 @@ def uniform(keys, count):
 
 
 def noise_bank(corpus, feature, device, fraction=1.0):
-    """The first `fraction` of each background noise, else white and pink noise: one row, longer than two clips."""
+    """A row of noise, longer than two clips: the first `fraction` of each noise of the corpus, else white and pink."""
     rate = feature.sample_rate
     if corpus.noises:
         rows = [read_audio(corpus.root / path, rate)[0] for path in corpus.noises]
         rows = [row[: math.ceil(fraction * len(row))] for row in rows]
     else:
         rng = np.random.default_rng(0)
-        white = rng.standard_normal(10 * rate)
-        spectrum = np.fft.rfft(rng.standard_normal(10 * rate))
+        white, other = rng.standard_normal((2, 10 * rate))
+        spectrum = np.fft.rfft(other)
         pink = np.fft.irfft(spectrum / np.sqrt(np.arange(1, len(spectrum) + 1)), 10 * rate)
         rows = [0.1 * row / row.std() for row in (white, pink)]
-    row = np.concatenate(rows).astype(np.float32)
+    row = torch.from_numpy(np.concatenate(rows).astype(np.float32)).to(device)
     longest = feature.samples or round(corpus.clips.seconds.max() * rate * 1.5) + rate
-    row = np.tile(row, max(1, math.ceil(2 * longest / len(row))))
-    return torch.from_numpy(row).to(device)
+    return row.tile(max(1, math.ceil(2 * longest / len(row))))

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.utils.rnn import pad_sequence
 
 from ..data.audio import SCALE
 from ..data.corpus import OTHER
@@ -18,7 +19,6 @@ POOL = 16  # batches whose clips are sorted by length together
 def source(corpus, part, feature, device, memory=1_000_000_000, store=None, augmentation=None):
     """One part of a corpus as batches of a feature on a device, varied by an `Augmentation` if there is one."""
     store = store or open_store(corpus, feature.sample_rate)
-    device = torch.device(device)
     clips = corpus.part(part)
     number = {label: i for i, label in enumerate(corpus.labels)}
     targets = torch.tensor(clips.label.map(number).to_numpy(dtype="int64"), device=device)
@@ -37,38 +37,38 @@ class Source:
     """
 
     def __init__(self, store, rows, targets, feature, device, memory=1_000_000_000, augmenter=None):
-        self.store, self.rows, self.targets, self.feature, self.device = store, rows, targets, feature, device
-        self.augmenter = augmenter  # at work once `begin` was called
-        self.moment = None  # (seed, epoch)
+        self.store, self.rows, self.targets, self.feature, self.augmenter = store, rows, targets, feature, augmenter
+        self.device = torch.device(device)
+        self.moment = None  # (seed, epoch): from `begin` on, the augmenter is at work
         self.extract = feature.build()
         if isinstance(self.extract, nn.Module):
-            self.extract.to(device)
-        self.samples = np.array(store.index.length.values[rows])  # (clips,)
-        if feature.samples is not None:
-            self.samples = self.samples.clip(max=feature.samples)
+            self.extract.to(self.device)
+        self.fixed = feature.samples is not None  # whether all clips are fitted to one length
+        self.samples = np.minimum(store.index.length.values[rows], feature.samples or np.inf).astype(int)  # (clips,)
         if (short := self.samples < feature.shortest).any():
             raise LabError(
                 f"{short.sum()} of {len(rows)} clips are shorter than a window of {feature.shortest} samples: "
                 f"{store.index.index[rows[short][0]]} has {self.samples[short][0]}. "
                 "Leave them out of the corpus, set seconds, or shorten window_ms."
             )
-        shape = feature.shape  # of a clip; None where each has its own number of steps
-        shapes = [[size or steps for size in shape] for steps in feature.steps(self.samples).tolist()]
-        fits = 4 * sum(math.prod(shape) for shape in shapes) <= memory
         self.resident = None
-        if fits and not (augmenter and augmenter.settings.waveforms):
-            self.resident = self._computed(shapes)
+        steps = np.broadcast_to(feature.steps(feature.samples if self.fixed else self.samples), len(rows))
+        width = math.prod(size for axis, size in enumerate(feature.shape, 1) if axis != feature.time_axis)
+        if 4 * width * steps.sum() <= memory and not (augmenter and augmenter.settings.waveforms):
+            self.resident = self._computed(steps)
 
-    def _computed(self, shapes):
-        """Features of all clips without padding, one row of memory; each clip's view of it; their lengths."""
-        sizes, axis = [math.prod(shape) for shape in shapes], self.feature.time_axis - 1
-        row, lengths = torch.empty(sum(sizes), device=self.device), torch.empty_like(self.targets)
-        clips = [clip.view(shape) for clip, shape in zip(row.split(sizes), shapes, strict=True)]
+    def _computed(self, steps):
+        """Features of all clips: one tensor, or a list with time first and without padding; and their lengths."""
+        lengths = torch.empty_like(self.targets)
+        clips = torch.empty(len(self), *self.feature.shape, device=self.device) if self.fixed else [None] * len(self)
         for index in self.batches(64):  # more at a time would leave the cache
             x, lengths[index] = self.compute(self.rows[index.numpy()])
-            for clip, features in zip(index.tolist(), x, strict=True):
-                clips[clip].copy_(features.narrow(axis, 0, shapes[clip][axis]))
-        return row, clips, lengths
+            if self.fixed:
+                clips[index] = x
+                continue
+            for clip, features in zip(index.tolist(), x.movedim(self.feature.time_axis, 1), strict=True):
+                clips[clip] = features[: steps[clip]].clone()
+        return clips, lengths
 
     def __len__(self):
         return len(self.rows)
@@ -83,40 +83,30 @@ class Source:
         waveforms, lengths = self.store.rows(rows, self.feature.reads)
         waveforms = torch.from_numpy(waveforms).to(self.device, torch.float32).div_(SCALE)  # (batch, samples)
         lengths = torch.from_numpy(lengths).to(self.device)
-        if draws is not None:
+        if draws is not None and self.augmenter.settings.waveforms:
             waveforms, lengths = self.feature.cut(waveforms, lengths)  # before noise hides where the word is
             waveforms, lengths = self.augmenter.waveforms(waveforms, lengths, draws)
         return self.extract(waveforms, lengths)
 
-    def _kept(self, index):
-        """Features of some clips and their lengths, from memory; shorter clips are filled with silence."""
-        row, clips, lengths = self.resident
-        here, axis = index.to(self.device), self.feature.time_axis - 1
-        if self.feature.samples is not None:  # all clips have one shape
-            return row.view(len(self), *self.feature.shape).index_select(0, here), lengths[here]
-        some = [clips[clip] for clip in index.tolist()]
-        longest = max(clip.shape[axis] for clip in some)
-        shape = [len(some), *(size or longest for size in self.feature.shape)]
-        x = torch.full(shape, getattr(self.extract, "silence", 0.0), device=self.device)
-        for place, clip in zip(x, some, strict=True):
-            place.narrow(axis, 0, clip.shape[axis]).copy_(clip)
-        return x, lengths[here]
-
     def __getitem__(self, index):
         """A batch: (x, lengths, targets). `index` is a CPU tensor of clip numbers."""
-        targets, draws = self.targets[index.to(self.device)], None
+        here, draws = index.to(self.device), None
         if self.augmenter is not None and self.moment is not None:
             draws = self.augmenter.draw(index.numpy(), *self.moment).to(self.device)
         if self.resident is None:
-            varied = draws is not None and self.augmenter.settings.waveforms
-            x, lengths = self.compute(self.rows[index.numpy()], draws if varied else None)
+            x, lengths = self.compute(self.rows[index.numpy()], draws)
         else:
-            x, lengths = self._kept(index)
+            clips, lengths = self.resident[0], self.resident[1][here]
+            x = clips[here] if self.fixed else self._padded([clips[clip] for clip in index.tolist()])
         if draws is None:
-            return x, lengths, targets
-        if self.augmenter.settings.masks:
-            x = self.augmenter.masks(x, lengths, draws)
-        return x, lengths, self.augmenter.targets(targets, draws)
+            return x, lengths, self.targets[here]
+        return self.augmenter.masks(x, lengths, draws), lengths, self.augmenter.targets(self.targets[here], draws)
+
+    def _padded(self, clips):
+        """One tensor of clips of different lengths; the shorter ones are filled with silence."""
+        silence = getattr(self.extract, "silence", 0.0)
+        x = pad_sequence(clips, batch_first=True, padding_value=silence)
+        return x.movedim(1, self.feature.time_axis).contiguous()
 
     def batches(self, size, seed=None):
         """Index tensors that cover all clips once; in an order given by `seed`, or as they are.
@@ -125,7 +115,7 @@ class Source:
         """
         generator = None if seed is None else torch.Generator().manual_seed(seed)
         order = torch.arange(len(self)) if seed is None else torch.randperm(len(self), generator=generator)
-        if self.feature.samples is not None:
+        if self.fixed:
             return order.split(size)
         length = torch.from_numpy(self.samples)  # each POOL batches are sorted by it, then the batches are shuffled
         pools = order.split(len(self) if seed is None else POOL * size)

@@ -1,16 +1,24 @@
 """The training loop: one for all chapters."""
 
 import contextlib
+import math
 import time
+from collections import namedtuple
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import nn
+from tqdm.auto import tqdm
 
+from ..data.audio import bars
 from ..errors import LabError
 from ..files import digest
-from .recipe import SCHEDULES, Recipe, make_loss, make_optimiser
+from .recipe import SCHEDULES, make_loss, make_optimiser
 from .tensors import load_checkpoint, save_checkpoint
+
+# What `fit` returns: a dict per epoch; an epoch, 0 if none was finished; whether the callback ended it before the last.
+Fitted = namedtuple("Fitted", "history best_epoch stopped")
 
 
 @dataclass
@@ -29,20 +37,33 @@ class Watch:
         """Called when the training is over, however it ended."""
 
 
-@dataclass(frozen=True)
-class Fitted:
-    """What `fit` returns."""
+class TrainingBar(Watch):
+    """A progress bar over batches with the latest validation accuracy; silent where bars are off."""
 
-    history: list  # a dict per epoch
-    best_epoch: int  # from 1; 0 if none was finished
-    stopped: bool  # by the callback, before the last epoch
+    def __init__(self, title=""):
+        super().__init__()
+        self.title = title
+
+    @cached_property
+    def bar(self):  # made by the first batch: a run that is loaded shows none
+        return tqdm(unit="batch", desc=self.title, leave=False, disable=not bars())
+
+    def batch(self, epoch, done, total):
+        self.bar.update()
+
+    def epoch(self, history):
+        row = history[-1]
+        self.bar.set_postfix_str(f"epoch {row['epoch']}, validation {100 * row['validation_accuracy']:.1f}%")
+
+    def close(self):
+        self.bar.close()
 
 
 def fit(network, train, validation, recipe, classes, seed=0, checkpoint=None, watch=None):
     """Train a network; afterwards it holds the weights of the epoch that was best on validation.
 
-    `train` and `validation` are Sources on its device. `seed` fixes batches and dropout, epoch by epoch. The state of
-    each epoch is kept in `checkpoint` (a path); one that is there is resumed, on the CPU to bit-identical results.
+    `train` and `validation` are Sources on its device. `seed` fixes batches and dropout, epoch by epoch. The state
+    after each epoch is kept in `checkpoint` (a path); if that exists, training resumes, on the CPU to the same bits.
     """
     watch = watch or Watch()
     optimiser = make_optimiser(network.parameters(), recipe)
@@ -68,22 +89,22 @@ def fit(network, train, validation, recipe, classes, seed=0, checkpoint=None, wa
                     break
         if stopped:
             break
-        losses = torch.stack(losses)  # read only now: a GPU need not wait for us after each batch
-        _check_finite(losses, f"epoch {epoch}, batch {{}}", recipe, checkpoint)
+        losses = torch.stack(losses).cpu()  # read only now: a GPU need not wait for us after each batch
         seconds = time.perf_counter() - started
         logits, loss = predict(network, validation, recipe, loss_of)
-        _check_finite(torch.tensor([loss]), f"the validation after epoch {epoch}", recipe, checkpoint)
-        metrics = _accuracies(logits, validation.targets, classes)
-        row = {
-            "epoch": epoch,
-            "rate": rate,
-            "train_loss": losses.sum().item() / len(train),
-            "train_accuracy": right.item() / len(train),
-            "validation_loss": loss,
-            **{f"validation_{name}": value for name, value in metrics.items()},
-            "seconds": seconds,
-        }
-        history.append(row)
+        _check_finite([*losses.tolist(), loss], epoch, recipe, checkpoint)
+        metrics = _accuracies(logits, validation.targets)
+        history.append(
+            {
+                "epoch": epoch,
+                "rate": rate,
+                "train_loss": losses.sum().item() / len(train),
+                "train_accuracy": right.item() / len(train),
+                "validation_loss": loss,
+                **{f"validation_{name}": value for name, value in metrics.items()},
+                "seconds": seconds,
+            }
+        )
         score = (epoch if recipe.select == "last" else metrics[recipe.select], -loss)
         if best is None or score > best[:2]:
             best = (*score, epoch, {name: value.detach().clone() for name, value in network.state_dict().items()})
@@ -100,7 +121,7 @@ def training_step(network, batch, optimiser, rate, loss_of, recipe):
     for group in optimiser.param_groups:
         group["lr"] = rate
     x, lengths, targets = batch
-    with precision(x.device, recipe):
+    with torch.autocast(x.device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
         logits = network(x, lengths)  # (batch, classes)
         loss = loss_of(logits.float(), targets)
     optimiser.zero_grad(set_to_none=True)
@@ -116,7 +137,8 @@ def predict(network, source, recipe=None, loss_of=None, batch=512):
     """Run a network over a source in eval mode: logits (clips, classes), and the mean loss if `loss_of` is given."""
     network.eval()
     outputs, batches = [], source.batches(batch)
-    with precision(source.device, recipe or Recipe()):
+    half = recipe is not None and recipe.precision == "bf16"
+    with torch.autocast(source.device.type, torch.bfloat16, enabled=half):
         for index in batches:
             x, lengths, _ = source[index]
             outputs.append(network(x, lengths).float())
@@ -137,25 +159,19 @@ def seeded(seed, device):
         yield
 
 
-def precision(device, recipe):
-    """The context in which a recipe's forward passes are computed."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16")
+def _accuracies(logits, targets):
+    right, targets = (logits.argmax(1) == targets).cpu().double(), targets.cpu()  # MPS has no float64
+    counts = torch.bincount(targets)
+    recall = (torch.bincount(targets, right) / counts)[counts > 0]
+    return {"accuracy": right.mean().item(), "balanced_accuracy": recall.mean().item()}
 
 
-def _accuracies(logits, targets, classes):
-    predicted, targets = logits.argmax(1).cpu(), targets.cpu()  # MPS has no float64
-    hits = torch.bincount(targets[predicted == targets], minlength=classes).double()
-    counts = torch.bincount(targets, minlength=classes).double()
-    recall = (hits / counts)[counts > 0]
-    return {"accuracy": (hits.sum() / counts.sum()).item(), "balanced_accuracy": recall.mean().item()}
-
-
-def _check_finite(losses, where, recipe, checkpoint):
-    bad = (~torch.isfinite(losses)).nonzero()
-    if len(bad):
-        clip = "" if recipe.clip_norm else " or set clip_norm=1.0"
-        kept = " The epochs before are kept." if checkpoint is not None and checkpoint.exists() else ""
-        raise LabError(
-            f"The loss became {losses[bad[0, 0]].item():g} in {where.format(bad[0, 0].item() + 1)}.{kept} "
-            f"Lower the rate (now {recipe.rate:g}){clip} and train again."
-        )
+def _check_finite(losses, epoch, recipe, checkpoint):
+    """`losses` are those of the batches, and the validation loss after them."""
+    for number, loss in enumerate(losses, 1):
+        if not math.isfinite(loss):
+            where = f"the validation after epoch {epoch}" if number == len(losses) else f"epoch {epoch}, batch {number}"
+            kept = " The epochs before are kept." if checkpoint is not None and checkpoint.exists() else ""
+            clip = "" if recipe.clip_norm else " or set clip_norm=1.0"
+            said = f"The loss became {loss:g} in {where}.{kept} Lower the rate (now {recipe.rate:g}){clip}"
+            raise LabError(f"{said} and train again.")

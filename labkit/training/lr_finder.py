@@ -18,7 +18,7 @@ def rate_range(experiment, corpus, device="cpu", low=1e-5, high=1.0, batches=100
     """Train on a split corpus for a few batches with a learning rate that grows by a constant factor.
 
     Returns a table with a row per batch: `rate`, `loss` (of that batch) and `smooth` (its running mean). It ends early
-    if the loss leaves all bounds. The recipe's own rate, schedule and epochs play no part.
+    if the loss leaves all bounds. The recipe's own rate, schedule and epochs are not used.
     """
     if not 0 < low < high < math.inf or batches < 2:
         raise LabError(f"low={low}, high={high}, batches={batches}: 0 < low < high, at least 2 batches. Change these.")

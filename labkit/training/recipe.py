@@ -5,7 +5,8 @@ from functools import partial
 from typing import Literal
 
 import torch
-from torch import nn, optim
+from torch import optim
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, logsigmoid, one_hot
 
 from ..settings import Count, NotNegative, Positive, one_of, settings
 from .augment import Augmentation
@@ -19,23 +20,11 @@ def make_optimiser(weights, recipe):
     return OPTIMISERS[recipe.optimiser](weights, recipe.rate, weight_decay=recipe.weight_decay, **momentum)
 
 
-# A schedule gives the factor on the learning rate, from the fraction of all steps done and the history so far: a pure
-# function, so that resuming needs no state.
-
-
 def one_cycle(done, history=()):
     """Up to the peak over the first 30%, down to almost zero after (Smith, arXiv 1708.07120; cosine pieces)."""
     if done < 0.3:
         return 0.04 + 0.96 * (1 - math.cos(math.pi * done / 0.3)) / 2
     return 1e-5 + (1 - 1e-5) * (1 + math.cos(math.pi * (done - 0.3) / 0.7)) / 2
-
-
-def constant(done, history=()):
-    return 1.0
-
-
-def cosine(done, history=()):
-    return (1 + math.cos(math.pi * done)) / 2
 
 
 def plateau(done, history=(), patience=2):
@@ -49,40 +38,35 @@ def plateau(done, history=(), patience=2):
     return factor
 
 
-SCHEDULES = {schedule.__name__: schedule for schedule in (one_cycle, constant, cosine, plateau)}
-
-# A loss is the mean over clips, from logits of shape (batch, classes), targets (batch,) and weights (classes,) or None.
-
-
-def cross_entropy(logits, targets, weights=None):
-    """Softmax and negative log-likelihood in one."""
-    return nn.functional.cross_entropy(logits, targets, weights)
-
-
-def softmax_cross_entropy(logits, targets, weights=None):
-    """Softmax first, then a loss that applies it again: never below ln(e + classes - 1) - 1 (1.817 for 15)."""
-    return cross_entropy(logits.softmax(1), targets, weights)
+# Factor on the learning rate, from the fraction of all steps done and the history so far: resuming needs no state.
+SCHEDULES = {
+    "one_cycle": one_cycle,
+    "constant": lambda done, history=(): 1.0,
+    "cosine": lambda done, history=(): (1 + math.cos(math.pi * done)) / 2,
+    "plateau": plateau,
+}
 
 
-def sigmoid_cross_entropy(logits, targets, weights=None):
-    """Sigmoids, divided by their sum, then negative log-likelihood: what Keras makes of "sigmoid" and cross-entropy."""
-    return cross_entropy(nn.functional.logsigmoid(logits), targets, weights)
-
-
-def binary_cross_entropy(logits, targets, weights=None):
+def binary_cross_entropy(logits, targets, weight=None):
     """A sigmoid per class, each asked whether it is this one; the mean over classes and clips."""
-    wanted = nn.functional.one_hot(targets, logits.shape[1]).to(logits)
-    weights = None if weights is None else weights[targets, None]
-    return nn.functional.binary_cross_entropy_with_logits(logits, wanted, weights)
+    wanted = one_hot(targets, logits.shape[1]).to(logits)
+    return binary_cross_entropy_with_logits(logits, wanted, None if weight is None else weight[targets, None])
 
 
-LOSSES = (cross_entropy, softmax_cross_entropy, sigmoid_cross_entropy, binary_cross_entropy)
-LOSSES = {loss.__name__: loss for loss in LOSSES}
+# Mean over clips, from logits of shape (batch, classes), targets (batch,) and a weight for each class or None.
+LOSSES = {
+    "cross_entropy": cross_entropy,  # softmax and negative log-likelihood in one
+    # Softmax first, then a loss that applies it again: never below ln(e + classes - 1) - 1 (1.817 for 15).
+    "softmax_cross_entropy": lambda logits, targets, weight=None: cross_entropy(logits.softmax(1), targets, weight),
+    # Sigmoids, divided by their sum, then negative log-likelihood: what Keras makes of "sigmoid" and cross-entropy.
+    "sigmoid_cross_entropy": lambda logits, targets, weight=None: cross_entropy(logsigmoid(logits), targets, weight),
+    "binary_cross_entropy": binary_cross_entropy,
+}
 
 
 def make_loss(recipe, targets, classes):
     """The loss that a recipe names, a function of logits and targets; `targets` here are all of the training part."""
-    return partial(LOSSES[recipe.loss], weights=class_weights(targets, classes) if recipe.class_weights else None)
+    return partial(LOSSES[recipe.loss], weight=class_weights(targets, classes) if recipe.class_weights else None)
 
 
 def class_weights(targets, classes):
@@ -110,4 +94,4 @@ class Recipe:
     # Validation metric that chooses the epoch whose weights are kept; "last" keeps the last, whatever validation says.
     select: Literal["accuracy", "balanced_accuracy", "last"] = "accuracy"
     augmentation: Augmentation = Augmentation()  # how training clips are varied
-    precision: Literal["float32", "bf16"] = "float32"  # of forward passes; "bf16" is a gain on GPUs. Measure.
+    precision: Literal["float32", "bf16"] = "float32"  # of forward passes; "bf16" may be faster on a GPU: measure
