@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch import nn
 
-from labkit.models import register
+from labkit.models import MODELS, register
 
 
 class Gated(nn.Module):
@@ -37,6 +37,20 @@ def known():
 
 if multiprocessing.parent_process() is not None:  # a process that trains for a panel
     known()
+
+
+def trained_here(monkeypatch):
+    """A list to which each model is added that is trained in this process, by its name."""
+    from labkit.experiments import run as runs
+
+    names, fit = [], runs.fit
+
+    def counted(network, *arguments):
+        names.append(next(name for name, kind in MODELS.items() if kind is type(network.network)))
+        return fit(network, *arguments)
+
+    monkeypatch.setattr(runs, "fit", counted)
+    return names
 
 
 class Gate:

@@ -273,10 +273,10 @@ def test_results_without_any_name_the_next_step(tmp_path, capsys):
 def test_a_synthetic_corpus_is_stamped_in_every_table(settings, made, tmp_path):
     import shutil
 
-    from labkit.data import SYNTHETIC_MARKER
+    from labkit.data import MARKER
 
     folder = shutil.copytree(made, tmp_path / "made_up")
-    (folder / SYNTHETIC_MARKER).write_text("made by a program")
+    (folder / MARKER).write_text("made by a program")
     run(settings, folder, "--results", tmp_path / "out")
     runs = read_runs(tmp_path / "out")
     assert all("synthetic" in name for name in [*table(runs).corpus, *summary(runs).corpus])

@@ -6,7 +6,7 @@ import soundfile
 from tiny import quietly
 
 from labkit import data as corpora
-from labkit.data import SYNTHETIC_MARKER, common_voice
+from labkit.data import MARKER, common_voice
 from labkit.data.dialects import accents_in, classes
 from labkit.data.layout import scan
 from labkit.errors import LabError
@@ -227,7 +227,7 @@ def test_official_parts_are_obeyed_and_a_clip_in_no_list_goes_where_its_speaker_
 
 
 def test_a_synthetic_folder_says_so(release):
-    (release / SYNTHETIC_MARKER).write_text("made by a program")
+    (release / MARKER).write_text("made by a program")
     assert load(release).synthetic and corpora.find("common_voice", release).synthetic
 
 

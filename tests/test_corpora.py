@@ -10,7 +10,7 @@ import tiny
 from tiny import SPEAKERS, TEST, VALIDATION, table_corpus
 
 from labkit import data as corpora
-from labkit.data import SYNTHETIC_MARKER, speech_commands
+from labkit.data import MARKER, speech_commands
 from labkit.data.corpus import Corpus, parts_by_speaker
 from labkit.data.layout import audio_files, scan, usable
 from labkit.errors import LabError
@@ -256,7 +256,7 @@ def test_files_named_wrongly_are_counted_wherever_they_lie(folder):
 
 
 def test_a_marker_makes_a_corpus_synthetic(folder):
-    (folder / SYNTHETIC_MARKER).write_text("made by a program")
+    (folder / MARKER).write_text("made by a program")
     corpus = speech_commands.load(folder)
     assert corpus.synthetic and "synthetic" in repr(corpus)
 
@@ -301,7 +301,7 @@ def test_the_environment_says_where_corpora_lie(tmp_path, monkeypatch):
 
 def test_a_synthetic_folder_is_never_taken_for_a_real_one(tmp_path, monkeypatch):
     monkeypatch.setenv("LABKIT_DATA", str(tmp_path))
-    (tiny.make(tmp_path / "speech_commands") / SYNTHETIC_MARKER).write_text("made by a program")
+    (tiny.make(tmp_path / "speech_commands") / MARKER).write_text("made by a program")
     with pytest.raises(LabError, match="is not in"):
         corpora.find("speech_commands", "real")
 
@@ -314,7 +314,7 @@ def test_auto_falls_back_to_the_synthetic_corpus_and_synthetic_insists(tmp_path,
         made.append((entry.name, scale))
         folder = tmp_path / "synthetic_speech_commands"
         if not folder.exists():
-            (tiny.make(folder) / SYNTHETIC_MARKER).write_text("made by a program")
+            (tiny.make(folder) / MARKER).write_text("made by a program")
         return folder
 
     monkeypatch.setattr(corpora.Entry, "synthesise", stand_in)

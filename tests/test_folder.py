@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from labkit.data import SYNTHETIC_MARKER, find
+from labkit.data import MARKER, find
 from labkit.data.corpus import parts_by_speaker
 from labkit.data.folder import load
 from labkit.errors import LabError, LabWarning
@@ -166,7 +166,7 @@ def test_noises_are_no_class(root):
 
 def test_a_synthetic_folder_stays_stamped(root):
     record_people(root)
-    (root / SYNTHETIC_MARKER).write_text("made by a program")
+    (root / MARKER).write_text("made by a program")
     assert load(root).synthetic
 
 

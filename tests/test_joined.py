@@ -8,7 +8,7 @@ from test_fsdd import write
 from tiny import RATE
 
 from labkit.cli import main
-from labkit.data import SYNTHETIC_MARKER, find, fsdd, join, read, speech_commands
+from labkit.data import MARKER, find, fsdd, join, read, speech_commands
 from labkit.data.splits import PROTOCOLS, Split, split
 from labkit.data.store import open_store
 from labkit.errors import LabError
@@ -114,7 +114,7 @@ def test_a_corpus_without_any_of_the_labels_is_refused(digits, words):
 
 
 def test_synthetic_voices_are_named_and_the_figures_stay_real(digits, words):
-    (words.root / SYNTHETIC_MARKER).write_text("made")
+    (words.root / MARKER).write_text("made")
     both = Choice("fsdd", extra=("words",)).apply(join(digits, [speech_commands.load(words.root)]))
     assert not both.synthetic and any("(synthetic speech)" in note for note in both.skipped)
 

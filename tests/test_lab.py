@@ -11,7 +11,7 @@ import torch
 import labkit
 from labkit import device as machine
 from labkit import lab as room
-from labkit.data import SYNTHETIC_MARKER
+from labkit.data import MARKER
 from labkit.errors import LabError, LabWarning
 from labkit.files import home
 from labkit.lab import start
@@ -46,7 +46,7 @@ def test_what_was_left_out_is_printed_below(folder, capsys):
 
 
 def test_synthetic_voices_are_announced(folder, capsys):
-    (folder / SYNTHETIC_MARKER).write_text("made by a program")
+    (folder / MARKER).write_text("made by a program")
     start("x", data=folder, device="cpu")
     assert "These voices are made by a program. Numbers here show that the code works" in capsys.readouterr().out
 
@@ -247,7 +247,7 @@ def test_a_data_folder_that_holds_only_synthetic_speech_serves_it(made, tmp_path
     from labkit import data as corpora
 
     folder = shutil.copytree(made, tmp_path / "data" / "synthetic_speech_commands")
-    (folder / corpora.SYNTHETIC_MARKER).write_text("made by a program")
+    (folder / corpora.MARKER).write_text("made by a program")
     monkeypatch.setenv("LABKIT_DATA", str(tmp_path / "data"))
     monkeypatch.setattr("labkit.data.make", lambda folder, size: folder)
     found = corpora.find("speech_commands", str(tmp_path / "data"))

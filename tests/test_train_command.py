@@ -61,17 +61,18 @@ def test_a_process_trains_one_experiment_after_the_other_and_ends_when_nobody_se
         def forward(self, x, lengths):
             return super().forward(x, lengths) + 1
 
+    here = gated.trained_here(monkeypatch)
     where = corpus, tmp_path / "results", torch.device("cpu")
     process, first, second = TrainProcess(), Seen(), Seen()
     run = process.train(quick(), *where, first)
     kinds = [kind for kind, _ in first.told]
     assert kinds.count("epoch") == 3 and kinds.count("batch") >= 3 and "note" not in kinds
-    assert runs.read_record(run.folder)["history"] == first.told[-1][1] and "network" not in vars(run)
+    assert runs.read_record(run.folder)["history"] == first.told[-1][1] and here == []
     assert process.train(quick(), *where, Seen()).id == run.id
     monkeypatch.setitem(MODELS, "gated", Changed)
-    here = process.train(quick().change(model=Model("gated")), *where, second)
+    process.train(quick().change(model=Model("gated")), *where, second)
     notes = [text for kind, text in second.told if kind == "note"]
-    assert len(notes) == 1 and "written in the notebook" in notes[0] and "network" in vars(here)
+    assert len(notes) == 1 and "written in the notebook" in notes[0] and here == ["gated"]
     process.pipe.close()
     process.process.join(60)
     assert process.process.exitcode == 0
