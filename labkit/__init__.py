@@ -7,7 +7,7 @@ __version__ = "0.1.0"
 # Names a notebook uses, by their room. They load on first use: `labkit check` must run where torch does not.
 _ROOMS = {
     "lab": "start",
-    "experiments.experiment": "Experiment Choice Target",
+    "experiments.experiment": "Experiment Subset Target",
     "data.splits": "Split split",
     "features": "MFCC LogMel MelFrames Spectrogram Raw",
     "models": "Model register count_parameters",

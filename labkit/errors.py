@@ -26,6 +26,6 @@ def choose(name, options, what):
         return options[name]
     known = [str(option) for option in options]
     near = difflib.get_close_matches(str(name), known, n=1)
-    guess = f" Did you mean {near[0]!r}?" if near else ""
+    hint = f" Did you mean {near[0]!r}?" if near else ""
     more = f" and {len(known) - SHOWN} more" if len(known) > SHOWN else ""
-    raise LabError(f"There is no {what} called {name!r}.{guess} Choose one of: {', '.join(known[:SHOWN])}{more}.")
+    raise LabError(f"There is no {what} called {name!r}.{hint} Choose one of: {', '.join(known[:SHOWN])}{more}.")

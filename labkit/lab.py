@@ -34,10 +34,10 @@ class Lab:
         """The value for the scale in use: sizes may differ, code paths may not."""
         return lab if self.scale == "lab" else full
 
-    def train(self, experiment, corpus=None, watch=None):
+    def train(self, experiment, corpus=None, callback=None):
         """The run of an experiment on the chapter's corpus: loaded, resumed or trained (see `labkit.train`)."""
-        watch = watch or TrainingBar(str(experiment))
-        return runs.train(experiment, corpus or self.data, self.results, self.device, watch)
+        callback = callback or TrainingBar(str(experiment))
+        return runs.train(experiment, corpus or self.data, self.results, self.device, callback)
 
     def show(self, what, name, caption, alt=None, synthetic=None):
         """Show a figure or a table with its caption, and keep it in `figures`.

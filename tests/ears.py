@@ -8,7 +8,7 @@ from torch import nn
 
 from labkit.features import MelFrames
 from labkit.models.classifier import Classifier
-from labkit.streaming import OTHER
+from labkit.streaming import UNKNOWN
 
 RATE = 16_000
 TONES = {"low": 500, "high": 2000}  # Hz
@@ -39,9 +39,9 @@ def classifier():
     return SimpleNamespace(
         experiment=SimpleNamespace(feature=feature),
         network=Classifier(Ears(feature)),
-        labels=(*TONES, OTHER),
+        labels=(*TONES, UNKNOWN),
         device=torch.device("cpu"),
-        record={"decision": {"threshold": 0.6, "smoothing": 0.2, "hold": 0.6}},
+        record={"decision": {"threshold": 0.6, "smoothing": 0.2, "refractory": 0.6}},
     )
 
 

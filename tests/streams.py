@@ -14,7 +14,7 @@ RATE = 16_000
 FEATURE = MelFrames(window_ms=30, hop_ms=10, n_mels=16, floor=1e-5)
 
 
-def classifier(model=None, feature=FEATURE, labels=("no", "yes", "other"), seed=0, name="untrained"):
+def classifier(model=None, feature=FEATURE, labels=("no", "yes", "unknown"), seed=0, name="untrained"):
     """What a Run is to a detector, made in a moment."""
     model = model or Model("stream_cnn", hidden=8, channels=4, blocks=2)
     experiment = Experiment(feature=feature, model=model)
@@ -39,8 +39,8 @@ def classifier(model=None, feature=FEATURE, labels=("no", "yes", "other"), seed=
     )  # fmt: skip
 
 
-def sound(seconds=3.0, seed=0, rate=RATE):
+def sound(seconds=3.0, seed=0, sample_rate=RATE):
     """Noise that swells and fades, float32, shape (samples,)."""
-    dice = torch.Generator().manual_seed(seed)
-    time = torch.arange(round(seconds * rate)) / rate
-    return (0.1 * torch.randn(len(time), generator=dice) * (1 + torch.sin(7 * time))).numpy()
+    generator = torch.Generator().manual_seed(seed)
+    time = torch.arange(round(seconds * sample_rate)) / sample_rate
+    return (0.1 * torch.randn(len(time), generator=generator) * (1 + torch.sin(7 * time))).numpy()

@@ -16,7 +16,7 @@ PUBLISHED = {
     1_265_474: {"cell": "lstm", "layers": 2},
     360_591: {"cell": "gru"},
     950_283: {"cell": "gru", "layers": 2},
-    1_007_988: {"cell": "gru", "layers": 2, "head": (156, 78), "dropout": 0.2},
+    1_007_988: {"cell": "gru", "layers": 2, "dense": (156, 78), "dropout": 0.2},
     958_421: {"cell": "lstm", "bidirectional": True},
     721_167: {"cell": "gru", "bidirectional": True},
 }
@@ -83,7 +83,7 @@ def test_softmax_before_the_loss_has_the_floor_that_the_audit_names():
     assert loss.item() == pytest.approx(math.log(math.e + 14) - 1, abs=1e-6) == pytest.approx(1.817, abs=1e-3)
 
 
-@pytest.mark.parametrize("wrong", [{"head": (0,)}, {"head": ("a",)}, {"head_dropout": 1.0}])
+@pytest.mark.parametrize("wrong", [{"dense": (0,)}, {"dense": ("a",)}, {"dense_dropout": 1.0}])
 def test_widths_that_cannot_be_are_named(wrong):
     with pytest.raises(LabError, match=f"{next(iter(wrong))} .*Change it"):
         net(**wrong)

@@ -80,7 +80,7 @@ def test_both_sides_of_the_comparison_train_on_every_clip(sentences):
 
 def test_both_sides_compute_the_same_frames(sentences):
     files = [sentences.root / path for path in sentences.clips.path[:3]]
-    kept = bench.source(sentences, "train", bench.FIVE, "cpu")
+    kept = bench.batches_of(sentences, "train", bench.FIVE, "cpu")
     x, lengths, _ = kept[torch.arange(3)]
     theirs, their_lengths, _ = bench.per_item(files, torch.zeros(3), "cpu")
     assert torch.allclose(x, theirs, rtol=1e-3, atol=1e-4) and torch.equal(lengths, their_lengths)
@@ -88,7 +88,7 @@ def test_both_sides_compute_the_same_frames(sentences):
 
 def test_the_padding_of_a_batch_changes_no_result(sentences):
     """Frames and scores of a clip, alone and beside the longest one."""
-    own = bench.source(sentences, "train", bench.OWN, "cpu")
+    own = bench.batches_of(sentences, "train", bench.OWN, "cpu")
     torch.manual_seed(0)
     network = bench.NETWORK.build(bench.OWN.shape, 2).eval()
     order = torch.from_numpy(own.samples).argsort()
@@ -100,7 +100,7 @@ def test_the_padding_of_a_batch_changes_no_result(sentences):
 
 
 def test_batches_of_like_lengths_hold_little_padding(sentences):
-    own = bench.source(sentences, "train", bench.OWN, "cpu")
+    own = bench.batches_of(sentences, "train", bench.OWN, "cpu")
     padded = sum(own[index][0].shape[1] * len(index) for index in own.batches(4, seed=0))
     mixed = sum(own[index][0].shape[1] * len(index) for index in torch.randperm(20).split(4))
     frames = int(sum(own[index][1].sum() for index in own.batches(4)))

@@ -57,8 +57,8 @@ def replaced(folder, path=CLIP, **write):
 def test_each_kind_of_file_is_read(ending, clip, tmp_path):
     path = tmp_path / f"a.{ending}"
     soundfile.write(path, clip, RATE)
-    samples, rate = read_audio(path)
-    assert rate == RATE and samples.dtype == np.float32 and samples.ndim == 1
+    samples, sample_rate = read_audio(path)
+    assert sample_rate == RATE and samples.dtype == np.float32 and samples.ndim == 1
     if ending in ("wav", "flac"):
         assert len(samples) == len(clip) and np.abs(samples - clip).max() <= 1 / 32768
     else:
@@ -81,8 +81,8 @@ def test_resampling_keeps_what_fits_and_removes_what_does_not(tmp_path):
     time = np.arange(RATE) / RATE
     low, high = (np.sin(2 * np.pi * hertz * time).astype(np.float32) for hertz in (1000, 6000))
     soundfile.write(tmp_path / "a.wav", 0.4 * (low + high), RATE, subtype="FLOAT")
-    samples, rate = read_audio(tmp_path / "a.wav", 8_000)
-    assert rate == 8_000 and samples.shape == (8_000,) and samples.dtype == np.float32
+    samples, sample_rate = read_audio(tmp_path / "a.wav", 8_000)
+    assert sample_rate == 8_000 and samples.shape == (8_000,) and samples.dtype == np.float32
     middle = slice(500, -500)
     np.testing.assert_allclose(samples[middle], 0.4 * low[::2][middle], atol=2e-3)
     assert resample(low, RATE, RATE) is low
@@ -299,11 +299,11 @@ from labkit.data import audio, store
 from labkit.data.speech_commands import load
 
 decode = audio.decode_clip
-def slowly(path, rate):
+def slowly(path, sample_rate):
     if path.name.startswith(sys.argv[3]):
         Path(sys.argv[2]).touch()
         time.sleep(60)
-    return decode(path, rate)
+    return decode(path, sample_rate)
 audio.decode_clip = slowly
 store.open_store(load(sys.argv[1]))
 """

@@ -67,7 +67,7 @@ def test_the_repaired_gru_gives_a_clip_the_same_scores_alone_and_in_company():
 def test_a_normal_start_has_the_spread_that_was_asked_for():
     network = build("Becker")
     assert network.linears[0].weight.std().item() == pytest.approx(0.1, rel=0.01)
-    assert network.scores.bias.abs().max() == 0
+    assert network.head.bias.abs().max() == 0
 
 
 def test_a_rectified_head_is_another_function_than_two_matrices_in_a_row():
@@ -82,7 +82,7 @@ def test_a_rectified_head_is_another_function_than_two_matrices_in_a_row():
         ("audionet", (1, None), {}, "of one length"),
         ("audionet", (1, 40, 101), {}, "use the feature 'raw'"),
         ("audionet", (1, 100), {"widths": STUDENT}, r"\(1, 100\).*Raise seconds"),
-        ("audionet", (1, 8000), {"spread": -1.0}, "spread .* -1.0"),
+        ("audionet", (1, 8000), {"std": -1.0}, "std .* -1.0"),
         ("sample_gru", (40, 13), {}, "use the feature 'raw'"),
         ("sample_gru", (1, 8000), {"frame": 0}, "frame .* 0"),
         ("sample_gru", (1, 8000), {"readout": "first"}, "readout"),
@@ -97,7 +97,7 @@ def test_impossible_networks_say_what_would_work(name, shape, options, words):
 
 def test_the_table_names_what_was_trained_and_how():
     student = Experiment.from_dict(settings("student"))
-    assert (student.recipe.optimiser, student.recipe.rate, student.recipe.batch) == ("sgd", 1e-4, 100)
+    assert (student.recipe.optimiser, student.recipe.lr, student.recipe.batch) == ("sgd", 1e-4, 100)
     assert Experiment.from_dict(settings("student's GRU")).feature.padding == "signal", "its zeros were read, too"
     with pytest.raises(LabError, match="no published network"):
         settings("AlexNet")
@@ -106,7 +106,7 @@ def test_the_table_names_what_was_trained_and_how():
 # Features
 
 
-def clips(*lengths, rate=8000):
+def clips(*lengths, sample_rate=8000):
     waves = torch.zeros(len(lengths), max(lengths))
     for row, length in enumerate(lengths):
         waves[row, :length] = torch.from_numpy(np.random.default_rng(row).integers(1, 9000, length) / 32768)

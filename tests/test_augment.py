@@ -11,7 +11,7 @@ from labkit.data.store import open_store
 from labkit.errors import LabError
 from labkit.features import MFCC, LogMel, MelFrames, Raw
 from labkit.training.augment import Augmentation, Augmenter, moved, noise_bank, uniform
-from labkit.training.batches import source
+from labkit.training.batches import batches_of
 
 pytest_plugins = ["tiny"]
 pytestmark = pytest.mark.usefixtures("own_folders")
@@ -52,8 +52,8 @@ def fixed(**columns):
 @pytest.mark.parametrize("name", FEATURES)
 def test_a_clip_is_varied_alike_in_any_order_and_batch(name, corpus):
     feature = FEATURES[name]
-    part = quietly(source, corpus, "train", feature, CPU, augmentation=for_feature(ALL, feature))
-    plain = source(corpus, "train", feature, CPU)
+    part = quietly(batches_of, corpus, "train", feature, CPU, augmentation=for_feature(ALL, feature))
+    plain = batches_of(corpus, "train", feature, CPU)
     part.begin(3, 5)
     whole, lengths, _ = part[torch.arange(len(part))]
     again, _, _ = part[torch.arange(len(part))]
@@ -77,7 +77,7 @@ def test_a_clip_is_varied_alike_in_a_smaller_corpus(corpus):
     smaller = corpus.only(speakers=sorted(corpus.part("train").speaker.unique())[:3])
     both = []
     for some in (corpus, smaller):
-        part = source(some, "train", feature, CPU, store=open_store(corpus), augmentation=ALL)
+        part = batches_of(some, "train", feature, CPU, store=open_store(corpus), augmentation=ALL)
         part.begin(0, 1)
         both.append(dict(zip(some.part("train").path, part[torch.arange(len(part))][0], strict=True)))
     for path, x in both[1].items():
@@ -86,11 +86,11 @@ def test_a_clip_is_varied_alike_in_a_smaller_corpus(corpus):
 
 def test_nothing_happens_before_an_epoch_begins_nor_without_an_augmentation(corpus):
     feature = FEATURES["log_mel"]
-    varied, plain = (source(corpus, "train", feature, CPU, augmentation=some) for some in (ALL, Augmentation()))
+    varied, plain = (batches_of(corpus, "train", feature, CPU, augmentation=some) for some in (ALL, Augmentation()))
     assert plain.augmenter is None and plain.resident is not None and varied.resident is None
     some = torch.arange(8)
     torch.testing.assert_close(varied[some][0], plain[some][0], rtol=1e-4, atol=1e-3)
-    assert source(corpus, "train", feature, CPU, augmentation=Augmentation(time_masks=1)).resident is not None
+    assert batches_of(corpus, "train", feature, CPU, augmentation=Augmentation(time_masks=1)).resident is not None
 
 
 def test_shift_moves_by_whole_samples():
@@ -207,19 +207,19 @@ def test_bands_can_be_hidden_only_where_there_are_some(feature):
 OTHERS = Augmentation(pieces=0.3, backwards=0.2)
 
 
-def spoilt(settings, samples, dice, kind=0.0, where=0.0):
+def spoilt(settings, samples, generator, kind=0.0, where=0.0):
     """One clip as the dice have it: which it becomes, which kind of that, and how large a piece."""
     chosen = Augmenter(settings, Raw(), ["a.wav"], torch.zeros(0), other=2)
     draws = torch.full((1, 9), 0.5)
-    draws[0, -3:] = torch.tensor([dice, kind, where])
+    draws[0, -3:] = torch.tensor([generator, kind, where])
     x, lengths = chosen.waveforms(samples[None], torch.tensor([len(samples)]), draws)
     return x[0], chosen.targets(torch.tensor([1]), draws).item(), lengths.item()
 
 
 def test_what_is_made_no_word_counts_as_other():
     samples = torch.arange(1, RATE + 1) / RATE
-    for dice, target in ((0.1, 2), (0.19, 2), (0.21, 2), (0.49, 2), (0.51, 1)):
-        x, got, length = spoilt(OTHERS, samples, dice, kind=0.1)
+    for generator, target in ((0.1, 2), (0.19, 2), (0.21, 2), (0.49, 2), (0.51, 1)):
+        x, got, length = spoilt(OTHERS, samples, generator, kind=0.1)
         assert got == target and length == RATE and torch.equal(x, samples) == (target == 1)
 
 
@@ -255,20 +255,20 @@ def test_noise_alone_is_as_loud_as_it_would_be_behind_the_word():
 
 
 def test_a_source_gives_the_class_of_what_it_made(corpus):
-    with_other = replace(corpus, labels=(*corpus.labels, "other"))
-    part = quietly(source, with_other, "train", Raw(seconds=0.55), CPU, augmentation=Augmentation(backwards=0.5))
+    with_other = replace(corpus, labels=(*corpus.labels, "unknown"))
+    part = quietly(batches_of, with_other, "train", Raw(seconds=0.55), CPU, augmentation=Augmentation(backwards=0.5))
     _, _, before = part[torch.arange(len(part))]
     part.begin(0, 1)
     _, _, targets = part[torch.arange(len(part))]
     share = (targets == 3).float().mean()
     assert (before < 3).all() and 0.2 < share < 0.8 and torch.equal(targets[targets < 3], before[targets < 3])
-    with pytest.raises(LabError, match="need a class 'other'"):
-        source(corpus, "train", Raw(seconds=0.55), CPU, augmentation=Augmentation(backwards=0.5))
+    with pytest.raises(LabError, match="need a class 'unknown'"):
+        batches_of(corpus, "train", Raw(seconds=0.55), CPU, augmentation=Augmentation(backwards=0.5))
 
 
 def test_a_share_of_each_noise_stays_unheard(corpus):
     own, half = noise_bank(corpus, Raw(seconds=0.1), CPU), noise_bank(corpus, Raw(seconds=0.1), CPU, 0.5)
     assert len(half) == len(own) // 2 and torch.equal(half, own[: len(half)])
-    for values in ({"noise_share": 0.0}, {"pieces": -0.1}, {"pieces": 0.6, "backwards": 0.6}):
+    for values in ({"noise_fraction": 0.0}, {"pieces": -0.1}, {"pieces": 0.6, "backwards": 0.6}):
         with pytest.raises(LabError, match=next(iter(values))):
             Augmentation(**values)

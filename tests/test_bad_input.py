@@ -33,9 +33,9 @@ QUICK = tiny.quick()
 CLIP = tiny.tone("fall", SPEAKERS[0]).astype(np.float32)
 
 
-def encoded(samples, rate=RATE, **format):
+def encoded(samples, sample_rate=RATE, **format):
     buffer = io.BytesIO()
-    soundfile.write(buffer, samples, rate, **{"format": "WAV"} | format)
+    soundfile.write(buffer, samples, sample_rate, **{"format": "WAV"} | format)
     return buffer.getvalue()
 
 

@@ -20,7 +20,7 @@ from PIL import Image
 RATE = 16_000
 SECONDS = 2.0  # of what the microphone hears again and again
 BATCHES = 3  # of one epoch of the tiny corpus
-SETUP, EXPLORER, TRAINER, CONFUSIONS, RECORDER, GATES, OTHER = range(7)
+SETUP, EXPLORER, TRAINER, CONFUSIONS, RECORDER, GATES, UNKNOWN = range(7)
 PANELS = (EXPLORER, TRAINER, CONFUSIONS, RECORDER, GATES)
 CELLS = [
     """import gated, labkit
@@ -29,7 +29,7 @@ lab = labkit.start("panels", device="cpu")
 small = labkit.Experiment(
     feature=labkit.MFCC(n_mels=20, deltas=0, seconds=0.5),
     model=labkit.Model("gated", gate={gate!r}),
-    recipe=labkit.Recipe(epochs=2, batch=16, rate=0.01),
+    recipe=labkit.Recipe(epochs=2, batch=16, lr=0.01),
 )
 run = lab.train(small.change(model=labkit.Model("gru", hidden=8), recipe={{"epochs": 1}}))""",
     "explorer = labkit.ExplorerPanel(lab)\nexplorer",
@@ -145,9 +145,9 @@ def test_a_training_is_started_stopped_and_resumed_by_clicks_and_other_cells_run
     gate.reached(1)
     button(panel, "Train").click()
     says(panel, "under way already")
-    page.locator(".jp-CodeCell").nth(OTHER).locator(".cm-content").click()
+    page.locator(".jp-CodeCell").nth(UNKNOWN).locator(".cm-content").click()
     page.keyboard.press("Control+Enter")
-    cell(page, OTHER).get_by_text("asked 2").wait_for()
+    cell(page, UNKNOWN).get_by_text("asked 2").wait_for()
     gate.open(*range(1, BATCHES + 1))
     gate.reached(BATCHES + 1)
     says(panel, "Epoch 1: training loss")
@@ -166,12 +166,12 @@ def test_a_training_is_started_stopped_and_resumed_by_clicks_and_other_cells_run
 
 def test_a_wrong_value_is_a_message_in_the_panel(page):
     panel = cell(page, TRAINER)
-    rate = panel.get_by_label("rate", exact=True)
-    rate.fill("-1")
-    rate.press("Enter")
+    sample_rate = panel.get_by_label("sample_rate", exact=True)
+    sample_rate.fill("-1")
+    sample_rate.press("Enter")
     says(panel, "rate cannot be -1")
-    rate.fill("0.01")
-    rate.press("Enter")
+    sample_rate.fill("0.01")
+    sample_rate.press("Enter")
     says(panel, "Press Train")
 
 

@@ -71,13 +71,13 @@ def changing(clip, generator):
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        (lambda clip, dice: torch.nn.functional.pad(clip, (0, 8000 - len(clip))), "at 1 different places"),
-        (lambda clip, dice: clip, "a tensor of 8000 samples, also for a clip of 7999"),
-        (lambda clip, dice: place(clip.flip(0), dice), "the same samples in the same order"),
-        (lambda clip, dice: place(clip[:2000], dice), "of 8000 samples, 2000 are in the window"),
+        (lambda clip, generator: torch.nn.functional.pad(clip, (0, 8000 - len(clip))), "at 1 different places"),
+        (lambda clip, generator: clip, "a tensor of 8000 samples, also for a clip of 7999"),
+        (lambda clip, generator: place(clip.flip(0), generator), "the same samples in the same order"),
+        (lambda clip, generator: place(clip[:2000], generator), "of 8000 samples, 2000 are in the window"),
         (
-            lambda clip, dice: torch.nn.functional.pad(clip, (0, 8000 - len(clip))).roll(
-                torch.randint(0, min(500, 8001 - len(clip)), (1,), generator=dice).item()
+            lambda clip, generator: torch.nn.functional.pad(clip, (0, 8000 - len(clip))).roll(
+                torch.randint(0, min(500, 8001 - len(clip)), (1,), generator=generator).item()
             ),
             "no clip begins after sample",
         ),

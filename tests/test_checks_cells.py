@@ -94,7 +94,7 @@ def fixed(pre, state, params):
     return dict(c=state.c, h=state.h)
 
 
-def dice(pre, state, params):
+def generator(pre, state, params):
     c = state.c + torch.rand_like(pre.f) * pre.g * pre.f
     return dict(c=c, h=c)
 
@@ -114,7 +114,7 @@ def dice(pre, state, params):
         (made(idle), "pre.f has no influence"),
         (made(right, p="vector"), "params.p has no influence"),
         (made(fixed), "nothing can be learnt"),
-        (made(dice), "random numbers|changes when another clip"),
+        (made(generator), "random numbers|changes when another clip"),
     ],
 )
 def test_wrong_answers_are_told_which_quantity_is_wrong(answer, words, capsys):

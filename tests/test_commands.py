@@ -31,7 +31,7 @@ from tools.bench.__main__ import main as bench_main
 pytest_plugins = ["tiny"]
 
 BASE = {"model": {"name": "rnn", "hidden": 8}, "recipe": {"epochs": 2, "batch": 8}}
-SETTINGS = {"base": BASE, "axes": {"recipe.rate": [0.01, 0.001]}, "seeds": [0, 1]}
+SETTINGS = {"base": BASE, "axes": {"recipe.lr": [0.01, 0.001]}, "seeds": [0, 1]}
 
 
 @pytest.fixture
@@ -91,10 +91,10 @@ def test_run_tests_the_chosen_on_another_corpus_and_refuses_known_speakers(setti
         ({"seed": [1]}, "seed"),
         ({"axes": {"model": [{"name": "gruu"}]}}, "Did you mean 'gru'"),
         ({"axes": {"recipe.raet": [1]}}, "raet"),
-        ({"axes": {"recipe.rate": [-1]}}, "Recipe.rate cannot be -1"),
+        ({"axes": {"recipe.lr": [-1]}}, "Recipe.lr cannot be -1"),
         ({"base": {"feature": {"name": "mfc"}}}, "Did you mean 'mfcc'"),
         ({"seeds": 3}, "Grid.seeds"),
-        ({"axes": {"recipe.rate": 0.1}}, "Grid.axes.recipe.rate"),
+        ({"axes": {"recipe.lr": 0.1}}, "Grid.axes.recipe.lr"),
         ({"axes": [1]}, "Grid.axes"),
         ({"axes": {"model": []}}, "Grid.axes.model"),
         ({"axes": {"seed": [1]}}, "cannot be an axis"),
@@ -120,10 +120,10 @@ def test_a_settings_file_that_is_none_is_named(settings, made, capsys, text):
 def test_a_sweep_goes_on_past_a_failing_member(corpus, tmp_path):
     good = Experiment(model=Model("rnn", hidden=4), recipe=Recipe(epochs=2, batch=8))
     lines = []
-    bad = good.change(recipe={"rate": 1e38, "clip_norm": None})
+    bad = good.change(recipe={"lr": 1e38, "clip_norm": None})
     runs, failed = sweep([bad, good], corpus, tmp_path, report=lines.append)
     assert len(runs) == 1 and len(failed) == 1
-    assert "FAILED" in lines[0] and "Lower the rate" in lines[0]
+    assert "FAILED" in lines[0] and "Lower the learning rate" in lines[0]
 
 
 def test_a_sweep_in_worker_processes_gives_the_same_records(corpus, tmp_path):
@@ -253,13 +253,13 @@ def test_unlike_tasks_and_lucky_seeds_are_not_compared(corpus, tmp_path):
     runs, _ = sweep([quick, quick.change(seed=1), two], corpus, tmp_path, report=str)
     with pytest.raises(LabError, match="differ in corpus, labels"):
         best(runs)
-    lucky, _ = sweep([quick.change(recipe={"epochs": 8, "rate": 0.02})], corpus, tmp_path, report=str)
+    lucky, _ = sweep([quick.change(recipe={"epochs": 8, "lr": 0.02})], corpus, tmp_path, report=str)
     assert lucky[0].validation["accuracy"] > max(r.validation["accuracy"] for r in runs[:2])
     assert {r.id for r in best([*runs[:2], *lucky])} == {r.id for r in runs[:2]}
 
 
 def test_nothing_is_tested_while_members_fail(settings, made, tmp_path, capsys):
-    settings.write_text(json.dumps({**SETTINGS, "axes": {"recipe.rate": [0.01, 1e38], "recipe.clip_norm": [None]}}))
+    settings.write_text(json.dumps({**SETTINGS, "axes": {"recipe.lr": [0.01, 1e38], "recipe.clip_norm": [None]}}))
     assert run(settings, made, "--results", tmp_path / "out") == 1
     assert "2 of 4 failed" in capsys.readouterr().out
     assert not any(r.tested for r in read_runs(tmp_path / "out"))

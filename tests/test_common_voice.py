@@ -99,11 +99,11 @@ def write(folder, name, lines, head=NEW, ends="\n", before=b""):
     (folder / f"{name}.tsv").write_bytes(before + text.encode())
 
 
-def clip(folder, number, seconds=0.5, ending="mp3", rate=16_000):
+def clip(folder, number, seconds=0.5, ending="mp3", sample_rate=16_000):
     (folder / "clips").mkdir(exist_ok=True, parents=True)
     rng = np.random.default_rng(number)
     path = folder / "clips" / f"common_voice_es_{number}.{ending}"
-    soundfile.write(path, 0.1 * rng.standard_normal(round(seconds * rate)), rate)
+    soundfile.write(path, 0.1 * rng.standard_normal(round(seconds * sample_rate)), sample_rate)
     return path
 
 
@@ -353,9 +353,9 @@ def test_clips_shorter_than_the_release_says_are_counted(release):
     assert len(corpus) == 9 and "truncated: 5.00 s promised" in " ".join(corpus.skipped)
 
 
-@pytest.mark.parametrize("rate", [8_000, 16_000, 44_100, 48_000])
-def test_an_mp3_that_ends_within_a_frame_is_found_and_a_whole_one_is_not(tmp_path, rate):
-    path = clip(tmp_path, 1, rate=rate)
+@pytest.mark.parametrize("sample_rate", [8_000, 16_000, 44_100, 48_000])
+def test_an_mp3_that_ends_within_a_frame_is_found_and_a_whole_one_is_not(tmp_path, sample_rate):
+    path = clip(tmp_path, 1, sample_rate=sample_rate)
     assert scan(tmp_path, [f"clips/{path.name}"]).problem.isna().all()
     whole = path.read_bytes()
     for data, cut in ((whole[:-30], True), (whole[: len(whole) // 2 + 7], True), (whole + b"TAG" + bytes(125), False)):
@@ -481,14 +481,14 @@ def test_real_clips_are_read_and_decoded(real_audio):
 
 def test_real_clips_go_through_to_a_record(real_audio, tmp_path):
     from labkit.data.splits import Split
-    from labkit.experiments.experiment import Choice, Experiment, Target
+    from labkit.experiments.experiment import Experiment, Subset, Target
     from labkit.experiments.run import train
     from labkit.features import MelFrames
     from labkit.models import Model
     from labkit.training.recipe import Recipe
 
     experiment = Experiment(
-        corpus=Choice("common_voice"),
+        corpus=Subset("common_voice"),
         target=Target("area"),
         split=Split("stratified", validation=0.15, test=0.18, most_clips=10),
         feature=MelFrames(hop_ms=80, n_mels=10, window_ms=80, seconds=None),

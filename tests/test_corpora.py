@@ -168,7 +168,7 @@ def test_speakers_get_their_part_by_name_alone():
 def test_headers_say_what_each_file_holds(folder):
     soundfile.write(folder / "fall" / "b.flac", tiny.tone("fall", SPEAKERS[0]), 8_000)
     table = scan(folder, ["fall/b.flac", tiny.name("fall", SPEAKERS[0], 1), "fall/none.wav"])
-    assert list(table.rate) == [8_000, 16_000, 0]
+    assert list(table.sample_rate) == [8_000, 16_000, 0]
     assert list(table.seconds) == [1.0, 0.4, 0.0] and table.problem[2] == "missing file"
     assert table.problem.isna()[:2].all() and table.bytes[1] == (folder / table.path[1]).stat().st_size
     pd.testing.assert_frame_equal(table, scan(folder, list(table.path)))

@@ -11,8 +11,9 @@ from tiny import table_corpus
 import labkit
 from labkit.data.splits import Split
 from labkit.errors import LabError
-from labkit.experiments.experiment import SCHEMA, Choice, Experiment, Target
+from labkit.experiments.experiment import SCHEMA, Experiment, Subset, Target
 from labkit.features import MFCC, LogMel, Raw
+from labkit.files import digest
 from labkit.models import Model
 from labkit.training.augment import Augmentation
 from labkit.training.recipe import Recipe
@@ -21,7 +22,7 @@ EXAMPLES = [
     Experiment(),
     Experiment(seed=3),
     Experiment(model=Model("lstm", hidden=64, bidirectional=True), recipe=Recipe(epochs=5, clip_norm=None)),
-    Experiment(corpus=Choice(labels=("yes", "no"), clips_per_label=10), feature=LogMel(n_mels=64, top_db=80.0)),
+    Experiment(corpus=Subset(labels=("yes", "no"), clips_per_label=10), feature=LogMel(n_mels=64, top_db=80.0)),
     Experiment(split=Split("folds", fold=2, folds=7), feature=Raw(seconds=None)),
     Experiment(target=Target("accent", (("us", "american"), ("uk", "british")))),
     Experiment(
@@ -46,7 +47,7 @@ def test_an_experiment_comes_back_from_json_as_it_went(experiment):
 
 def test_only_what_differs_from_the_defaults_is_written():
     assert Experiment().to_dict() == {}
-    assert Experiment(recipe=Recipe(rate=0.01), seed=2).to_dict() == {"recipe": {"rate": 0.01}, "seed": 2}
+    assert Experiment(recipe=Recipe(lr=0.01), seed=2).to_dict() == {"recipe": {"lr": 0.01}, "seed": 2}
     assert Experiment(feature=MFCC(n_mfcc=20)).to_dict() == {"feature": {"name": "mfcc", "n_mfcc": 20}}
 
 
@@ -61,7 +62,7 @@ def test_ids_are_pinned():
 
 def test_defaults_are_pinned():
     """Defaults are not written into ids: a changed one would give an old id another meaning."""
-    assert asdict(Choice()) == {"name": "speech_commands", "labels": None, "clips_per_label": None, "extra": ()}
+    assert asdict(Subset()) == {"name": "speech_commands", "labels": None, "clips_per_label": None, "extra": ()}
     assert asdict(Target()) == {"column": "label", "classes": None}
     assert asdict(Split()) == {
         **{"protocol": "official", "fold": 0, "folds": 5, "speaker": ""},
@@ -79,14 +80,14 @@ def test_defaults_are_pinned():
     )
     assert asdict(MFCC()) == spectral | {"n_mfcc": 13, "deltas": 2, "delta_width": 7}
     assert asdict(Recipe()) == {
-        **{"epochs": 20, "batch": 64, "rate": 3e-3, "optimiser": "adamw", "weight_decay": 0.01, "momentum": 0.9},
+        **{"epochs": 20, "batch": 64, "lr": 3e-3, "optimiser": "adamw", "weight_decay": 0.01, "momentum": 0.9},
         **{"schedule": "one_cycle", "schedule_step": "batch", "loss": "cross_entropy"},
         **{"class_weights": False, "clip_norm": 5.0, "select": "accuracy", "precision": "float32"},
         "augmentation": asdict(Augmentation()),
     }
     recurrent = {"hidden": 128, "layers": 1, "bidirectional": False, "readout": "mean", "dropout": 0.0}
     assert Model("rnn").full == Model("gru").full == Model("lstm").full == recurrent
-    assert Experiment() == Experiment(Choice(), Target(), Split(), MFCC(), Model("gru"), Recipe(), 0)
+    assert Experiment() == Experiment(Subset(), Target(), Split(), MFCC(), Model("gru"), Recipe(), 0)
 
 
 def test_an_id_depends_on_each_part_the_corpus_and_nothing_else(monkeypatch):
@@ -97,7 +98,7 @@ def test_an_id_depends_on_each_part_the_corpus_and_nothing_else(monkeypatch):
         {"feature": {"hop_ms": 10.0}},
         {"model": {"hidden": 64}},
         {"model": {"name": "lstm"}},
-        {"recipe": {"rate": 0.1}},
+        {"recipe": {"lr": 0.1}},
         {"seed": 1},
     ]
     ids = [Experiment().change(**change).id("f") for change in changes]
@@ -109,11 +110,11 @@ def test_an_id_depends_on_each_part_the_corpus_and_nothing_else(monkeypatch):
 
 
 def test_equal_experiments_have_equal_ids_however_numbers_were_written():
-    whole = Experiment(feature=MFCC(seconds=2, hop_ms=10), recipe=Recipe(rate=1, clip_norm=1), seed=np.int64(3))
-    point = Experiment(feature=MFCC(seconds=2.0, hop_ms=10.0), recipe=Recipe(rate=1.0, clip_norm=1.0), seed=3)
+    whole = Experiment(feature=MFCC(seconds=2, hop_ms=10), recipe=Recipe(lr=1, clip_norm=1), seed=np.int64(3))
+    point = Experiment(feature=MFCC(seconds=2.0, hop_ms=10.0), recipe=Recipe(lr=1.0, clip_norm=1.0), seed=3)
     assert whole == point and whole.id("f") == point.id("f") == through_json(whole).id("f")
-    assert Experiment(recipe=Recipe(epochs=np.int64(5), rate=np.float64(0.1))).id("f") == Experiment(
-        recipe=Recipe(epochs=5, rate=0.1)
+    assert Experiment(recipe=Recipe(epochs=np.int64(5), lr=np.float64(0.1))).id("f") == Experiment(
+        recipe=Recipe(epochs=5, lr=0.1)
     ).id("f")
 
 
@@ -129,14 +130,14 @@ def test_an_augmentation_is_written_and_read_with_the_recipe():
 
 
 def test_lists_are_as_good_as_tuples():
-    listed = Experiment(Choice(labels=["yes", "no"]), Target("accent", [["us", "american"], ["uk", "british"]]))
-    assert listed == Experiment(Choice(labels=("yes", "no")), EXAMPLES[5].target) and len({listed}) == 1
+    listed = Experiment(Subset(labels=["yes", "no"]), Target("accent", [["us", "american"], ["uk", "british"]]))
+    assert listed == Experiment(Subset(labels=("yes", "no")), EXAMPLES[5].target) and len({listed}) == 1
 
 
 def test_single_settings_can_be_changed():
     base = EXAMPLES[2]
-    other = base.change(recipe={"rate": 0.5}, model={"layers": 2}, corpus={"labels": ["up"]}, seed=9)
-    assert (other.recipe.rate, other.recipe.epochs, other.seed) == (0.5, 5, 9) and other.corpus.labels == ("up",)
+    other = base.change(recipe={"lr": 0.5}, model={"layers": 2}, corpus={"labels": ["up"]}, seed=9)
+    assert (other.recipe.lr, other.recipe.epochs, other.seed) == (0.5, 5, 9) and other.corpus.labels == ("up",)
     assert other.model == Model("lstm", hidden=64, bidirectional=True, layers=2) and base.seed == 0
     assert base.change(model={"name": "gru"}).model == Model("gru", hidden=64, bidirectional=True)
     assert base.change(feature=Raw()).feature == Raw()
@@ -153,9 +154,9 @@ def test_single_settings_can_be_changed():
         ({"recipe": {"epoch": 3}}, "no setting of .ecipe called 'epoch'. Did you mean 'epochs'"),
         ({"recipe": {"optimiser": "adm"}}, "no optimiser called 'adm'"),
         ({"seed": "1"}, "seed cannot be '1'"),
-        ({"recipe": {"rate": "fast"}}, "Recipe.rate cannot be 'fast'"),
+        ({"recipe": {"lr": "fast"}}, "Recipe.lr cannot be 'fast'"),
         ({"split": {"protcol": "folds"}}, "no setting of .plit called 'protcol'. Did you mean 'protocol'"),
-        ({"corpus": {"words": []}}, "no setting of Choice called 'words'. Choose one of: name, labels"),
+        ({"corpus": {"words": []}}, "no setting of Subset called 'words'. Choose one of: name, labels"),
         ({"recipe": 3}, "recipe"),
         ({"model": "gru"}, "model"),
         ([], "experiment"),
@@ -190,8 +191,8 @@ def test_changing_what_is_not_there_gets_a_suggestion():
         Experiment().change(recip={})
     with pytest.raises(LabError, match="no setting of .ecipe called 'epoch'. Did you mean 'epochs'"):
         Experiment().change(recipe={"epoch": 1})
-    with pytest.raises(LabError, match="Recipe.rate cannot be 'fast'"):
-        Experiment().change(recipe={"rate": "fast"})
+    with pytest.raises(LabError, match="Recipe.lr cannot be 'fast'"):
+        Experiment().change(recipe={"lr": "fast"})
 
 
 @pytest.mark.parametrize(
@@ -201,7 +202,7 @@ def test_changing_what_is_not_there_gets_a_suggestion():
         ({"feature": "mfcc"}, r"feature.*'mfcc'.*Feature"),
         ({"recipe": 3}, r"recipe.*Recipe"),
         ({"split": "official"}, r"split.*'official'.*Split"),
-        ({"corpus": "speech_commands"}, r"corpus.*Choice"),
+        ({"corpus": "speech_commands"}, r"corpus.*Subset"),
         ({"target": "label"}, r"target.*Target"),
     ],
 )
@@ -267,11 +268,11 @@ def test_an_unknown_column_gets_a_suggestion():
 
 def test_a_choice_applies_to_a_corpus():
     corpus = table_corpus(speakers=20)
-    assert Choice().apply(corpus).clips.equals(corpus.clips)
-    some = Choice(labels=("yes",), clips_per_label=3).apply(corpus)
+    assert Subset().apply(corpus).clips.equals(corpus.clips)
+    some = Subset(labels=("yes",), clips_per_label=3).apply(corpus)
     assert some.labels == ("yes",) and len(some) == 3
     with pytest.raises(LabError, match="no label of table called 'yess'. Did you mean 'yes'"):
-        Choice(labels=("yess",)).apply(corpus)
+        Subset(labels=("yess",)).apply(corpus)
 
 
 def test_names_of_the_package_are_found_or_told():
@@ -318,3 +319,17 @@ def test_a_changed_model_of_a_students_own_is_another_run():
         assert code_of("gru") is None  # labkit's own have SCHEMA for that
     finally:
         MODELS.pop("own", None)
+
+
+def test_names_of_the_first_edition_are_read_and_run_ids_are_still_made_of_them():
+    old = {"recipe": {"rate": 0.01, "augmentation": {"noise": 0.5, "noise_share": 0.25}}, "model": {"name": "gru"}}
+    new = {"recipe": {"lr": 0.01, "augmentation": {"noise": 0.5, "noise_fraction": 0.25}}}
+    experiment = Experiment.from_dict(old)
+    assert experiment == Experiment.from_dict(new) and experiment.to_dict() == new
+    assert experiment.id("x") == digest({"experiment": {"recipe": old["recipe"]}, "corpus": "x", "schema": SCHEMA}, 12)
+
+
+def test_only_a_recipe_has_old_names():
+    """A student's model may call an option as it likes."""
+    with pytest.raises(LabError, match="'rate'"):
+        Experiment.from_dict({"model": {"name": "gru", "rate": 1}})

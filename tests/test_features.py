@@ -22,8 +22,8 @@ def noise(samples=16_000, seed=0, level=0.1):
     return (level * np.random.default_rng(seed).standard_normal(samples)).astype(np.float32)
 
 
-def sweep(samples=16_000, rate=16_000):
-    time = np.arange(samples) / rate
+def sweep(samples=16_000, sample_rate=16_000):
+    time = np.arange(samples) / sample_rate
     return (0.3 * np.sin(2 * np.pi * (100 + 3000 * time) * time)).astype(np.float32)
 
 

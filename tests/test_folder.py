@@ -26,9 +26,9 @@ def root(tmp_path):
     return tmp_path / "recordings"
 
 
-def record(path, seconds=0.5, rate=16_000):
+def record(path, seconds=0.5, sample_rate=16_000):
     path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, 0.1 * np.random.default_rng(0).standard_normal(int(seconds * rate)), rate)
+    soundfile.write(path, 0.1 * np.random.default_rng(0).standard_normal(int(seconds * sample_rate)), sample_rate)
     return path
 
 

@@ -13,7 +13,7 @@ from labkit.data.splits import PROTOCOLS, Split, split
 from labkit.data.store import open_store
 from labkit.errors import LabError
 from labkit.experiments import run as runs
-from labkit.experiments.experiment import Choice, Experiment
+from labkit.experiments.experiment import Experiment, Subset
 from labkit.experiments.records import read_runs
 from labkit.features import MFCC
 from labkit.models import Model
@@ -55,7 +55,7 @@ def joined(digits, words):
 @pytest.fixture
 def both(joined):
     """What an experiment sees that wants the words, too."""
-    return Choice("fsdd", extra=("words",)).apply(joined)
+    return Subset("fsdd", extra=("words",)).apply(joined)
 
 
 def test_words_become_the_digits_of_the_main_corpus(both, words):
@@ -81,13 +81,13 @@ def test_nobody_of_another_corpus_is_ever_tested_or_validates(both, digits, prot
 
 
 def test_without_a_wish_the_main_corpus_is_as_if_nothing_was_joined(joined, digits):
-    alone = Choice("fsdd").apply(joined)
+    alone = Subset("fsdd").apply(joined)
     assert alone.fingerprint == digits.fingerprint and alone.name == "fsdd" and alone.clips.equals(digits.clips)
     assert [note for note in alone.skipped if "words" in note] == []
 
 
 def test_an_experiment_names_the_voices_it_wants_and_is_another_run(joined, digits, tmp_path):
-    plain, more = Experiment(Choice("fsdd")), Experiment(Choice("fsdd", extra=("words",)))
+    plain, more = Experiment(Subset("fsdd")), Experiment(Subset("fsdd", extra=("words",)))
     assert Experiment.from_dict(more.to_dict()) == more and "extra" not in plain.to_dict()["corpus"]
     places = [runs.place(experiment, joined, tmp_path) for experiment in (plain, more)]
     assert places[0][2] == runs.place(plain, digits, tmp_path)[2] and places[0][1] != places[1][1]
@@ -97,15 +97,15 @@ def test_an_experiment_names_the_voices_it_wants_and_is_another_run(joined, digi
 def test_of_several_corpora_some_can_be_chosen(digits, words):
     again = replace(words, name="again")
     three = join(digits, [words, again.with_clips(again.clips, root=words.root.parent / "again")])
-    some = Choice("fsdd", extra=("again",)).apply(three)
+    some = Subset("fsdd", extra=("again",)).apply(three)
     assert some.name == "fsdd+again" and len(some) == 40 + 30
-    assert Choice("fsdd", extra=("words", "again")).apply(three).name == "fsdd+words+again"
+    assert Subset("fsdd", extra=("words", "again")).apply(three).name == "fsdd+words+again"
     assert [note for note in some.skipped if " words " in note] == []
 
 
 def test_voices_that_were_not_joined_are_named(digits):
     with pytest.raises(LabError, match=r"wants more voices, of words, and fsdd came without.*--extra"):
-        Choice("fsdd", extra=("words",)).apply(digits)
+        Subset("fsdd", extra=("words",)).apply(digits)
 
 
 def test_a_corpus_without_any_of_the_labels_is_refused(digits, words):
@@ -115,13 +115,13 @@ def test_a_corpus_without_any_of_the_labels_is_refused(digits, words):
 
 def test_synthetic_voices_are_named_and_the_figures_stay_real(digits, words):
     (words.root / MARKER).write_text("made")
-    both = Choice("fsdd", extra=("words",)).apply(join(digits, [speech_commands.load(words.root)]))
+    both = Subset("fsdd", extra=("words",)).apply(join(digits, [speech_commands.load(words.root)]))
     assert not both.synthetic and any("(synthetic speech)" in note for note in both.skipped)
 
 
 def test_a_run_hears_both_and_is_tested_on_the_main_one(joined, tmp_path):
     experiment = Experiment(
-        Choice("fsdd", extra=("words",)),
+        Subset("fsdd", extra=("words",)),
         split=Split("leave_one_speaker_out", speaker="ana"),
         feature=MFCC(sample_rate=8000, seconds=0.1, hop_ms=40, n_mfcc=4, deltas=0),
         model=Model("gru", hidden=4),
@@ -160,7 +160,7 @@ def test_a_corpus_that_lies_elsewhere_is_refused(digits, words, tmp_path):
 def test_the_real_ones_join(real_audio, own_folders):
     main = find("fsdd", real_audio / "fsdd")
     joined = join(main, [read(real_audio / "speech_commands_35words")])
-    both = Choice("fsdd", extra=("speech_commands_35words",)).apply(joined)
+    both = Subset("fsdd", extra=("speech_commands_35words",)).apply(joined)
     extra = both.clips[both.clips.extra != ""]
     assert extra.label.nunique() == 10 and len(extra) == 125
     parts = split(both, Split("leave_one_speaker_out", speaker="theo", validation_speaker="lucas"))

@@ -15,7 +15,7 @@ from labkit.data import MARKER
 from labkit.errors import LabError, LabWarning
 from labkit.files import home
 from labkit.lab import start
-from labkit.training.loop import Watch
+from labkit.training.loop import Callback
 
 pytest_plugins = ["tiny"]
 pytestmark = pytest.mark.usefixtures("as_before")
@@ -164,8 +164,8 @@ def test_a_notebook_trains_on_its_corpus_into_its_folder(made, capsys):
     assert run.folder.parent == lab.results / "tiny" and run.corpus.root == lab.data.root
     some = lab.data.only(labels=["rise", "fall"])
     assert lab.train(QUICK, corpus=some).labels == ("rise", "fall")
-    watch = Watch(stop=True)
-    assert lab.train(QUICK.change(seed=4), watch=watch) is None
+    callback = Callback(stop=True)
+    assert lab.train(QUICK.change(seed=4), callback=callback) is None
     assert "it/s" not in capsys.readouterr().err, "bars are off"
 
 
@@ -182,7 +182,7 @@ def test_a_bar_is_closed_whatever_happens(made, monkeypatch):
     lab = start("x", data=made, device="cpu")
     lab.train(QUICK)
     with pytest.raises(LabError):
-        lab.train(QUICK.change(recipe={"rate": 1e30, "clip_norm": None, "optimiser": "sgd"}))
+        lab.train(QUICK.change(recipe={"lr": 1e30, "clip_norm": None, "optimiser": "sgd"}))
     assert len(bars) == 2 and all(bar.bar is not None and bar.bar.disable for bar in bars)
 
 

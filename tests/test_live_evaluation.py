@@ -23,7 +23,7 @@ SHORT = MixturePlan(seconds=12.0, shortest_gap=0.2, longest_gap=0.6)
 @pytest.fixture
 def network():
     """Knows two of the three words of the tiny corpus."""
-    return classifier(labels=("fall", "hold", "other"))
+    return classifier(labels=("fall", "hold", "unknown"))
 
 
 @pytest.fixture
@@ -135,12 +135,12 @@ def test_false_alarms_are_told_by_their_cause():
     alarms = live.score(
         TRUTH, reported(("no", 1.4), ("yes", 1.6), ("yes", 2.0), ("no", 5.5), ("yes", 7.5), ("yes", 14.9))
     )[1]
-    assert alarms.cause.tolist() == ["confusion", "repeat", "stranger", "noise", "noise"]
+    assert alarms.cause.tolist() == ["confusion", "repeat", "unknown", "noise", "noise"]
 
 
 def test_a_word_is_found_once_and_words_outside_the_vocabulary_never():
     words, alarms = live.score(TRUTH, reported(("bed", 5.2)))
-    assert len(words) == 3 and (words.predicted == live.MISSED).all() and alarms.cause.tolist() == ["stranger"]
+    assert len(words) == 3 and (words.predicted == live.MISSED).all() and alarms.cause.tolist() == ["unknown"]
 
 
 def heard(labels, rows, truth=TRUTH, seconds=60.0):
@@ -149,37 +149,46 @@ def heard(labels, rows, truth=TRUTH, seconds=60.0):
     table = np.tile([0.0, 0.0, 1.0], (len(times), 1))
     for word, start, sure in rows:
         table[(times >= start) & (times < start + 0.5)] = [
-            sure if label == word else (1 - sure) if label == "other" else 0 for label in labels
+            sure if label == word else (1 - sure) if label == "unknown" else 0 for label in labels
         ]
     return live.Heard(MixturePlan(seconds=seconds), truth, times, table)
 
 
 def test_figures_and_curve_count_words_found_and_alarms_per_hour():
-    labels = ("no", "yes", "other")
+    labels = ("no", "yes", "unknown")
     some = [heard(labels, [("yes", 1.3, 0.9), ("yes", 5.3, 0.7), ("no", 9.2, 0.75), ("yes", 30.0, 0.6)])]
-    plain = Decision(threshold=0.5, smoothing=0, hold=0.5)
-    figures = live.figures(some, labels, plain)
-    assert figures["words"] == 3 and figures["strangers"] == 1 and abs(figures["hits"] - 2 / 3) < 1e-9
-    assert figures["false_alarms"] == {"stranger": 1, "confusion": 0, "repeat": 0, "noise": 1}
-    assert figures["false_alarms_per_hour"] == 120 and figures["hits_low"] <= figures["hits"] <= figures["hits_high"]
-    assert abs(figures["latency"] - (-0.25)) < 0.06 and figures["minutes"] == 1
+    plain = Decision(threshold=0.5, smoothing=0, refractory=0.5)
+    stream_metrics = live.stream_metrics(some, labels, plain)
+    assert (
+        stream_metrics["words"] == 3 and stream_metrics["unknown"] == 1 and abs(stream_metrics["hits"] - 2 / 3) < 1e-9
+    )
+    assert stream_metrics["false_alarms"] == {"unknown": 1, "confusion": 0, "repeat": 0, "noise": 1}
+    assert (
+        stream_metrics["false_alarms_per_hour"] == 120
+        and stream_metrics["hits_low"] <= stream_metrics["hits"] <= stream_metrics["hits_high"]
+    )
+    assert abs(stream_metrics["latency"] - (-0.25)) < 0.06 and stream_metrics["minutes"] == 1
     rows = live.curve(some, labels, plain, (0.5, 0.65, 0.72, 0.8))
     assert [row["false_alarms_per_hour"] for row in rows] == [120, 60, 0, 0]
     assert [round(row["hits"], 2) for row in rows] == [0.67, 0.67, 0.67, 0.33]
     assert live.choose_decision(some, labels, plain).threshold in (0.7, 0.75), "the best of its own thresholds"
-    assert live.choose_decision(some, labels, plain).hold == plain.hold
+    assert live.choose_decision(some, labels, plain).refractory == plain.refractory
 
 
 def test_a_network_that_says_nothing_has_no_latency():
-    figures = live.figures([heard(("no", "yes", "other"), [])], ("no", "yes", "other"), Decision())
-    assert figures["hits"] == 0 and figures["latency"] is None and figures["false_alarms_per_hour"] == 0
+    stream_metrics = live.stream_metrics([heard(("no", "yes", "unknown"), [])], ("no", "yes", "unknown"), Decision())
+    assert (
+        stream_metrics["hits"] == 0
+        and stream_metrics["latency"] is None
+        and stream_metrics["false_alarms_per_hour"] == 0
+    )
 
 
 def test_the_interval_is_over_speakers():
-    some = [heard(("no", "yes", "other"), [("yes", 1.3, 0.9)])]
-    figures = live.figures(some, ("no", "yes", "other"), Decision(0.5, 0, 0))
-    words = live.decided(some, ("no", "yes", "other"), Decision(0.5, 0, 0))[0]
-    assert figures["hits_high"] == speaker_interval([words])["high"]
+    some = [heard(("no", "yes", "unknown"), [("yes", 1.3, 0.9)])]
+    stream_metrics = live.stream_metrics(some, ("no", "yes", "unknown"), Decision(0.5, 0, 0))
+    words = live.decided(some, ("no", "yes", "unknown"), Decision(0.5, 0, 0))[0]
+    assert stream_metrics["hits_high"] == speaker_interval([words])["high"]
 
 
 def test_a_record_says_on_whom_and_what_the_threshold_was_chosen(network, corpus, capsys):
@@ -208,7 +217,7 @@ def test_the_command_writes_a_record_and_says_what_it_measured(
 ):
     monkeypatch.setattr("labkit.experiments.pretrained.load", lambda name: network)
     path = tmp_path / "live" / "tiny.json"
-    asked = ["live", "tiny", "--data", str(made), "--strings", "1", "--seconds", "8", "--snr", "10"]
+    asked = ["live", "tiny", "--data", str(made), "--mixtures", "1", "--seconds", "8", "--snr", "10"]
     assert command([*asked, "--record", str(path)]) == 0
     out = capsys.readouterr().out
     assert "of words, " in out and "validation, 10 dB" in out and "test, 10 dB" in out
@@ -232,7 +241,7 @@ def test_each_committed_record_belongs_to_the_shipped_network(path):
     if not record["corpus"]["synthetic"]:
         assert record["chosen"] == record["decision"], "the shipped threshold is what these validation mixtures choose"
     assert {level["snr"] for level in record["test"]["levels"]} == {20.0, 5.0}
-    assert all(level["minutes"] >= 10 and level["strangers"] > 0 for level in record["test"]["levels"])
+    assert all(level["minutes"] >= 10 and level["unknown"] > 0 for level in record["test"]["levels"])
 
 
 def test_the_words_of_the_tiny_corpus_are_what_these_tests_think():

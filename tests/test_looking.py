@@ -16,7 +16,7 @@ from labkit.experiments.experiment import Experiment
 from labkit.features import LogMel
 from labkit.models import Model, count_parameters
 from labkit.plots.networks import layers
-from labkit.training.lr_finder import rate_range, steepest
+from labkit.training.lr_finder import lr_range_test, steepest
 from labkit.training.recipe import Recipe
 
 pytest_plugins = ["tiny"]
@@ -63,13 +63,13 @@ def test_one_hears_what_stays_and_hardly_what_does_not():
     low, high = 0.3 * np.sin(2 * np.pi * 400 * time), 0.3 * np.sin(2 * np.pi * 4000 * time)
     importance = torch.zeros(40, 51)
     importance[:15] = 1.0  # bands up to about 1,000 Hz
-    heard = interpret.hear((low + high).astype(np.float32), feature, importance, share=0.3)
+    heard = interpret.resynthesise((low + high).astype(np.float32), feature, importance, fraction=0.3)
     middle = slice(2000, 14_000)
     assert heard.shape == (16_000,) and np.abs(heard - low)[middle].max() < 0.02
-    everything = interpret.hear((low + high).astype(np.float32), feature, importance, share=1.0)
+    everything = interpret.resynthesise((low + high).astype(np.float32), feature, importance, fraction=1.0)
     assert np.abs(everything - low - high)[middle].max() < 1e-3
-    with pytest.raises(LabError, match="share=0: .*Change it"):
-        interpret.hear(low, feature, importance, share=0)
+    with pytest.raises(LabError, match="fraction=0: .*Change it"):
+        interpret.resynthesise(low, feature, importance, fraction=0)
 
 
 # Layers
@@ -139,24 +139,24 @@ def experiment():
 
 def test_the_range_test_finds_where_the_loss_falls_and_where_it_leaves_all_bounds(corpus):
     parts = split(corpus, experiment().split)
-    table = rate_range(experiment(), parts, low=1e-5, high=100.0, batches=60)
-    assert table.rate.is_monotonic_increasing and table.rate[0] == 1e-5
-    assert len(table) < 60 and table.rate.iloc[-1] > 0.01, "it stops where the loss is lost"
-    assert 1e-5 < steepest(table) < table.rate.iloc[-1]
-    again = rate_range(experiment(), parts, low=1e-5, high=100.0, batches=60)
+    table = lr_range_test(experiment(), parts, low=1e-5, high=100.0, batches=60)
+    assert table.lr.is_monotonic_increasing and table.lr[0] == 1e-5
+    assert len(table) < 60 and table.lr.iloc[-1] > 0.01, "it stops where the loss is lost"
+    assert 1e-5 < steepest(table) < table.lr.iloc[-1]
+    again = lr_range_test(experiment(), parts, low=1e-5, high=100.0, batches=60)
     pd.testing.assert_frame_equal(table, again)
-    plots.rate_range(table, marks={"steepest": steepest(table)})
+    plots.lr_range_test(table, marks={"steepest": steepest(table)})
     plt.close("all")
 
 
 def test_a_fall_after_the_loss_was_lost_does_not_count():
-    table = pd.DataFrame({"rate": [1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0], "loss": [1.4, 1.3, 0.8, 0.75, 9.0, 2.0]})
+    table = pd.DataFrame({"lr": [1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0], "loss": [1.4, 1.3, 0.8, 0.75, 9.0, 2.0]})
     assert steepest(table) == 1e-3
     with pytest.raises(LabError, match="never fell"):
-        steepest(pd.DataFrame({"rate": [1.0, 2.0, 4.0], "loss": [1.0, 3.0, 9.0]}))
+        steepest(pd.DataFrame({"lr": [1.0, 2.0, 4.0], "loss": [1.0, 3.0, 9.0]}))
 
 
 def test_impossible_ranges_say_so(corpus):
     for bad in ({"low": 0.0}, {"low": 1.0, "high": 0.1}, {"batches": 1}):
         with pytest.raises(LabError, match="Change these"):
-            rate_range(experiment(), corpus, **bad)
+            lr_range_test(experiment(), corpus, **bad)

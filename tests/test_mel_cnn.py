@@ -71,7 +71,7 @@ def test_a_variant_is_what_the_study_says_of_it():
     feature, recipe = experiment.feature, experiment.recipe
     assert (feature.fft, feature.hop, feature.n_mels, feature.log, feature.mel_rate) == (400, 200, 128, "none", 8000)
     assert (feature.sample_rate, feature.padding, feature.normalise) == (16_000, "signal", False)
-    assert (recipe.optimiser, recipe.rate, recipe.batch, recipe.epochs) == ("adam", 0.01, 256, 10)
+    assert (recipe.optimiser, recipe.lr, recipe.batch, recipe.epochs) == ("adam", 0.01, 256, 10)
     assert (recipe.schedule, recipe.schedule_step, recipe.clip_norm) == ("one_cycle", "epoch", None)
     assert Experiment.from_dict(settings("M1-8k")).recipe.weight_decay == 1e-4
     assert Experiment.from_dict(settings("M2-8k")).recipe.schedule == "constant"
@@ -110,11 +110,11 @@ def test_each_step_of_the_audit_changes_one_thing():
 
 
 def test_an_axis_may_change_several_parts_together():
-    both = {"feature": {"n_mels": 20}, "recipe": {"rate": 0.1}}
+    both = {"feature": {"n_mels": 20}, "recipe": {"lr": 0.1}}
     grid = Grid(axes={"experiment": [{}, both], "recipe.batch": [8, 16]}, seeds=(0,))
-    found = [(each.feature.n_mels, each.recipe.rate, each.recipe.batch) for each in grid.experiments()]
+    found = [(each.feature.n_mels, each.recipe.lr, each.recipe.batch) for each in grid.experiments()]
     assert found == [(40, 0.003, 8), (40, 0.003, 16), (20, 0.1, 8), (20, 0.1, 16)]
-    for wrong in (["rate"], [{"seed": 1}], [{"corpus": {"name": "folder"}}]):
+    for wrong in (["sample_rate"], [{"seed": 1}], [{"corpus": {"name": "folder"}}]):
         with pytest.raises(LabError, match="settings by part|cannot be an axis"):
             Grid(axes={"experiment": wrong})
 
@@ -135,7 +135,7 @@ def plain(network, x):
         *(nn.Flatten(), nn.Linear(network.linear1.in_features, 256), nn.ReLU(), nn.Linear(256, 128), nn.ReLU()),
         nn.Linear(128, WORDS),
     )
-    names = ("convolution1", "convolution2", "linear1", "linear2", "scores")
+    names = ("convolution1", "convolution2", "linear1", "linear2", "head")
     for name, layer in zip(names, [layer for layer in usual if hasattr(layer, "weight")], strict=True):
         layer.load_state_dict({kind: layers[f"{name}.{kind}"].contiguous() for kind in ("weight", "bias")})
     return usual, usual(x)
@@ -146,9 +146,9 @@ def test_the_mel_cnn_equals_the_usual_layers_in_outputs_and_gradients():
     network = Model("mel_cnn").build((1, 40, 51), WORDS)
     x, lengths = torch.randn(3, 1, 40, 51), torch.full((3,), 51)
     usual, expected = plain(network, x)
-    scores = network(x, lengths)
-    torch.testing.assert_close(scores, expected, rtol=1e-4, atol=1e-5)
-    (scores.square().sum() + expected.square().sum()).backward()
+    logits = network(x, lengths)
+    torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-5)
+    (logits.square().sum() + expected.square().sum()).backward()
     for mine, theirs in zip(network.parameters(), usual.parameters(), strict=True):
         torch.testing.assert_close(mine.grad, theirs.grad, rtol=1e-3, atol=1e-4)
 
@@ -162,7 +162,7 @@ def test_convolutions_of_height_one_are_the_usual_ones_over_time():
         y = nn.functional.conv1d(y, convolution.weight[:, :, 0], convolution.bias, stride)
         y = nn.functional.batch_norm(y, norm.running_mean, norm.running_var, norm.weight, norm.bias)
         y = nn.functional.max_pool1d(y.relu(), 4)
-    expected = network.scores(y.mean(2))
+    expected = network.head(y.mean(2))
     assert y.shape == (2, 64, 3)
     torch.testing.assert_close(network(x, torch.tensor([16_000, 16_000])), expected, rtol=1e-4, atol=1e-5)
 
@@ -203,9 +203,9 @@ def test_the_layout_changes_the_speed_alone(name, options):
         network.layout = layout
         network.to(memory_format=layout)
         x = torch.randn(3, 1, 40, 51, generator=torch.Generator().manual_seed(1))
-        scores = network(x, torch.tensor([51, 40, 30]))
-        scores.square().sum().backward()
-        found.append([scores.detach(), *(weight.grad for weight in network.parameters() if weight.grad is not None)])
+        logits = network(x, torch.tensor([51, 40, 30]))
+        logits.square().sum().backward()
+        found.append([logits.detach(), *(weight.grad for weight in network.parameters() if weight.grad is not None)])
     assert len(found[0]) == len(found[1]) > 5
     for ours, usual in zip(*found, strict=True):
         torch.testing.assert_close(ours, usual, rtol=1e-3, atol=1e-4)
@@ -240,7 +240,7 @@ def test_sizes_that_make_no_network_say_so():
     wrong = {
         "mel_cnn": [{"dropout": (0.5,)}, {"dropout": (1.0, 0.0, 0.0, 0.0)}, {"channels": (8,)}, {"hidden": 1}],
         "word_cnn": [{"hidden": 0}, {"channels": 0}, {"blocks": -1}, {"kernel": 8}, {"dropout": 1.0}],
-        "bc_resnet": [{"hidden": 30}, {"hidden": 0}, {"step": 0}, {"dropout": 1.0}],
+        "bc_resnet": [{"hidden": 30}, {"hidden": 0}, {"stride": 0}, {"dropout": 1.0}],
     }
     for name, each in wrong.items():
         for options in each:

@@ -6,7 +6,7 @@ import pytest
 from sklearn import metrics as theirs
 
 from labkit.errors import LabError
-from labkit.metrics import confusion, scores, speaker_interval, verdict
+from labkit.metrics import confusion, metrics_of, speaker_interval, verdict
 
 
 def table(right, speakers):
@@ -34,7 +34,7 @@ def test_scores_are_scikit_learns():
         labels = [f"word {number}" for number in range(classes)]
         true = np.r_[np.arange(classes), rng.integers(0, classes, 200) // rng.integers(1, 3, 200)]
         predicted = np.where(rng.random(len(true)) < 0.6, true, rng.integers(0, classes, len(true)))
-        found = scores(answers(np.array(labels)[true], np.array(labels)[predicted]), labels, majority="word 1")
+        found = metrics_of(answers(np.array(labels)[true], np.array(labels)[predicted]), labels, majority="word 1")
         assert found == {
             "clips": len(true),
             "accuracy": pytest.approx(theirs.accuracy_score(true, predicted)),
@@ -47,26 +47,26 @@ def test_scores_are_scikit_learns():
 
 
 def test_scores_of_an_example_by_hand():
-    found = scores(answers("aaabbc", "aabbac"), ["a", "b", "c"], majority="a")
+    found = metrics_of(answers("aaabbc", "aabbac"), ["a", "b", "c"], majority="a")
     assert found["accuracy"] == 4 / 6 and found["balanced_accuracy"] == pytest.approx((2 / 3 + 1 / 2 + 1) / 3)
     assert found["macro_f1"] == pytest.approx((2 / 3 + 1 / 2 + 1) / 3) and found["majority"] == 0.5
 
 
 def test_classes_that_are_absent_are_not_counted_as_failures():
-    found = scores(answers("aacc", "abcc"), ["a", "b", "c", "d"])
+    found = metrics_of(answers("aacc", "abcc"), ["a", "b", "c", "d"])
     assert found["classes_present"] == 2 and found["chance"] == 0.25 and found["majority"] is None
     assert found["balanced_accuracy"] == 0.75 and found["macro_f1"] == pytest.approx((2 / 3 + 1) / 2)
-    assert scores(answers("d", "d"), ["a", "b", "c", "d"])["balanced_accuracy"] == 1
+    assert metrics_of(answers("d", "d"), ["a", "b", "c", "d"])["balanced_accuracy"] == 1
 
 
 def test_scores_can_be_written_as_json():
-    found = scores(answers("ab", "aa"), ["a", "b"], "b")
+    found = metrics_of(answers("ab", "aa"), ["a", "b"], "b")
     assert all(type(value) in (int, float) for value in found.values())
 
 
 def test_no_clips_no_score():
     with pytest.raises(LabError, match="no clips to score. Choose a part"):
-        scores(answers("", ""), ["a"])
+        metrics_of(answers("", ""), ["a"])
 
 
 def test_confusion_counts_clips_and_keeps_classes_nobody_said():
@@ -81,9 +81,9 @@ def test_confusion_counts_clips_and_keeps_classes_nobody_said():
 # Intervals
 
 
-def clustered(rng, people=30, clips=8, spread=0.18, truth=0.75):
+def clustered(rng, people=30, clips=8, std=0.18, truth=0.75):
     """Predictions of people who are understood better or worse: (table, clips right at each person)."""
-    each = np.clip(rng.normal(truth, spread, people), 0, 1)
+    each = np.clip(rng.normal(truth, std, people), 0, 1)
     right = rng.random((people, clips)) < each[:, None]
     return table(right.ravel(), np.repeat([f"s{number}" for number in range(people)], clips))
 

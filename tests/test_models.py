@@ -77,21 +77,21 @@ def test_a_model_never_depends_on_padding(name, kind, options):
     whole = 40 if any_length else fixed.shape[feature.time_axis]
     lengths = torch.tensor([whole, 3 * whole // 4, whole // 2, whole // 3])
     x, lengths = batch(feature, lengths, whole)
-    scores = network(x, lengths)
-    assert scores.shape == (4, CLASSES) and scores.dtype == torch.float32 and torch.isfinite(scores).all()
-    assert (scores - scores[0]).abs().max() > 1e-3, "clips differ, so scores do"
+    logits = network(x, lengths)
+    assert logits.shape == (4, CLASSES) and logits.dtype == torch.float32 and torch.isfinite(logits).all()
+    assert (logits - logits[0]).abs().max() > 1e-3, "clips differ, so scores do"
     garbage = torch.where(inside(feature, x, lengths), x, 50 * torch.randn(x.shape))
     assert (garbage != x).any()
-    torch.testing.assert_close(network(garbage, lengths), scores, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(network(garbage, lengths), logits, rtol=1e-4, atol=1e-5)
     for number in range(4):  # a batch of one
         one = x[number : number + 1], lengths[number : number + 1]
-        torch.testing.assert_close(network(*one), scores[number : number + 1], rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(network(*one), logits[number : number + 1], rtol=1e-4, atol=1e-5)
         if any_length:
             cut = x[number : number + 1].narrow(feature.time_axis, 0, int(lengths[number]))
-            torch.testing.assert_close(network(cut, one[1]), scores[number : number + 1], rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(network(cut, one[1]), logits[number : number + 1], rtol=1e-4, atol=1e-5)
     if any_length:
         longer = torch.cat([garbage, 50 * torch.randn(x.shape)], dim=feature.time_axis)
-        torch.testing.assert_close(network(longer, lengths), scores, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(network(longer, lengths), logits, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(("name", "kind", "options"), CASES)

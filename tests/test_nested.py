@@ -9,7 +9,7 @@ from labkit.data import fsdd
 from labkit.data.splits import Split
 from labkit.errors import LabError
 from labkit.experiments import nested_cv as nested
-from labkit.experiments.experiment import Choice, Experiment
+from labkit.experiments.experiment import Experiment, Subset
 from labkit.experiments.sweep import Grid, best, committed, sweep
 from labkit.features import MFCC
 from labkit.metrics import speaker_interval
@@ -18,7 +18,7 @@ from labkit.training.recipe import Recipe
 
 pytest_plugins = ["tiny"]
 BASE = Experiment(
-    Choice("fsdd"),
+    Subset("fsdd"),
     feature=MFCC(sample_rate=8000, seconds=0.1, hop_ms=40, n_mfcc=4, deltas=0),
     model=Model("gru", hidden=4),
     recipe=Recipe(epochs=1, select="last"),
@@ -174,7 +174,7 @@ def test_the_last_epoch_is_kept_whatever_validation_says(corpus, tmp_path):
     """At this rate it goes up and down, so an earlier epoch is better on validation."""
     from labkit.experiments.run import train
 
-    worse = tiny.quick().change(recipe={"rate": 2.0, "schedule": "constant", "epochs": 6})
+    worse = tiny.quick().change(recipe={"lr": 2.0, "schedule": "constant", "epochs": 6})
     kept = {}
     for select in ("accuracy", "last"):
         run = train(worse.change(recipe={"select": select}), corpus, tmp_path / select)

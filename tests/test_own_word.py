@@ -10,7 +10,7 @@ from labkit.data.speech_commands import load
 from labkit.errors import LabError
 from labkit.experiments import fine_tune
 from labkit.experiments import run as runs
-from labkit.experiments.fine_tune import add_word, fit_row, judge, last_layer
+from labkit.experiments.fine_tune import enroll, fit_row, judge, last_layer
 from labkit.streaming import Decision, Detector
 from labkit.training.augment import Augmentation
 from tools.ship import ship
@@ -36,13 +36,13 @@ def corpus(made, place):
 
 @pytest.fixture(scope="module")
 def base(corpus, place):
-    """A shipped network that knows two of the three tones, and the third as "other"."""
-    classes = (("fall", "fall"), ("hold", "hold"), ("rise", "other"))
+    """A pretrained network that knows two of the three tones, and the third as "unknown"."""
+    classes = (("fall", "fall"), ("hold", "hold"), ("rise", "unknown"))
     experiment = quick().change(
         target={"classes": classes}, model={"dropout": 0.0, "hidden": 16}, recipe={"epochs": 12}
     )
     run = runs.train(experiment, corpus, place / "runs")
-    return ship(run, "two-tones", place / "shipped")
+    return ship(run, "two-tones", place / "pretrained")
 
 
 def recorded(corpus, count=4):
@@ -52,7 +52,7 @@ def recorded(corpus, count=4):
 
 @pytest.fixture(scope="module")
 def grown(base, corpus):
-    return add_word(base, "rise", recorded(corpus), corpus)
+    return enroll(base, "rise", recorded(corpus), corpus)
 
 
 def test_the_new_word_is_recognised_on_other_voices_and_the_old_ones_still_are(base, grown, corpus):
@@ -60,7 +60,7 @@ def test_the_new_word_is_recognised_on_other_voices_and_the_old_ones_still_are(b
     new, old = table.loc["'rise' is recognised"], table.loc["an old word is recognised"]
     assert new.before == 0 and new.after >= 0.8 and (new.clips, new.speakers) == (6, len(TEST))
     assert old.after >= old.before - 0.1 and old.clips == 12 and old.low <= old.after <= old.high
-    assert "recordings of 4 speaker(s)" in repr(grown) and grown.labels == ("fall", "hold", "other", "rise")
+    assert "recordings of 4 speaker(s)" in repr(grown) and grown.labels == ("fall", "hold", "unknown", "rise")
 
 
 def test_the_old_rows_stay_as_they_are(base, grown, corpus):
@@ -70,13 +70,13 @@ def test_the_old_rows_stay_as_they_are(base, grown, corpus):
         before, after = base.network(*x), grown.network(*x)
     assert before.shape == (3, 3) and after.shape == (3, 4)
     assert torch.allclose(before, after[:, :3], atol=1e-6)
-    assert base.labels == ("fall", "hold", "other"), "the shipped network itself is not changed"
+    assert base.labels == ("fall", "hold", "unknown"), "the pretrained network itself is not changed"
 
 
 def test_a_detector_reports_the_new_word(grown):
     sound = 1e-3 * np.random.default_rng(0).standard_normal(3 * RATE).astype("float32")
     sound[RATE : RATE + RATE // 2] += tone("rise", TEST[0])
-    found = Detector(grown, Decision(threshold=0.6, smoothing=0.1, hold=0.5)).push(sound, RATE)
+    found = Detector(grown, Decision(threshold=0.6, smoothing=0.1, refractory=0.5)).push(sound, RATE)
     assert "rise" in [word.word for word in found if 1.0 < word.reported < 2.2]
 
 
@@ -84,14 +84,14 @@ def test_voices_that_were_recorded_are_not_tested_on(base, grown, corpus):
     with pytest.raises(LabError, match="speakers were trained on"):
         judge(base, grown, corpus, "train")
     mine = corpus.with_clips(recorded(corpus).clips.assign(split="test", speaker="you"))
-    grown = add_word(base, "rise", mine, corpus)
+    grown = enroll(base, "rise", mine, corpus)
     assert "you" in grown.record["training_speakers"]
     with pytest.raises(LabError, match="you for one"):
         judge(base, grown, mine)
 
 
 def test_the_same_recordings_give_the_same_row(base, grown, corpus):
-    again = add_word(base, "rise", recorded(corpus), corpus)
+    again = enroll(base, "rise", recorded(corpus), corpus)
     for one, other in zip(grown.network.state_dict().values(), again.network.state_dict().values(), strict=True):
         assert torch.equal(one, other)
 
@@ -99,8 +99,8 @@ def test_the_same_recordings_give_the_same_row(base, grown, corpus):
 def test_the_more_weight_the_new_word_has_the_more_often_it_is_found(base, corpus, monkeypatch):
     tables = []
     for weight in (0.001, 0.9):
-        monkeypatch.setattr(fine_tune, "fit_row", lambda new, old, share, weight=weight: fit_row(new, old, weight))
-        tables.append(judge(base, add_word(base, "rise", recorded(corpus), corpus), corpus))
+        monkeypatch.setattr(fine_tune, "fit_row", lambda new, old, fraction, weight=weight: fit_row(new, old, weight))
+        tables.append(judge(base, enroll(base, "rise", recorded(corpus), corpus), corpus))
     shy, eager = (table.after for table in tables)
     assert eager["'rise' is recognised"] > shy["'rise' is recognised"]
     assert eager["an old word is recognised"] <= shy["an old word is recognised"]
@@ -112,12 +112,12 @@ def test_the_more_weight_the_new_word_has_the_more_often_it_is_found(base, corpu
 )
 def test_a_known_word_and_too_few_recordings_say_so(base, corpus, word, count, words):
     with pytest.raises(LabError, match=words):
-        add_word(base, word, recorded(corpus, count), corpus)
+        enroll(base, word, recorded(corpus, count), corpus)
 
 
 def test_without_other_words_there_is_nothing_to_tell_it_from(base, corpus):
     with pytest.raises(LabError, match="no clips in its part 'train'"):
-        add_word(base, "rise", recorded(corpus), corpus.only(labels=["rise"]))
+        enroll(base, "rise", recorded(corpus), corpus.only(labels=["rise"]))
 
 
 def test_a_network_without_a_linear_layer_at_its_end_says_so():
@@ -128,10 +128,10 @@ def test_a_network_without_a_linear_layer_at_its_end_says_so():
 
 
 def test_the_fitted_row_is_what_softmax_then_uses():
-    dice = torch.Generator().manual_seed(0)
-    new, old = torch.randn(20, 3, generator=dice).double() + 2, torch.randn(200, 3, generator=dice).double()
-    rows = torch.randn(4, 3, generator=dice).double()
-    row, bias = fit_row((new, new @ rows.T), (old, old @ rows.T), share=0.2)
+    generator = torch.Generator().manual_seed(0)
+    new, old = torch.randn(20, 3, generator=generator).double() + 2, torch.randn(200, 3, generator=generator).double()
+    rows = torch.randn(4, 3, generator=generator).double()
+    row, bias = fit_row((new, new @ rows.T), (old, old @ rows.T), fraction=0.2)
 
     def loss(shift, by):
         logits = [torch.cat([x @ rows.T, (x @ (row + shift) + bias + by)[:, None]], 1) for x in (new, old)]

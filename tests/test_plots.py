@@ -296,7 +296,7 @@ def test_a_figure_is_shown_with_alt_text_and_kept(tmp_path, monkeypatch, synthet
 @pytest.mark.parametrize("synthetic", [True, False])
 def test_a_table_is_shown_rounded_and_kept_whole(tmp_path, monkeypatch, synthetic):
     shown = Shown(monkeypatch)
-    table = pd.DataFrame({"model": ["gru"], "accuracy": [0.9534567], "clips": [12345], "rate": [0.0003]})
+    table = pd.DataFrame({"model": ["gru"], "accuracy": [0.9534567], "clips": [12345], "sample_rate": [0.0003]})
     plots.show(table, tmp_path / "table", "A caption", "", synthetic)
     words, caption = shown.all
     for kind in ("text/html", "text/plain"):
@@ -311,7 +311,7 @@ def test_a_table_may_hold_anything():
         {
             "accuracy": [1.0, None],
             "seconds": [1.0, 0.04],
-            "rate": [1e-4, 3.0],
+            "sample_rate": [1e-4, 3.0],
             "whole": [20.0, 3.0],
             "seed": [2018, 1],
             "good": [True, False],

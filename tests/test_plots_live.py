@@ -11,7 +11,7 @@ from labkit.streaming import Decider, Decision, Detection
 matplotlib.use("Agg")
 RATE = 16_000
 DECISION = Decision(threshold=0.8, smoothing=0.2)
-LABELS = ("yes", "no", "up", "other")
+LABELS = ("yes", "no", "up", "unknown")
 
 
 def texts(figure):
@@ -34,7 +34,7 @@ def test_a_timeline_names_the_words_that_were_reported_and_those_that_were_said(
     )
     words = texts(figure)
     assert {"yes", "up", "said", "reported", "threshold", "time (s)", "probability (%)"} <= set(words)
-    assert "no" not in words and "other" not in words, "words that were never probable have no name"
+    assert "no" not in words and "unknown" not in words, "words that were never probable have no name"
     below = figure.axes[1]
     curve = next(line for line in below.lines if line.get_label() == "yes")
     assert np.allclose(curve.get_ydata(), 100 * Decider(LABELS, DECISION, 0.1).smooth(heard[1])[:, 0])

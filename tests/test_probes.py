@@ -69,7 +69,7 @@ def test_the_reach_is_where_the_norm_falls_below_a_thousandth():
     assert reach(torch.tensor([1.0, 0.5, 0.002, 0.0009, 1.0]), hop_ms=20) == 60
     assert reach(torch.tensor([1.0, 0.5]), hop_ms=20) == 40, "never: the whole clip"
     assert reach(torch.tensor([0.1, 1.0, 0.0]), hop_ms=20) == 40, "counted from the largest"
-    assert reach(torch.tensor([1.0, 0.5, 0.0, torch.nan]), hop_ms=20, share=0.6) == 20
+    assert reach(torch.tensor([1.0, 0.5, 0.0, torch.nan]), hop_ms=20, fraction=0.6) == 20
 
 
 def test_pictures_have_no_distance_in_time():

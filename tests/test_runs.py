@@ -23,15 +23,15 @@ from labkit.data.splits import Split, split
 from labkit.errors import LabError, LabWarning
 from labkit.evaluation import predictions as evaluation
 from labkit.experiments import run as runs
-from labkit.experiments.experiment import SCHEMA, Choice, Experiment
+from labkit.experiments.experiment import SCHEMA, Experiment, Subset
 from labkit.experiments.records import read_runs
 from labkit.experiments.run import Run, train
 from labkit.features import LogMel, Raw
 from labkit.files import read_json
-from labkit.metrics import scores
+from labkit.metrics import metrics_of
 from labkit.models import MODELS, Model
-from labkit.training.batches import source
-from labkit.training.loop import Watch
+from labkit.training.batches import batches_of
+from labkit.training.loop import Callback
 from labkit.training.recipe import Recipe
 
 pytest_plugins = ["tiny"]
@@ -100,7 +100,7 @@ def test_names_of_files_and_folders_are_fit_for_every_system(run, results):
 def test_validation_scores_are_of_the_predictions_that_are_kept(run):
     table = run.predictions("validation")
     assert list(table.columns) == ["path", "speaker", "label", "predicted", "confidence"] and len(table) == 18
-    expected = scores(table, run.labels, "fall")
+    expected = metrics_of(table, run.labels, "fall")
     assert run.validation == expected and run.validation["accuracy"] == (table.label == table.predicted).mean()
     best = run.record["history"][run.record["best_epoch"] - 1]
     assert run.validation["accuracy"] == pytest.approx(best["validation_accuracy"])
@@ -126,7 +126,7 @@ def test_the_same_files_are_written_each_time(run, corpus, tmp_path):
 
 
 def test_the_seed_decides_the_first_weights(corpus, results):
-    still = QUICK.change(recipe={"rate": 1e-12, "epochs": 1, "weight_decay": 0.0})
+    still = QUICK.change(recipe={"lr": 1e-12, "epochs": 1, "weight_decay": 0.0})
     first, again, other = (train(still.change(seed=seed), corpus, results).network.network for seed in (0, 0, 1))
     assert torch.equal(first.linear.weight, again.linear.weight)
     assert (first.linear.weight - other.linear.weight).abs().max() > 0.01
@@ -137,7 +137,7 @@ def test_the_seed_decides_the_first_weights(corpus, results):
     [
         {"seed": 1},
         {"model": {"hidden": 9}},
-        {"recipe": {"rate": 0.02}},
+        {"recipe": {"lr": 0.02}},
         {"feature": {"n_mels": 30}},
         {"corpus": {"clips_per_label": 9}},
     ],
@@ -194,7 +194,7 @@ def test_training_leaves_the_students_random_numbers_alone(corpus, results):
 # Interrupted
 
 
-class Count(Watch):
+class Count(Callback):
     def __init__(self):
         super().__init__()
         self.epochs = []
@@ -205,16 +205,16 @@ class Count(Watch):
 
 @pytest.mark.parametrize("how", ["stop", "raise"])
 def test_an_interrupted_run_goes_on_to_the_same_record(how, run, corpus, tmp_path):
-    elsewhere, watch = tmp_path / "elsewhere", Count()
+    elsewhere, callback = tmp_path / "elsewhere", Count()
     try:
-        assert train(QUICK, corpus, elsewhere, watch=Interrupt(2, how)) is None
+        assert train(QUICK, corpus, elsewhere, callback=Interrupt(2, how)) is None
     except KeyboardInterrupt:
         assert how == "raise"
     folder = elsewhere / run.folder.relative_to(tmp_path / "results")
     kept = sorted(path.name for path in folder.iterdir())
     assert kept == ["checkpoint.safetensors", "experiment.json"] and read_runs(elsewhere) == []
-    resumed = train(QUICK, corpus, elsewhere, watch=watch)
-    assert watch.epochs == [3] and lasting(resumed.record) == lasting(run.record)
+    resumed = train(QUICK, corpus, elsewhere, callback=callback)
+    assert callback.epochs == [3] and lasting(resumed.record) == lasting(run.record)
     assert files(resumed) == files(run), "the checkpoint went"
     for name in ("validation.csv.gz", "weights.safetensors"):
         assert (resumed.folder / name).read_bytes() == (run.folder / name).read_bytes()
@@ -227,10 +227,10 @@ import torch
 torch.set_num_threads(int(sys.argv[4]))
 from labkit.experiments import run as runs
 from labkit.data.speech_commands import load
-from labkit.training.loop import Watch
+from labkit.training.loop import Callback
 from tiny import quick
 
-class Slow(Watch):
+class Slow(Callback):
     def epoch(self, history):
         print("epoch", len(history), flush=True)
         if sys.argv[3] == "kill" and len(history) == 2:
@@ -240,28 +240,28 @@ class Slow(Watch):
             time.sleep(0.3)
 
 Path(sys.argv[2]).mkdir(exist_ok=True)
-print(runs.train(quick(), load(sys.argv[1]), sys.argv[2], watch=Slow()).validation)
+print(runs.train(quick(), load(sys.argv[1]), sys.argv[2], callback=Slow()).validation)
 """
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX")
 def test_a_killed_run_goes_on_to_the_same_record(run, made, corpus, tmp_path):
-    elsewhere, watch = tmp_path / "elsewhere", Count()
+    elsewhere, callback = tmp_path / "elsewhere", Count()
     process = program(WORKER, made, elsewhere, "kill", torch.get_num_threads(), wait=False)
     out, err = process.communicate(timeout=120)
     assert process.returncode == -signal.SIGKILL and out.splitlines() == ["epoch 1", "epoch 2"], err
-    resumed = train(QUICK, corpus, elsewhere, watch=watch)
-    assert watch.epochs == [3] and lasting(resumed.record) == lasting(run.record)
+    resumed = train(QUICK, corpus, elsewhere, callback=callback)
+    assert callback.epochs == [3] and lasting(resumed.record) == lasting(run.record)
 
 
 def test_two_kernels_at_once_train_once(made, corpus, results, capsys):
     process = program(WORKER, made, results, "slow", torch.get_num_threads(), wait=False)
     until(lambda: (results / "started").exists() or process.poll() is not None)
-    watch = Count()
-    run = train(QUICK, corpus, results, watch=watch)  # waits for the other one
+    callback = Count()
+    run = train(QUICK, corpus, results, callback=callback)  # waits for the other one
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
-    assert watch.epochs == [] and out.splitlines()[-1] == str(run.validation)
+    assert callback.epochs == [] and out.splitlines()[-1] == str(run.validation)
     assert f"Another kernel is training run {run.id}; waiting for it." in capsys.readouterr().out
 
 
@@ -286,7 +286,7 @@ def test_the_test_part_is_tested_once(run, corpus, results, monkeypatch):
 
 
 def test_predictions_of_the_test_part_are_of_the_best_epochs_weights(run):
-    part = source(run.corpus, "test", QUICK.feature, run.device)
+    part = batches_of(run.corpus, "test", QUICK.feature, run.device)
     with torch.no_grad():
         outputs = run.network(*part[torch.arange(18)][:2]).softmax(1)
     table = run.predictions()
@@ -467,8 +467,10 @@ def test_a_disk_that_fills_in_the_middle_costs_the_epoch_under_way(run, corpus, 
     ):
         train(QUICK, corpus, elsewhere)
     monkeypatch.setattr(Path, "write_bytes", whole)
-    watch = Count()
-    assert lasting(train(QUICK, corpus, elsewhere, watch=watch).record) == lasting(run.record) and watch.epochs == [3]
+    callback = Count()
+    assert lasting(train(QUICK, corpus, elsewhere, callback=callback).record) == lasting(
+        run.record
+    ) and callback.epochs == [3]
 
 
 # Clips that cannot be read
@@ -526,7 +528,7 @@ def test_choices_that_do_not_fit_the_corpus_say_so(corpus, results):
 
 
 def test_labels_keep_the_order_they_were_asked_for_in(corpus, results):
-    run = train(replace(QUICK, corpus=Choice(labels=("rise", "fall"))), corpus, results)
+    run = train(replace(QUICK, corpus=Subset(labels=("rise", "fall"))), corpus, results)
     assert run.labels == ("rise", "fall") and run.validation["chance"] == 0.5
     assert list(run.confusion().index) == ["rise", "fall"]
 

@@ -24,7 +24,7 @@ def run(corpus, tmp_path):
 
 
 def rewrite(folder, **changes):
-    """Change what the record of a shipped network says; None takes an entry out."""
+    """Change what the record of a pretrained network says; None takes an entry out."""
     record = read_json(folder / "run.json") | changes
     write_json(folder / "run.json", {key: value for key, value in record.items() if value is not None})
 
@@ -74,7 +74,7 @@ def test_a_damaged_file_an_unknown_name_and_another_version_say_so(run, tmp_path
     folder = tmp_path / "tiny-words"
     path = folder / "weights.safetensors"
     whole = path.read_bytes()
-    with pytest.raises(LabError, match="no shipped network called 'tiny-word'. Did you mean 'tiny-words'"):
+    with pytest.raises(LabError, match="no pretrained network called 'tiny-word'. Did you mean 'tiny-words'"):
         shipped.load("tiny-word", place=tmp_path)
     for damaged in (whole[:-100], b"", b"not tensors", b"\x80\x04" + whole):
         path.write_bytes(damaged)
@@ -114,14 +114,14 @@ def test_synthetic_voices_and_large_networks_are_not_shipped(run, tmp_path, monk
     assert list(tmp_path.rglob("card.md")) == []
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in (home() / "results" / "shipped").iterdir()))
+@pytest.mark.parametrize("name", sorted(path.name for path in (home() / "results" / "pretrained").iterdir()))
 def test_each_committed_network_loads_is_small_and_was_trained_on_people(name):
-    folder = home() / "results" / "shipped" / name
+    folder = home() / "results" / "pretrained" / name
     assert (folder / "weights.safetensors").stat().st_size < 1_000_000
     network = shipped.load(name)
     assert not network.record["corpus"]["synthetic"] and network.experiment.model.name in MODELS
-    rate = network.experiment.feature.sample_rate
-    assert network.probabilities(torch.zeros(1, rate)).shape == (1, len(network.labels))
+    sample_rate = network.experiment.feature.sample_rate
+    assert network.probabilities(torch.zeros(1, sample_rate)).shape == (1, len(network.labels))
     card = (folder / "card.md").read_text(encoding="utf-8")
     assert network.record["corpus"]["licence"] in card and re.search(r"\| test \| [\d,]+ \| [\d,]+ \|", card)
 
@@ -131,7 +131,7 @@ def test_a_network_ships_with_the_decision_that_validation_chose(run, tmp_path):
 
     ship(run, "tiny-words", tmp_path)
     assert Decision.of(shipped.load("tiny-words", place=tmp_path)) is None
-    chosen = Decision(threshold=0.65, smoothing=0.1, hold=0.5)
+    chosen = Decision(threshold=0.65, smoothing=0.1, refractory=0.5)
     ship(run, "tiny-words", tmp_path, decision=asdict(chosen))
     again = shipped.load("tiny-words", place=tmp_path)
     assert Decision.of(again) == chosen and Detector(again).decision == chosen
@@ -141,7 +141,7 @@ def test_a_network_ships_with_the_decision_that_validation_chose(run, tmp_path):
 
 
 def test_the_card_says_what_the_class_of_all_else_was_taught_with(corpus, tmp_path):
-    classes = (("fall", "fall"), ("rise", "rise"), ("hold", "other"))
+    classes = (("fall", "fall"), ("rise", "rise"), ("hold", "unknown"))
     experiment = quick().change(target={"classes": classes}, recipe={"augmentation": {"pieces": 0.2, "backwards": 0.1}})
     ship(train(experiment, corpus, tmp_path / "runs"), "two-words", tmp_path)
     card = (tmp_path / "two-words" / "card.md").read_text(encoding="utf-8")

@@ -134,7 +134,7 @@ def test_a_detector_thinks_what_its_network_thinks_of_the_whole_recording(model,
     network, samples = classifier(model), sound(1.3)
     if not streams(network):
         network = classifier(replace_readout(model))
-    detector = Detector(network, Decision(threshold=0.36, smoothing=0.05, hold=0.1))
+    detector = Detector(network, Decision(threshold=0.36, smoothing=0.05, refractory=0.1))
     found = [each for start in range(0, len(samples), block) for each in detector.push(samples[start : start + block])]
     found += detector.flush()
     x = whole(FEATURE, torch.from_numpy(samples))
@@ -180,7 +180,7 @@ def test_a_network_that_cannot_stream_is_run_again_on_the_last_second():
 # --- decisions -----------------------------------------------------------------------------------------------------
 
 
-def rows(*words, labels=("no", "yes", "other"), sure=0.9):
+def rows(*words, labels=("no", "yes", "unknown"), sure=0.9):
     """Probabilities of a network that is sure of these words, one row each."""
     table = np.full((len(words), len(labels)), (1 - sure) / (len(labels) - 1))
     for row, word in enumerate(words):
@@ -190,19 +190,19 @@ def rows(*words, labels=("no", "yes", "other"), sure=0.9):
 
 def reports(words, decision, period=0.1):
     table = rows(*words)
-    found = decide(("no", "yes", "other"), np.arange(len(words)) * period, table, decision)
+    found = decide(("no", "yes", "unknown"), np.arange(len(words)) * period, table, decision)
     return [(each.word, round(each.reported, 3)) for each in found]
 
 
 def test_a_word_is_reported_once_however_long_it_lasts():
-    plain = Decision(threshold=0.8, smoothing=0, hold=0.3)
-    assert reports(["other"] * 3 + ["yes"] * 20, plain) == [("yes", 0.3)]
-    assert reports(["yes", "other", "other", "other", "yes"], plain) == [("yes", 0.0), ("yes", 0.4)]
+    plain = Decision(threshold=0.8, smoothing=0, refractory=0.3)
+    assert reports(["unknown"] * 3 + ["yes"] * 20, plain) == [("yes", 0.3)]
+    assert reports(["yes", "unknown", "unknown", "unknown", "yes"], plain) == [("yes", 0.0), ("yes", 0.4)]
 
 
 def test_nothing_is_reported_while_held_and_nothing_for_what_is_no_word():
     assert reports(["no", "yes", "yes", "yes", "yes"], Decision(0.8, 0, 0.3)) == [("no", 0.0), ("yes", 0.3)]
-    assert reports(["other"] * 50, Decision(0.8, 0, 0)) == []
+    assert reports(["unknown"] * 50, Decision(0.8, 0, 0)) == []
 
 
 def test_what_is_below_the_threshold_is_rejected():
@@ -211,8 +211,8 @@ def test_what_is_below_the_threshold_is_rejected():
 
 
 def test_smoothing_waits_until_it_is_sure():
-    assert reports(["other"] * 5 + ["yes"] + ["other"] * 5, Decision(0.5, 0.3, 0)) == []
-    assert reports(["other"] * 5 + ["yes"] * 3, Decision(0.8, 0.3, 0)) == [("yes", 0.7)]
+    assert reports(["unknown"] * 5 + ["yes"] + ["unknown"] * 5, Decision(0.5, 0.3, 0)) == []
+    assert reports(["unknown"] * 5 + ["yes"] * 3, Decision(0.8, 0.3, 0)) == [("yes", 0.7)]
     assert reports(["yes"] * 3, Decision(0.8, 0.3, 0)) == [("yes", 0.2)], "and says nothing in haste at the beginning"
 
 
@@ -223,17 +223,19 @@ def test_nothing_is_decided_of_no_rows():
 def test_decisions_do_not_depend_on_the_blocks():
     table = np.random.default_rng(0).dirichlet((0.3, 0.3, 0.3), 200)
     times, decision = np.arange(200) * 0.02, Decision(0.6, 0.1, 0.2)
-    expected = decide(("no", "yes", "other"), times, table, decision)
+    expected = decide(("no", "yes", "unknown"), times, table, decision)
     assert len(expected) > 3
     for size in (1, 3, 64):
-        decider = Decider(("no", "yes", "other"), decision, 0.02)
+        decider = Decider(("no", "yes", "unknown"), decision, 0.02)
         found = [
             each for row in range(0, 200, size) for each in decider.push(times[row : row + size], table[row:][:size])
         ]
         assert found == expected
 
 
-@pytest.mark.parametrize("settings", [{"threshold": 0.0}, {"threshold": 1.1}, {"smoothing": -1.0}, {"hold": np.inf}])
+@pytest.mark.parametrize(
+    "settings", [{"threshold": 0.0}, {"threshold": 1.1}, {"smoothing": -1.0}, {"refractory": np.inf}]
+)
 def test_impossible_decisions_are_refused(settings):
     with pytest.raises(LabError, match=f"Decision.{next(iter(settings))} cannot be"):
         Decision(**settings)
@@ -252,13 +254,14 @@ def test_a_jump_in_rate_is_named_and_the_stream_starts_anew_behind_it():
     detector = Detector(classifier())
     first, second = sound(1.0), resample(sound(1.0, 1), RATE, 48_000)
     detector.push(first)
-    detector.push(second, rate=48_000)
-    detector.push(second, rate=48_000)  # no new jump
+    detector.push(second, sample_rate=48_000)
+    detector.push(second, sample_rate=48_000)  # no new jump
     detector.flush()
     assert detector.problems == ["1.0 s: the rate jumped from 16,000 to 48,000 Hz. Listening starts anew there."]
     assert abs(detector.seconds - 3.0) < 0.01 and (np.diff(detector.times) >= 0).all()
     expected = [
-        detect(classifier(), samples, rate)[2] for samples, rate in ((first, RATE), (np.tile(second, 2), 48_000))
+        detect(classifier(), samples, sample_rate)[2]
+        for samples, sample_rate in ((first, RATE), (np.tile(second, 2), 48_000))
     ]
     assert np.abs(detector.probabilities - np.concatenate(expected)).max() < 1e-5
 
@@ -267,7 +270,7 @@ def test_another_rate_from_the_beginning_is_no_problem():
     samples = sound(1.5)
     detector = Detector(classifier())
     for block in np.array_split(resample(samples, RATE, 44_100), 20):
-        detector.push(block, rate=44_100)
+        detector.push(block, sample_rate=44_100)
     detector.flush()
     _, _, expected = detect(classifier(), samples, RATE)
     same = min(len(expected), len(detector.probabilities))
@@ -320,7 +323,7 @@ def test_what_is_no_number_counts_as_silence():
 
 
 @pytest.mark.parametrize(
-    ("block", "rate", "words"),
+    ("block", "sample_rate", "words"),
     [
         (np.zeros((100, 2), np.float32), RATE, r"is \(samples,\) .*not \(100, 2\)"),
         (np.zeros(100, np.int64), RATE, "floats between -1 and 1, or int16, not .*int64"),
@@ -329,11 +332,11 @@ def test_what_is_no_number_counts_as_silence():
         (np.zeros(100, np.float32), float("nan"), "cannot be"),
     ],
 )
-def test_a_block_that_is_none_is_refused_and_the_next_one_heard(block, rate, words):
+def test_a_block_that_is_none_is_refused_and_the_next_one_heard(block, sample_rate, words):
     detector, samples = Detector(classifier()), sound(1.0)
     detector.push(samples[:8000])
     with pytest.raises(LabError, match=words):
-        detector.push(block, rate)
+        detector.push(block, sample_rate)
     detector.push(samples[8000:])
     _, _, expected = detect(classifier(), samples, RATE)
     assert detector.seconds == 1.0 and np.abs(detector.probabilities - expected[: len(detector.times)]).max() < 1e-5

@@ -34,7 +34,7 @@ def grids(tmp_path):
     found = {}
     for name, rates in (("fast", [0.01, 0.02]), ("slow", [0.001, 0.01])):
         found[name] = tmp_path / f"{name}.json"
-        found[name].write_text(json.dumps({"base": BASE, "axes": {"recipe.rate": rates}, "seeds": [0, 1]}))
+        found[name].write_text(json.dumps({"base": BASE, "axes": {"recipe.lr": rates}, "seeds": [0, 1]}))
     return found
 
 
@@ -150,7 +150,7 @@ def lasting(folder):
 
 
 def test_a_disk_that_fills_up_in_mid_sweep_loses_nothing(corpus, tmp_path, monkeypatch):
-    experiments = Grid(BASE, {"recipe.rate": [0.01, 0.001]}, (0, 1)).experiments()
+    experiments = Grid(BASE, {"recipe.lr": [0.01, 0.001]}, (0, 1)).experiments()
     sweep(experiments, corpus, tmp_path / "undisturbed", report=str)
     rename, lines = os.replace, []
 

@@ -207,9 +207,9 @@ def test_a_library_that_cannot_be_loaded_is_the_same_error(tmp_path, monkeypatch
 
 
 def test_say_gives_sound_and_the_same_sound_again():
-    samples, rate, _ = espeak.say("seven", variant="f2")
-    assert rate == 22_050 and samples.dtype == np.float32 and samples.ndim == 1
-    assert 0.2 < len(samples) / rate < 1.5 and 0.05 < np.abs(samples).max() <= 1
+    samples, sample_rate, _ = espeak.say("seven", variant="f2")
+    assert sample_rate == 22_050 and samples.dtype == np.float32 and samples.ndim == 1
+    assert 0.2 < len(samples) / sample_rate < 1.5 and 0.05 < np.abs(samples).max() <= 1
     assert np.array_equal(samples, espeak.say("seven", variant="f2")[0])
     assert len(espeak.say("seven", rate=300)[0]) < len(samples)
 

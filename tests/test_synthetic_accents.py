@@ -23,7 +23,7 @@ pytest_plugins = ["tiny"]
 GENDERS = espeak.variants()
 
 
-def listen(sounds):
+def say_sounds(sounds):
     return espeak.say(f"[[{sounds}]]", "es")
 
 
@@ -93,16 +93,16 @@ def test_a_rule_is_followed_as_often_as_it_says():
 
 
 def test_each_sound_that_a_rule_says_is_one_that_espeak_knows():
-    silent = len(listen("aa")[0])
+    silent = len(say_sounds("aa")[0])
     for sound in {rule.say for rule in rules() if rule.say}:
-        assert len(listen(f"a{sound}a")[0]) > 1.05 * silent, sound
+        assert len(say_sounds(f"a{sound}a")[0]) > 1.05 * silent, sound
 
 
 def test_listening_tells_when_each_sound_begins():
-    samples, rate, times = listen("k'asa")
+    samples, sample_rate, times = say_sounds("k'asa")
     assert [sound for sound, _ in times if sound][:4] == ["k", "'a", "s", "a"]
     begins = [second for _, second in times]
-    assert begins == sorted(begins) and begins[-1] <= len(samples) / rate + 0.1
+    assert begins == sorted(begins) and begins[-1] <= len(samples) / sample_rate + 0.1
 
 
 def test_an_unknown_accent_gets_a_suggestion():
@@ -202,9 +202,9 @@ def test_other_rules_make_another_corpus(folder, monkeypatch):
 def test_an_accent_is_in_its_sounds(folder):
     """The same voice says the same sentence in two accents: the clips differ, and one accent twice is the same."""
     text = spoken(["Ella ya llamó a los vecinos."])[0]
-    heard = {accent: listen(pronounce(text, accent))[0] for accent in ACCENTS}
+    heard = {accent: say_sounds(pronounce(text, accent))[0] for accent in ACCENTS}
     assert len({sound.tobytes() for sound in heard.values()}) == len(ACCENTS)
-    assert np.array_equal(heard["andino"], listen(pronounce(text, "andino"))[0])
+    assert np.array_equal(heard["andino"], say_sounds(pronounce(text, "andino"))[0])
 
 
 def test_clips_are_sound_at_16_khz(folder):

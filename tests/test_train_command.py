@@ -10,7 +10,7 @@ from labkit.cli import main
 from labkit.experiments import run as runs
 from labkit.experiments.train_process import TrainProcess
 from labkit.models import MODELS, Model
-from labkit.training.loop import Watch
+from labkit.training.loop import Callback
 
 pytest_plugins = ["tiny"]
 NUMBERS = ["train_loss", "validation_loss", "validation_accuracy"]
@@ -33,7 +33,7 @@ def test_a_file_that_is_no_experiment_is_named(made, tmp_path, capsys):
     assert "missing.json" in capsys.readouterr().err
 
 
-class Seen(Watch):
+class Seen(Callback):
     """Keeps what a training told, in order."""
 
     def __init__(self):

@@ -19,8 +19,8 @@ from labkit.data.store import open_store
 from labkit.errors import LabError
 from labkit.features import FEATURES, MFCC, LogMel, MelFrames, Raw, Spectrogram
 from labkit.models import Model
-from labkit.training.batches import Source, source
-from labkit.training.loop import Watch, epoch_seed, fit, predict
+from labkit.training.batches import Batches, batches_of
+from labkit.training.loop import Callback, epoch_seed, fit, predict
 from labkit.training.recipe import LOSSES, OPTIMISERS, SCHEDULES, Recipe, class_weights
 from labkit.training.tensors import load_checkpoint, read_tensors, save_checkpoint, write_tensors
 
@@ -34,7 +34,7 @@ SHORT = Recipe(epochs=3, batch=16)
 @pytest.fixture
 def parts(corpus):
     """Training and validation part, the features resident."""
-    return tuple(source(corpus, part, FEATURE, CPU) for part in ("train", "validation"))
+    return tuple(batches_of(corpus, part, FEATURE, CPU) for part in ("train", "validation"))
 
 
 def network(name="gru", seed=0, feature=FEATURE, **options):
@@ -66,7 +66,7 @@ def trained(parts, recipe=SHORT, net=None, **options):
 
 def test_a_small_network_learns_the_tiny_corpus(parts):
     net = network(hidden=16, readout="mean")
-    fitted = fit(net, *parts, Recipe(epochs=15, batch=12, rate=0.01), 3)
+    fitted = fit(net, *parts, Recipe(epochs=15, batch=12, lr=0.01), 3)
     assert fitted.history[0]["train_loss"] > 2 * fitted.history[-1]["train_loss"]
     assert fitted.history[-1]["train_accuracy"] > 0.95 and not fitted.stopped
     assert fitted.history[fitted.best_epoch - 1]["validation_accuracy"] > 0.85
@@ -75,7 +75,7 @@ def test_a_small_network_learns_the_tiny_corpus(parts):
 
 @pytest.mark.parametrize("optimiser", OPTIMISERS)
 def test_each_optimiser_lowers_the_loss(optimiser, parts):
-    history, _, _ = trained(parts, Recipe(epochs=6, batch=12, optimiser=optimiser, schedule="constant", rate=0.01))
+    history, _, _ = trained(parts, Recipe(epochs=6, batch=12, optimiser=optimiser, schedule="constant", lr=0.01))
     assert history[-1]["train_loss"] < 0.8 * history[0]["train_loss"]
 
 
@@ -97,7 +97,7 @@ def test_training_leaves_the_students_own_random_numbers_alone(parts):
 def test_the_first_numbers_of_an_epoch_are_those_of_a_plain_loop(parts):
     """Two epochs of the loop that notebooks show in full view."""
     train, validation = parts
-    recipe = Recipe(epochs=2, batch=16, schedule="constant", optimiser="sgd", rate=0.05, clip_norm=None)
+    recipe = Recipe(epochs=2, batch=16, schedule="constant", optimiser="sgd", lr=0.05, clip_norm=None)
     history, final, _ = trained(parts, recipe)
     net = network()
     optimiser = torch.optim.SGD(net.parameters(), 0.05, momentum=0.9, weight_decay=0.01)
@@ -134,13 +134,13 @@ def fitted_best(history, figure="validation_accuracy"):
 def test_the_weights_of_the_best_epoch_on_validation_are_kept(parts):
     kept = {}
 
-    class Keep(Watch):
+    class Keep(Callback):
         def epoch(self, history):
             kept[len(history)] = weights(net)
 
     net = network()
-    recipe = Recipe(epochs=8, batch=12, rate=0.1, schedule="constant", optimiser="adam")  # restless
-    fitted = fit(net, *parts, recipe, 3, watch=Keep())
+    recipe = Recipe(epochs=8, batch=12, lr=0.1, schedule="constant", optimiser="adam")  # restless
+    fitted = fit(net, *parts, recipe, 3, callback=Keep())
     assert fitted.best_epoch < 8, "else this test shows nothing"
     assert fitted.best_epoch == fitted_best(fitted.history)
     assert same(weights(net), kept[fitted.best_epoch])
@@ -168,7 +168,7 @@ def uneven(parts, counts):
     train, validation = parts
     rows = np.concatenate([validation.rows[(validation.targets == c).numpy()][:n] for c, n in enumerate(counts)])
     targets = torch.repeat_interleave(torch.arange(3), torch.tensor(counts))
-    return train, Source(validation.store, rows, targets, FEATURE, CPU)
+    return train, Batches(validation.store, rows, targets, FEATURE, CPU)
 
 
 def test_balanced_accuracy_selects_when_asked_for(parts):
@@ -220,18 +220,18 @@ from pathlib import Path
 import torch
 torch.set_num_threads(int(sys.argv[3]))
 from labkit.data.speech_commands import load
-from labkit.training.batches import source
-from labkit.training.loop import Watch, fit
+from labkit.training.batches import batches_of
+from labkit.training.loop import Callback, fit
 from test_training import CPU, FEATURE, SHORT, network
 
-class Kill(Watch):
+class Kill(Callback):
     def batch(self, epoch, done, total):
         if (epoch, done) == (3, 2):
             os.kill(os.getpid(), signal.SIGKILL)
 
 corpus = load(sys.argv[1])
-parts = [source(corpus, part, FEATURE, CPU) for part in ("train", "validation")]
-fit(network(dropout=0.3), *parts, SHORT, 3, checkpoint=Path(sys.argv[2]), watch=Kill())
+parts = [batches_of(corpus, part, FEATURE, CPU) for part in ("train", "validation")]
+fit(network(dropout=0.3), *parts, SHORT, 3, checkpoint=Path(sys.argv[2]), callback=Kill())
 """
 
 
@@ -241,14 +241,14 @@ def test_a_killed_training_goes_on_to_the_same_numbers(parts, made, tmp_path):
     process = program(KILLED, made, checkpoint, torch.get_num_threads(), wait=False)
     _, err = process.communicate(timeout=120)
     assert process.returncode == -signal.SIGKILL, err
-    watch = Count()
-    resumed = trained(parts, net=network(seed=5, dropout=0.3), checkpoint=checkpoint, watch=watch)
-    assert watch.epochs == [3], "two epochs were kept"
+    callback = Count()
+    resumed = trained(parts, net=network(seed=5, dropout=0.3), checkpoint=checkpoint, callback=callback)
+    assert callback.epochs == [3], "two epochs were kept"
     history, final, _ = trained(parts, net=network(dropout=0.3))
     assert resumed[0] == history and same(resumed[1], final)
 
 
-class Count(Watch):
+class Count(Callback):
     def __init__(self):
         super().__init__()
         self.epochs, self.batches = [], []
@@ -261,38 +261,40 @@ class Count(Watch):
 
 
 def test_a_watch_sees_each_batch_and_each_epoch(parts):
-    watch = Count()
-    trained(parts, Recipe(epochs=2, batch=16), watch=watch)
-    assert watch.epochs == [1, 2] and watch.batches == [(epoch, done, 3) for epoch in (1, 2) for done in (1, 2, 3)]
+    callback = Count()
+    trained(parts, Recipe(epochs=2, batch=16), callback=callback)
+    assert callback.epochs == [1, 2] and callback.batches == [
+        (epoch, done, 3) for epoch in (1, 2) for done in (1, 2, 3)
+    ]
 
 
 def test_stopping_keeps_what_was_learnt(parts, tmp_path):
-    class Stop(Watch):
+    class Stop(Callback):
         def batch(self, epoch, done, total):
             self.stop = (epoch, done) == (3, 1)
 
-    class Keep(Watch):
+    class Keep(Callback):
         def epoch(self, history):
             kept.append(weights(net))
 
     kept, net = [], network()
     long = replace(SHORT, epochs=5)
-    fit(net, *parts, long, 3, watch=Keep())
-    history, final, fitted = trained(parts, long, checkpoint=tmp_path / "c", watch=Stop())
+    fit(net, *parts, long, 3, callback=Keep())
+    history, final, fitted = trained(parts, long, checkpoint=tmp_path / "c", callback=Stop())
     assert fitted.stopped and len(history) == 2 and same(final, kept[fitted.best_epoch - 1])
 
 
 def test_stopping_in_the_first_epoch_says_that_nothing_was_learnt(parts, tmp_path):
-    watch = Watch(stop=True)
-    history, _, fitted = trained(parts, checkpoint=tmp_path / "c", watch=watch)
+    callback = Callback(stop=True)
+    history, _, fitted = trained(parts, checkpoint=tmp_path / "c", callback=callback)
     assert fitted.stopped and history == [] and fitted.best_epoch == 0 and not (tmp_path / "c").exists()
 
 
 def test_a_finished_training_is_not_trained_again(parts, tmp_path):
     history, final, _ = trained(parts, checkpoint=tmp_path / "c")
-    watch = Count()
-    again = trained(parts, net=network(seed=9), checkpoint=tmp_path / "c", watch=watch)
-    assert again[0] == history and same(again[1], final) and watch.batches == []
+    callback = Count()
+    again = trained(parts, net=network(seed=9), checkpoint=tmp_path / "c", callback=callback)
+    assert again[0] == history and same(again[1], final) and callback.batches == []
 
 
 # Checkpoints
@@ -410,8 +412,8 @@ def test_each_feature_is_tried():
 
 @pytest.mark.parametrize("feature", KINDS.values(), ids=list(KINDS))
 def test_resident_and_streamed_features_are_the_same(feature, corpus):
-    resident = source(corpus, "train", feature, CPU)
-    streamed = source(corpus, "train", feature, CPU, memory=0)
+    resident = batches_of(corpus, "train", feature, CPU)
+    streamed = batches_of(corpus, "train", feature, CPU, memory=0)
     assert resident.resident is not None and streamed.resident is None
     for index in resident.batches(7, seed=3):
         first, second = resident[index], streamed[index]
@@ -422,7 +424,7 @@ def test_resident_and_streamed_features_are_the_same(feature, corpus):
 
 
 def test_resident_and_streamed_training_give_the_same_result(corpus, parts):
-    streamed = [source(corpus, part, FEATURE, CPU, memory=0) for part in ("train", "validation")]
+    streamed = [batches_of(corpus, part, FEATURE, CPU, memory=0) for part in ("train", "validation")]
     (first, kept, _), (second, other, _) = trained(parts), trained(streamed)
     for one, two in zip(first, second, strict=True):
         assert one == pytest.approx(two, rel=1e-3)
@@ -432,27 +434,27 @@ def test_resident_and_streamed_training_give_the_same_result(corpus, parts):
 
 def test_memory_decides_what_is_resident(corpus):
     needed = 36 * 14 * 8 * 4
-    assert source(corpus, "train", FEATURE, CPU, memory=needed).resident is not None
-    assert source(corpus, "train", FEATURE, CPU, memory=needed - 1).resident is None
+    assert batches_of(corpus, "train", FEATURE, CPU, memory=needed).resident is not None
+    assert batches_of(corpus, "train", FEATURE, CPU, memory=needed - 1).resident is None
     free = replace(FEATURE, seconds=None)
-    frames = sum(free.steps(source(corpus, "train", free, CPU).samples))
+    frames = sum(free.steps(batches_of(corpus, "train", free, CPU).samples))
     assert frames < 36 * 14, "kept without padding"
-    assert source(corpus, "train", free, CPU, memory=frames * 8 * 4).resident is not None
-    assert source(corpus, "train", free, CPU, memory=frames * 8 * 4 - 1).resident is None
+    assert batches_of(corpus, "train", free, CPU, memory=frames * 8 * 4).resident is not None
+    assert batches_of(corpus, "train", free, CPU, memory=frames * 8 * 4 - 1).resident is None
 
 
 def test_clips_of_any_length_train(corpus):
     feature = replace(FEATURE, seconds=None)
-    parts = [source(corpus, part, feature, CPU) for part in ("train", "validation")]
+    parts = [batches_of(corpus, part, feature, CPU) for part in ("train", "validation")]
     frames = {parts[0][torch.tensor([number])][0].shape[1] for number in range(36)}
     assert len(frames) > 1
-    history, _, _ = trained(parts, Recipe(epochs=12, batch=12, rate=0.02), network(feature=feature))
+    history, _, _ = trained(parts, Recipe(epochs=12, batch=12, lr=0.02), network(feature=feature))
     assert history[-1]["train_loss"] < 0.5 * history[0]["train_loss"]
 
 
 def test_clips_of_like_length_share_a_batch(corpus):
-    part = source(corpus, "train", replace(FEATURE, seconds=None), CPU)
-    fixed = source(corpus, "train", FEATURE, CPU)
+    part = batches_of(corpus, "train", replace(FEATURE, seconds=None), CPU)
+    fixed = batches_of(corpus, "train", FEATURE, CPU)
 
     def padding(batches):
         lengths = [part.samples[batch.numpy()] for batch in batches]
@@ -469,7 +471,7 @@ def test_clips_of_like_length_share_a_batch(corpus):
 
 
 def test_predictions_come_in_the_order_of_the_clips(corpus):
-    part = source(corpus, "train", replace(FEATURE, seconds=None), CPU)
+    part = batches_of(corpus, "train", replace(FEATURE, seconds=None), CPU)
     net = network(feature=part.feature).eval()
     scores, _ = predict(net, part, batch=5)
     for number in (0, 7, 35):
@@ -479,17 +481,15 @@ def test_predictions_come_in_the_order_of_the_clips(corpus):
 
 def test_statistics_are_of_the_valid_frames(corpus):
     for feature in (FEATURE, replace(FEATURE, seconds=None), Raw(seconds=0.55), LogMel(seconds=0.55, n_mels=12)):
-        part = source(corpus, "train", feature, CPU)
+        part = batches_of(corpus, "train", feature, CPU)
         frames = []
         for number in range(len(part)):
             x, lengths, _ = part[torch.tensor([number])]
             frames.append(x[0].narrow(feature.time_axis - 1, 0, int(lengths)).movedim(feature.time_axis - 1, 0))
         frames = torch.cat(frames).double()
-        mean, spread = part.statistics()
+        mean, std = part.statistics()
         torch.testing.assert_close(mean.flatten(), frames.mean(0).flatten().float(), rtol=1e-4, atol=1e-5)
-        torch.testing.assert_close(
-            spread.flatten(), frames.std(0, correction=0).flatten().float(), rtol=1e-3, atol=1e-4
-        )
+        torch.testing.assert_close(std.flatten(), frames.std(0, correction=0).flatten().float(), rtol=1e-3, atol=1e-4)
         assert (mean + part[torch.arange(3)][0]).shape == part[torch.arange(3)][0].shape
 
 
@@ -536,15 +536,15 @@ def test_the_rate_moves_batch_by_batch_through_all_epochs(schedule, parts, monke
             return super().step(closure)
 
     monkeypatch.setitem(OPTIMISERS, "sgd", Spy)
-    recipe = Recipe(epochs=4, batch=16, optimiser="sgd", schedule=schedule, rate=0.1)
+    recipe = Recipe(epochs=4, batch=16, optimiser="sgd", schedule=schedule, lr=0.1)
     history, _, _ = trained(parts, recipe)
     assert rates == [{0.1 * SCHEDULES[schedule](number / 12, [])} for number in range(12)]
-    assert [row["rate"] for row in history] == [0.1 * SCHEDULES[schedule](number / 12, []) for number in (2, 5, 8, 11)]
+    assert [row["lr"] for row in history] == [0.1 * SCHEDULES[schedule](number / 12, []) for number in (2, 5, 8, 11)]
 
 
 def test_a_schedule_made_for_batches_may_be_moved_on_once_an_epoch(parts):
-    history, _, _ = trained(parts, Recipe(epochs=4, batch=16, schedule_step="epoch", rate=0.1))
-    assert [row["rate"] for row in history] == [0.1 * SCHEDULES["one_cycle"](epoch / 12, []) for epoch in range(4)]
+    history, _, _ = trained(parts, Recipe(epochs=4, batch=16, schedule_step="epoch", lr=0.1))
+    assert [row["lr"] for row in history] == [0.1 * SCHEDULES["one_cycle"](epoch / 12, []) for epoch in range(4)]
 
 
 def test_the_plateau_schedule_is_torchs():
@@ -579,7 +579,7 @@ def test_class_weights_make_rare_classes_count_the_same():
 def test_class_weights_move_what_is_learnt(parts):
     train, _ = parts
     keep = np.concatenate([np.arange(12), [12, 24]])  # twelve of one class, one of each other
-    some = Source(train.store, train.rows[keep], train.targets[keep], FEATURE, CPU)
+    some = Batches(train.store, train.rows[keep], train.targets[keep], FEATURE, CPU)
 
     class Prior(nn.Module):
         """Learns how frequent the classes are, and nothing else."""
@@ -593,7 +593,7 @@ def test_class_weights_move_what_is_learnt(parts):
 
     guesses = {}
     for weigh in (False, True):
-        recipe = Recipe(epochs=150, batch=14, rate=0.3, optimiser="sgd", weight_decay=0.0, class_weights=weigh)
+        recipe = Recipe(epochs=150, batch=14, lr=0.3, optimiser="sgd", weight_decay=0.0, class_weights=weigh)
         fit(net := Prior(), some, some, replace(recipe, clip_norm=None), 3)
         guesses[weigh] = net.scores.softmax(0).tolist()
     assert guesses[False] == pytest.approx([12 / 14, 1 / 14, 1 / 14], abs=0.02)
@@ -610,16 +610,20 @@ def test_a_loss_that_is_not_finite_stops_with_an_explanation(parts, tmp_path):
             self.steps += self.training
             return self.linear(x.mean(1)) * (math.nan if self.steps == 5 else 1)
 
-    with pytest.raises(LabError, match=r"became nan in epoch 2, batch 2. The epochs before are kept. Lower the rate"):
+    with pytest.raises(
+        LabError, match=r"became nan in epoch 2, batch 2. The epochs before are kept. Lower the learning rate"
+    ):
         fit(Explode(), *parts, Recipe(epochs=3, batch=16), 3, checkpoint=tmp_path / "c")
     assert (tmp_path / "c").exists()
-    with pytest.raises(LabError, match=r"batch 2. Lower the rate .now 0.003. or set clip_norm=1.0 and train again"):
+    with pytest.raises(
+        LabError, match=r"batch 2. Lower the learning rate .lr, now 0.003. or set clip_norm=1.0 and train again"
+    ):
         fit(Explode(), *parts, Recipe(epochs=3, batch=16, clip_norm=None), 3)
 
 
 def test_weights_that_explode_in_the_last_step_are_noticed(parts):
-    recipe = Recipe(epochs=1, batch=64, rate=1e38, optimiser="sgd", clip_norm=None, schedule="constant")
-    with pytest.raises(LabError, match="became nan in the validation after epoch 1. Lower the rate"):
+    recipe = Recipe(epochs=1, batch=64, lr=1e38, optimiser="sgd", clip_norm=None, schedule="constant")
+    with pytest.raises(LabError, match="became nan in the validation after epoch 1. Lower the learning rate"):
         trained(parts, recipe, network("rnn"))
 
 
@@ -640,9 +644,7 @@ def test_gradients_are_clipped_to_the_norm(parts, monkeypatch):
 
 
 def test_sixteen_bits_train(parts):
-    wide, narrow = (
-        trained(parts, Recipe(epochs=6, batch=12, rate=0.01, precision=name)) for name in ("float32", "bf16")
-    )
+    wide, narrow = (trained(parts, Recipe(epochs=6, batch=12, lr=0.01, precision=name)) for name in ("float32", "bf16"))
     assert narrow[0][-1]["train_loss"] < 0.8 * narrow[0][0]["train_loss"]
     assert narrow[0] != wide[0] and all(value.dtype == torch.float32 for value in narrow[1].values())
     assert narrow[0][0]["train_loss"] == pytest.approx(wide[0][0]["train_loss"], rel=0.05)
@@ -659,9 +661,9 @@ def test_sixteen_bits_train(parts):
         ({"schedule_step": "step"}, "Recipe.schedule_step cannot be 'step'"),
         ({"epochs": 0}, "Recipe.epochs cannot be 0"),
         ({"batch": 0}, "Recipe.batch cannot be 0"),
-        ({"rate": 0.0}, "Recipe.rate cannot be 0.0"),
-        ({"rate": math.nan}, "Recipe.rate cannot be nan"),
-        ({"rate": math.inf}, "Recipe.rate cannot be inf"),
+        ({"lr": 0.0}, "Recipe.lr cannot be 0.0"),
+        ({"lr": math.nan}, "Recipe.lr cannot be nan"),
+        ({"lr": math.inf}, "Recipe.lr cannot be inf"),
         ({"clip_norm": 0}, "Recipe.clip_norm cannot be 0"),
         ({"weight_decay": -0.1}, "Recipe.weight_decay cannot be -0.1"),
         ({"momentum": -0.1}, "Recipe.momentum cannot be -0.1"),
@@ -675,11 +677,11 @@ def test_recipes_that_cannot_be_cooked_say_why(settings, message):
 def test_the_store_of_a_part_is_opened_without_a_word(corpus):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert len(source(corpus, "test", FEATURE, CPU, store=quietly(open_store, corpus))) == 18
+        assert len(batches_of(corpus, "test", FEATURE, CPU, store=quietly(open_store, corpus))) == 18
 
 
 def test_a_clip_shorter_than_a_window_is_named(corpus):
     shortest = corpus.part("train").sort_values("seconds").path.iloc[0]
     with pytest.raises(LabError, match=rf"of \d+ clips are shorter than a window of 7200 .*{shortest} has 6400"):
-        source(corpus, "train", LogMel(seconds=None, window_ms=450.0), CPU)
-    assert len(source(corpus, "train", LogMel(window_ms=450.0), CPU)), "filled up to a second each has a window"
+        batches_of(corpus, "train", LogMel(seconds=None, window_ms=450.0), CPU)
+    assert len(batches_of(corpus, "train", LogMel(window_ms=450.0), CPU)), "filled up to a second each has a window"

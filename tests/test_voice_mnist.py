@@ -15,7 +15,7 @@ from labkit.experiments.run import train
 from labkit.experiments.sweep import Grid
 from labkit.features import LogMel
 from labkit.files import home
-from labkit.metrics import scores
+from labkit.metrics import metrics_of
 from labkit.models import Model, count_parameters
 from labkit.published.r4_voice_mnist import MEL, NETWORKS, PICTURES, SMALLER, STUDIES, WITHOUT_HARMONICS, settings
 from labkit.training.augment import Augmentation
@@ -121,7 +121,7 @@ def test_the_final_network_equals_the_usual_layers_in_outputs_and_gradients():
         *(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 8, 3), nn.ReLU(), nn.MaxPool2d(2)),
         *(nn.Flatten(), nn.Linear(8 * 3 * 4, 16), nn.ReLU(), nn.Linear(16, DIGITS)),
     )
-    ours = (*network.convolutions, *network.dense, network.scores)
+    ours = (*network.convolutions, *network.dense, network.head)
     theirs = [layer for layer in usual if hasattr(layer, "weight")]
     for mine, other in zip(ours, theirs, strict=True):
         other.load_state_dict({name: value.contiguous() for name, value in mine.state_dict().items()})
@@ -129,9 +129,9 @@ def test_the_final_network_equals_the_usual_layers_in_outputs_and_gradients():
         weight = network.dense[0].weight.view(16, 3, 4, 8).permute(0, 3, 1, 2).reshape(16, -1)
         theirs[2].weight.copy_(weight)
     x, lengths = torch.randn(3, 1, 20, 22), torch.full((3,), 22)
-    scores, expected = network(x, lengths), usual(x)
-    torch.testing.assert_close(scores, expected, rtol=1e-4, atol=1e-5)
-    (scores.square().sum() + expected.square().sum()).backward()
+    logits, expected = network(x, lengths), usual(x)
+    torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-5)
+    (logits.square().sum() + expected.square().sum()).backward()
     for mine, other in zip(network.convolutions, theirs, strict=False):
         torch.testing.assert_close(mine.weight.grad, other.weight.grad, rtol=1e-3, atol=1e-4)
 
@@ -160,7 +160,7 @@ def test_activations_stand_where_they_are_asked_for():
         torch.manual_seed(0)
         network, seen = Model("voice_mnist", **SMALL, **options).build((1, 20, 22), DIGITS), []
         network.dense[0].register_forward_pre_hook(lambda _, given, seen=seen: seen.append(given[0]))
-        network.scores.register_forward_pre_hook(lambda _, given, seen=seen: seen.append(given[0]))
+        network.head.register_forward_pre_hook(lambda _, given, seen=seen: seen.append(given[0]))
         network(x, lengths)
         found[tuple(options.values()), tuple(options)] = seen
     relu, sigmoid, dense, tanh = found.values()
@@ -212,7 +212,7 @@ def run(corpus, tmp_path):
 
 
 def test_unchanged_sound_gives_the_test_itself(run):
-    def same(x, rate=None):
+    def same(x, sample_rate=None):
         return x
 
     kept = run.predictions("test")
@@ -224,8 +224,8 @@ def test_unchanged_sound_gives_the_test_itself(run):
 def test_changed_sound_reaches_the_network(run):
     seen = {}
 
-    def look(waveforms, rate):
-        seen["sound"] = waveforms.clone(), rate
+    def look(waveforms, sample_rate):
+        seen["sound"] = waveforms.clone(), sample_rate
         return waveforms * 0
 
     def silent(x):
@@ -242,7 +242,7 @@ def test_noise_depends_on_the_clip_and_not_on_the_call(run):
     noisy = Augmentation(noise=1.0, snr_low=-20.0, snr_high=-20.0)
     first, second = (predictions(run, augmentation=noisy) for _ in range(2))
     pd.testing.assert_frame_equal(first, second)
-    assert scores(first, run.labels)["accuracy"] < run.test()["accuracy"]
+    assert metrics_of(first, run.labels)["accuracy"] < run.test()["accuracy"]
 
 
 def test_a_run_without_its_corpus_cannot_listen(run):
@@ -296,17 +296,17 @@ def test_kept_layers_stay_as_they_were(run, corpus, monkeypatch):
 
     seen = {}
 
-    def watch(network, *rest, **options):
+    def callback(network, *rest, **options):
         seen["before"] = {name: value.clone() for name, value in network.state_dict().items()}
         seen["network"] = network
         return fit(network, *rest, **options)
 
     fit = transfer.fit
-    monkeypatch.setattr(transfer, "fit", watch)
+    monkeypatch.setattr(transfer, "fit", callback)
     retrain(run, corpus.only(labels=("rise", "fall")), Recipe(epochs=2, batch=6), "last layer")
     moved = {
         name for name, value in seen["network"].state_dict().items() if not torch.equal(value, seen["before"][name])
     }
-    assert moved == {"network.scores.weight", "network.scores.bias"}
+    assert moved == {"network.head.weight", "network.head.bias"}
     theirs = run.network.state_dict()
-    assert all(torch.equal(seen["before"][name], theirs[name]) for name in theirs if ".scores." not in name)
+    assert all(torch.equal(seen["before"][name], theirs[name]) for name in theirs if ".head." not in name)

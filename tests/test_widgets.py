@@ -22,7 +22,7 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 SMALL = Experiment(
     feature=MFCC(n_mels=20, deltas=0, seconds=0.5),
     model=Model("gru", hidden=8),
-    recipe=Recipe(epochs=2, batch=16, rate=0.01),
+    recipe=Recipe(epochs=2, batch=16, lr=0.01),
 )
 
 
@@ -85,8 +85,8 @@ def test_the_explorer_plays_what_it_draws(lab):
     import soundfile
 
     panel = ExplorerPanel(lab, word="fall", speaker=SPEAKERS[2])
-    samples, rate = soundfile.read(io.BytesIO(panel.sounds[0].value))
-    assert rate == 16_000 and len(samples) == 8_000
+    samples, sample_rate = soundfile.read(io.BytesIO(panel.sounds[0].value))
+    assert sample_rate == 16_000 and len(samples) == 8_000
 
 
 def test_an_unknown_word_or_speaker_is_named(lab):
@@ -162,7 +162,7 @@ def test_a_click_on_a_cell_shows_and_plays_its_clips(lab, trained):
     assert panel.controls["said"].value == table.index[said] and panel.controls["heard"].value == table.columns[heard]
     shown = panel.shown
     for clip, sound in zip(shown.itertuples(), panel.sounds, strict=False):
-        samples, rate = soundfile.read(io.BytesIO(sound.value))
+        samples, sample_rate = soundfile.read(io.BytesIO(sound.value))
         assert abs(samples - soundfile.read(trained.corpus.root / clip.path)[0]).max() < 1e-3
     assert len(panel.figure.axes[1].images) + sum(len(ax.images) for ax in panel.figure.axes) >= len(shown)
     assert f"clips 1 to {len(shown)} of {len(clips)}" in panel.said

@@ -38,18 +38,18 @@ def int16(samples):
     return np.round(np.clip(samples, -1, 1) * 32767).astype("<i2")
 
 
-def block(panel, samples, start, rate=RATE, session="one"):
-    content = {"kind": "block", "session": session, "rate": rate, "start": start}
+def block(panel, samples, start, sample_rate=RATE, session="one"):
+    content = {"kind": "block", "session": session, "sample_rate": sample_rate, "start": start}
     panel.receive(content, [memoryview(int16(samples).tobytes())])
 
 
-def speak(panel, samples, size=BLOCK, rate=RATE, session="one", stop=True):
+def speak(panel, samples, size=BLOCK, sample_rate=RATE, session="one", stop=True):
     """What the browser sends for this sound."""
-    panel.receive({"kind": "start", "session": session, "rate": rate})
+    panel.receive({"kind": "start", "session": session, "sample_rate": sample_rate})
     for start in range(0, len(samples), size):
-        block(panel, samples[start : start + size], start, rate, session)
+        block(panel, samples[start : start + size], start, sample_rate, session)
     if stop:
-        panel.receive({"kind": "stop", "session": session, "rate": rate})
+        panel.receive({"kind": "stop", "session": session, "sample_rate": sample_rate})
 
 
 def said(words):
@@ -63,7 +63,7 @@ def test_spoken_words_are_shown_with_their_times_while_the_stream_runs(panel):
     shown = panel.microphone.heard
     assert [(word["number"], word["word"]) for word in shown] == [(0, "low"), (1, "high")]
     assert 0.7 < shown[0]["reported"] < 1.7 < shown[1]["reported"] < 3.0 and 0.6 <= shown[0]["confidence"] <= 1
-    panel.receive({"kind": "stop", "session": "one", "rate": RATE})
+    panel.receive({"kind": "stop", "session": "one", "sample_rate": RATE})
     assert "2 words reported: low" in panel.said and "A block took" in panel.said
     assert "low at" in panel.alt and Image.open(io.BytesIO(panel.still()[0])).size[0] > 700
 
@@ -75,7 +75,7 @@ def test_the_words_do_not_depend_on_how_the_sound_is_cut(panel, size):
     speak(panel, sound, size)
     assert panel.words == expected and len(expected) == 3
     assert np.abs(panel.detector.probabilities - probabilities).max() < 1e-5
-    assert said(panel.listen(sound, RATE)) == said(expected)
+    assert said(panel.play(sound, RATE)) == said(expected)
 
 
 def test_each_block_is_answered_with_the_number_of_the_next_sample(panel):
@@ -94,7 +94,7 @@ def test_a_microphone_of_another_rate_is_heard_the_same(panel):
 
 def test_sound_that_was_left_out_is_named_and_the_stream_goes_on(panel):
     sound = stream("low", "high", "low")
-    panel.receive({"kind": "start", "session": "one", "rate": RATE})
+    panel.receive({"kind": "start", "session": "one", "sample_rate": RATE})
     gap = slice(round(1.2 * RATE), round(2.4 * RATE))  # the second word
     for start in range(0, len(sound), 1600):
         if not gap.start <= start < gap.stop:
@@ -107,8 +107,8 @@ def test_sound_that_was_left_out_is_named_and_the_stream_goes_on(panel):
 
 def test_a_block_that_cannot_be_heard_is_a_message_and_the_next_ones_are_heard(panel):
     sound = stream("low")
-    panel.receive({"kind": "start", "session": "one", "rate": RATE})
-    block(panel, sound[:BLOCK], 0, rate=3)
+    panel.receive({"kind": "start", "session": "one", "sample_rate": RATE})
+    block(panel, sound[:BLOCK], 0, sample_rate=3)
     assert "cannot be" in panel.said
     for start in range(0, len(sound), BLOCK):
         block(panel, sound[start : start + BLOCK], start)
@@ -133,7 +133,7 @@ def test_of_two_views_the_newer_one_speaks(panel):
 def test_a_stop_without_a_sound_is_no_error(panel):
     speak(panel, np.zeros(0))
     assert "0.0 s heard, 0 words reported." in panel.said and "nothing was heard" in panel.alt
-    assert panel.listen(np.zeros(0), RATE) == []
+    assert panel.play(np.zeros(0), RATE) == []
 
 
 @pytest.mark.parametrize("name", [*PROBLEMS, "AbortError"])
@@ -153,7 +153,7 @@ def test_a_page_in_the_background_is_named(panel):
 
 def test_another_threshold_judges_a_recording_again_and_words_to_come(panel):
     sound = stream("low", "high")
-    assert len(panel.listen(sound, RATE)) == 2
+    assert len(panel.play(sound, RATE)) == 2
     panel.controls["threshold"].value = 1.0
     assert panel.words == [] and "0 words" in panel.said and panel.microphone.threshold == 1.0
     assert panel.microphone.heard == []
@@ -168,9 +168,9 @@ def upload(panel, name, content):
     panel.controls["upload"].value = [{"name": name, "size": len(content), "content": content, **about}]
 
 
-def sound_file(samples, rate, kind="WAV"):
+def sound_file(samples, sample_rate, kind="WAV"):
     buffer = io.BytesIO()
-    soundfile.write(buffer, samples, rate, format=kind)
+    soundfile.write(buffer, samples, sample_rate, format=kind)
     return buffer.getvalue()
 
 
@@ -196,7 +196,7 @@ def test_a_file_that_cannot_be_heard_is_a_message(panel, content, words):
 
 
 def test_a_long_recording_shows_its_last_half_minute(panel):
-    panel.listen(np.concatenate([np.zeros(40 * RATE), stream("low")]), RATE)
+    panel.play(np.concatenate([np.zeros(40 * RATE), stream("low")]), RATE)
     assert said(panel.words) == ["low"] and "last 30 s" in panel.alt and panel.words[0].reported > 40
 
 
@@ -204,17 +204,17 @@ def test_a_recording_of_synthetic_voices_is_stamped(panel):
     def stamps():
         return [text.get_text() for text in panel.figure.texts]
 
-    panel.listen(stream("low"), RATE, synthetic=True)
+    panel.play(stream("low"), RATE, synthetic=True)
     assert STAMP in stamps()
     speak(panel, stream("low"))
     assert STAMP not in stamps()
 
 
 def test_a_panel_takes_a_shipped_network_by_its_name(lab):
-    with pytest.raises(LabError, match="shipped network"):
+    with pytest.raises(LabError, match="pretrained network"):
         LivePanel(lab, "no-words")
     name = "four-words"
     panel = LivePanel(lab, name)
-    assert panel.detector.labels and "It knows:" in panel.said and "other" not in panel.said
+    assert panel.detector.labels and "It knows:" in panel.said and "unknown" not in panel.said
     data, about = panel._repr_mimebundle_()
     assert data["image/png"] and about["image/png"]["alt"] == "Empty: nothing was heard yet"

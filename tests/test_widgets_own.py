@@ -33,17 +33,17 @@ def panel(lab):
     return RecorderPanel(lab, word="rise")
 
 
-def sound(samples, rate=RATE, kind="WAV"):
+def sound(samples, sample_rate=RATE, kind="WAV"):
     """Samples as the bytes of a file."""
     buffer = io.BytesIO()
-    soundfile.write(buffer, samples, rate, format=kind)
+    soundfile.write(buffer, samples, sample_rate, format=kind)
     return buffer.getvalue()
 
 
-def record(panel, samples, rate=RATE, size=1280):
+def record(panel, samples, sample_rate=RATE, size=1280):
     """What the microphone of the browser sends."""
     samples = np.round(np.clip(samples, -1, 1) * 32767).astype("<i2")
-    about = {"session": "one", "rate": rate}
+    about = {"session": "one", "sample_rate": sample_rate}
     panel.receive({"kind": "start", **about})
     for start in range(0, len(samples), size):
         content = memoryview(samples[start : start + size].tobytes())
@@ -75,9 +75,9 @@ def test_a_recording_is_cut_shown_kept_and_found_as_a_corpus(panel):
     assert "recording of 1.00 s" in panel.alt and list(own_folder().rglob("*.wav")) == []
     panel.keep.click()
     assert panel.keep.disabled and "Kept as rise/you_001.wav" in panel.said and "1 clips of 1 speaker(s)" in panel.said
-    kept, rate = soundfile.read(own_folder() / "rise" / "you_001.wav")
-    assert rate == RATE and np.abs(kept - samples).max() < 1e-4
-    assert np.abs(kept).argmax() / rate == pytest.approx(0.5, abs=0.3), "the word lies in the middle"
+    kept, sample_rate = soundfile.read(own_folder() / "rise" / "you_001.wav")
+    assert sample_rate == RATE and np.abs(kept - samples).max() < 1e-4
+    assert np.abs(kept).argmax() / sample_rate == pytest.approx(0.5, abs=0.3), "the word lies in the middle"
     corpus = quietly(corpora.find, "folder")
     assert corpus.clips[["path", "label", "speaker"]].to_numpy().tolist() == [["rise/you_001.wav", "rise", "you"]]
 
@@ -98,7 +98,7 @@ def test_a_recording_does_not_depend_on_its_blocks_and_each_is_answered(panel, s
 def test_of_two_views_of_the_recorder_the_newer_one_records(panel):
     sent = []
     panel.microphone.send = lambda content, buffers=None: sent.append(content)
-    panel.receive({"kind": "start", "session": "old", "rate": RATE})
+    panel.receive({"kind": "start", "session": "old", "sample_rate": RATE})
     record(panel, word())
     assert sent[0] == {"kind": "end", "session": "old"} and len(panel.takes) == 1
 

@@ -22,7 +22,7 @@ pytest_plugins = ["tiny"]
 SMALL = Experiment(
     feature=MFCC(n_mels=20, deltas=0, seconds=0.5),
     model=Model("gru", hidden=8),
-    recipe=Recipe(epochs=2, batch=16, rate=0.01),
+    recipe=Recipe(epochs=2, batch=16, lr=0.01),
 )
 BATCHES = 3  # of one epoch of the tiny corpus
 NUMBERS = ["train_loss", "validation_loss", "validation_accuracy"]
@@ -89,11 +89,11 @@ def test_the_same_settings_are_loaded_and_others_are_trained(trainer):
     assert again.id == first.id and len(trainer.runs) == 1 and "loaded" in trainer.said
     trainer.controls["model"].value = "lstm"
     trainer.controls["model.hidden"].value = 4
-    trainer.controls["recipe.rate"].value = 0.02
+    trainer.controls["recipe.lr"].value = 0.02
     trainer.controls["recipe.epochs"].value = 1
     trainer.train.click()
     other = trainer.wait(120)
-    assert other.experiment == SMALL.change(model=Model("lstm", hidden=4), recipe={"rate": 0.02, "epochs": 1})
+    assert other.experiment == SMALL.change(model=Model("lstm", hidden=4), recipe={"lr": 0.02, "epochs": 1})
     assert trainer.table.model.tolist() == ["gru", "lstm"] and len(trainer.chart.axes[0].get_yticklabels()) == 2
 
 
@@ -159,10 +159,10 @@ def test_stop_keeps_what_was_learnt_and_resume_goes_on_to_the_same_numbers(lab, 
     assert panel.wait(120) is None and panel.runs == []
     assert "Stopped after epoch 1 of 2" in panel.said and not panel.resume.disabled
     assert len(panel.figure.axes[0].lines[1].get_xdata()) == 1, "the curve of the first epoch should stay"
-    panel.controls["recipe.rate"].value = 0.5  # Resume goes on with the training that was stopped
+    panel.controls["recipe.lr"].value = 0.5  # Resume goes on with the training that was stopped
     panel.resume.click()
     run = panel.wait(120)
-    assert panel.error is None and panel.resume.disabled and panel.controls["recipe.rate"].value == 0.01
+    assert panel.error is None and panel.resume.disabled and panel.controls["recipe.lr"].value == 0.01
     whole = runs.train(experiment, lab.data, lab.results.parent / "whole", "cpu").history
     assert run.history[NUMBERS].to_dict() == whole[NUMBERS].to_dict(), "the numbers should be those without a stop"
 
@@ -239,8 +239,8 @@ def test_a_guess_is_asked_for_before_the_first_training_and_drawn_beside_it(lab)
         ("model.hidden", 0, "hidden of the model 'gru' cannot be 0"),
         ("model.readout", "first", "readout called 'first'"),
         ("recipe.epochs", -1, "Recipe.epochs cannot be -1"),
-        ("recipe.rate", 0.0, "rate"),
-        ("recipe.rate", float("nan"), "rate"),
+        ("recipe.lr", 0.0, "lr"),
+        ("recipe.lr", float("nan"), "lr"),
         ("recipe.optimiser", "adamx", "optimiser called 'adamx'"),
         ("feature.seconds", "long", "seconds"),
         ("feature", "log_mel", "'mfcc'"),
@@ -271,13 +271,13 @@ def test_the_message_says_how_large_the_network_is(trainer):
 
 def test_a_training_that_fails_is_a_message_and_the_next_one_works(trainer):
     trainer.base = SMALL.change(recipe={"optimiser": "sgd", "clip_norm": None, "schedule": "constant"})
-    for path, value in (("optimiser", "sgd"), ("clip_norm", "none"), ("schedule", "constant"), ("rate", 1e38)):
+    for path, value in (("optimiser", "sgd"), ("clip_norm", "none"), ("schedule", "constant"), ("lr", 1e38)):
         trainer.controls[f"recipe.{path}"].value = value
     trainer.train.click()
     assert trainer.wait(120) is None
-    assert "Lower the rate" in trainer.said and isinstance(trainer.error, LabError)
+    assert "Lower the learning rate" in trainer.said and isinstance(trainer.error, LabError)
     assert trainer.bar.bar_style == "danger" and list(trainer.lab.results.rglob("run.json")) == []
-    trainer.controls["recipe.rate"].value = 0.01
+    trainer.controls["recipe.lr"].value = 0.01
     trainer.train.click()
     assert trainer.wait(120) is not None and trainer.error is None
 

@@ -20,7 +20,7 @@ import soundfile
 
 from labkit.data.corpus import Corpus
 from labkit.errors import LabWarning
-from labkit.training.loop import Watch
+from labkit.training.loop import Callback
 
 RATE = 16_000
 WORDS = {"fall": (2400, 600), "hold": (1200, 1200), "rise": (600, 2400)}  # Hz at the start and at the end
@@ -77,7 +77,7 @@ def quick():
     return Experiment(
         feature=MFCC(seconds=0.55, hop_ms=40, n_mfcc=8, deltas=0),
         model=Model("gru", hidden=8, dropout=0.2),
-        recipe=Recipe(epochs=3, batch=16, rate=0.01),
+        recipe=Recipe(epochs=3, batch=16, lr=0.01),
     )
 
 
@@ -96,7 +96,7 @@ def table_corpus(speakers=30, clips=4, labels=("no", "yes"), seed=0, split=None,
     return Corpus("table", Path("nowhere"), RATE, tuple(labels), "none", False, table)
 
 
-class Interrupt(Watch):
+class Interrupt(Callback):
     """Ends a training after an epoch: asks it to stop, or raises."""
 
     def __init__(self, after, how="stop"):

@@ -62,7 +62,7 @@ from labkit.data.speech_commands import load
 if not (scratch / "tiny").exists():
     tiny.make(scratch / "new" / "tiny").rename(scratch / "tiny")
     open_store(load(scratch / "tiny"), 16_000)
-grid = {"base": tiny.quick().to_dict(), "axes": {"recipe.epochs": [8], "recipe.rate": [0.01, 0.003]}, "seeds": [0, 1]}
+grid = {"base": tiny.quick().to_dict(), "axes": {"recipe.epochs": [8], "recipe.lr": [0.01, 0.003]}, "seeds": [0, 1]}
 settings = scratch / f"grid{os.getpid()}.json"
 settings.write_text(json.dumps(grid))
 print("ready", flush=True)

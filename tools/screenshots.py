@@ -23,13 +23,13 @@ CELLS = {
     "setup": """import labkit
 lab = labkit.start("panels", data="synthetic", device="cpu")
 words = ("down", "no", "up", "yes")
-small = labkit.Experiment(corpus=labkit.Choice(labels=words, clips_per_label=80), model=labkit.Model("gru", hidden=32),
+small = labkit.Experiment(corpus=labkit.Subset(labels=words, clips_per_label=80), model=labkit.Model("gru", hidden=32),
                           recipe=labkit.Recipe(epochs=8, batch=32))
 run, cell = lab.train(small), lab.train(small.change(model={"name": "lstm", "hidden": 32}))""",
     "explorer": "labkit.ExplorerPanel(lab, word='stop')",
     "trainer": """trainer = labkit.TrainerPanel(lab, small.change(recipe={"epochs": 6}), guess=0.75)
 for rate in (0.003, 0.01):
-    trainer.controls["recipe.rate"].value = rate
+    trainer.controls["recipe.lr"].value = rate
     trainer.train.click()
     trainer.wait()
 trainer""",

@@ -1,4 +1,4 @@
-"""Ship a trained network with the lab: its run folder and a card go to results/shipped/NAME/.
+"""Ship a trained network with the lab: its run folder and a card go to results/pretrained/NAME/.
 
     python -m tools.ship results/local/CORPUS/MODEL-ID NAME [--decision results/live/NAME.json]
 
@@ -10,7 +10,7 @@ import argparse
 import shutil
 from pathlib import Path
 
-from labkit.data.corpus import OTHER
+from labkit.data.corpus import UNKNOWN
 from labkit.errors import LabError
 from labkit.experiments.pretrained import load
 from labkit.experiments.run import Run, read_record
@@ -32,7 +32,7 @@ def ship(run, name, place=None, decision=None):
             f"Run {run.id} has {size / 1e6:.1f} MB of weights; {LARGEST / 1e6:.0f} MB is the most. Ship a smaller one."
         )
     test = run.test()
-    target = Path(place or home() / "results" / "shipped") / name
+    target = Path(place or home() / "results" / "pretrained") / name
     for file in FILES:
         with atomic_file(target / file) as temporary:
             shutil.copyfile(run.folder / file, temporary)
@@ -47,23 +47,23 @@ def card(name, record, test):
     corpus = record["corpus"]
     shown = ("accuracy", "balanced_accuracy", "macro_f1", "chance", "majority")
     scores = "\n".join(
-        f"| {part} | " + " | ".join(f"{100 * figures[key]:.1f}%" for key in shown) + " |"
-        for part, figures in (("validation", record["validation"]), ("test", test))
+        f"| {part} | " + " | ".join(f"{100 * metrics[key]:.1f}%" for key in shown) + " |"
+        for part, metrics in (("validation", record["validation"]), ("test", test))
     )
     rows = "\n".join(
         f"| {part} | {record['clips'][part]:,} | {record['speakers'][part]:,} |"
         for part in ("train", "validation", "test")
     )
-    words = [label for label in record["labels"] if label != OTHER]
+    words = [label for label in record["labels"] if label != UNKNOWN]
     others = "There is no class for anything else: other sounds get one of these names too."
-    if OTHER in record["labels"]:
-        others = f'A class "{OTHER}" stands for all else; it was taught with {_taught(record)}.'
+    if UNKNOWN in record["labels"]:
+        others = f'A class "{UNKNOWN}" stands for all else; it was taught with {_taught(record)}.'
     listening = ""
     if decision := record.get("decision"):
         listening = f"""
 **In a stream** it reports a word whose probability, averaged over {decision["smoothing"]:g} s, reaches
-{decision["threshold"]:g}, chosen on validation speakers, and then nothing for {decision["hold"]:g} s. How many words it
-finds so, and how many that nobody said: `results/live/{name}.json`.
+{decision["threshold"]:g}, chosen on validation speakers, and then nothing for {decision["refractory"]:g} s. How many
+words it finds so, and how many that nobody said: `results/live/{name}.json`.
 """
     return f"""# {name}
 
@@ -98,7 +98,7 @@ measured.
 def _taught(record):
     """What the class "other" was made of, in words."""
     table = record["experiment"].get("target", {}).get("classes", [])
-    words = [word for word, label in table if label == OTHER and word != OTHER]
+    words = [word for word, label in table if label == UNKNOWN and word != UNKNOWN]
     augmentation = record["experiment"]["recipe"].get("augmentation", {})
     parts = [f"{len(words)} other words of the corpus"] if words else []
     parts += ["pieces of words and noise alone"] if augmentation.get("pieces") else []

@@ -22,17 +22,17 @@ def check_recogniser(network, features, classes):
         alone = network(x[-1:])  # the last: a network that takes the batch for time mixes it with those before
         longer = network(torch.cat([x, x], dim=1))
     right = (3, classes)
-    need(shape(logits) == right, f"the scores of 3 clips should have the shape {right}, not {shape(logits)}.")
-    need(shape(longer) == right, "a clip with more frames should give as many scores as a short one.")
-    need(torch.isfinite(logits).all(), "some scores are not finite numbers.")
+    need(shape(logits) == right, f"the logits of 3 clips should have the shape {right}, not {shape(logits)}.")
+    need(shape(longer) == right, "a clip with more frames should give as many logits as a short one.")
+    need(torch.isfinite(logits).all(), "some logits are not finite numbers.")
     same = torch.allclose(alone, logits[-1:], atol=1e-5)
-    need(same, "a clip's scores change with its batch. Is dimension 0 the batch everywhere?")
-    need(logits.requires_grad, "the scores do not depend on any parameter, so nothing can be learnt.")
+    need(same, "a clip's logits change with its batch. Is dimension 0 the batch everywhere?")
+    need(logits.requires_grad, "the logits do not depend on any parameter, so nothing can be learnt.")
     network.zero_grad()
     logits.logsumexp(1).sum().backward()
     idle = [name for name, weight in network.named_parameters() if weight.grad is None]
     network.zero_grad()
-    need(not idle, f"the parameters {idle[:3]} have no influence on the scores, so they cannot learn.")
+    need(not idle, f"the parameters {idle[:3]} have no influence on the logits, so they cannot learn.")
 
 
 @check("One change: what differs in the result comes from it, or from chance.")

@@ -12,7 +12,7 @@ from ..files import atomic_file, home
 def add_arguments(parser):
     parser.add_argument("folder", type=Path, nargs="?", help="default: results/ (committed and your own)")
     parser.add_argument("--runs", action="store_true", help="a row per run instead of one per configuration")
-    parser.add_argument("--part", choices=("validation", "test"), default="test", help="scores shown with --runs")
+    parser.add_argument("--part", choices=("validation", "test"), default="test", help="metrics shown with --runs")
     parser.add_argument("--csv", type=Path, help="write the table to this file instead")
 
 

@@ -16,14 +16,14 @@ SCALE = 32768  # int16 steps in an amplitude of 1
 AHEAD = 1024  # at most so many clips are decoded ahead of their use
 
 
-def read_audio(path, rate=None):
+def read_audio(path, sample_rate=None):
     """Read a sound file as one channel.
 
     Parameters
     ----------
     path : str or Path
         Any format libsndfile reads: WAV, FLAC, OGG, MP3.
-    rate : int, optional
+    sample_rate : int, optional
         Resample to this rate in Hz; by default the file's own.
 
     Returns
@@ -42,32 +42,32 @@ def read_audio(path, rate=None):
     if not np.isfinite(samples).all():
         raise LabError(f"{path} holds values that are not numbers. Export it again as 16-bit PCM.")
     samples = samples.mean(axis=1) if samples.shape[1] > 1 else samples[:, 0]
-    return (samples, native) if rate is None else (resample(samples, native, rate), rate)
+    return (samples, native) if sample_rate is None else (resample(samples, native, sample_rate), sample_rate)
 
 
-def resample(samples, rate, target):
-    """Change the sample rate of float32 (samples,) from `rate` to `target` Hz without aliasing (soxr, high quality)."""
-    return samples if rate == target else soxr.resample(samples, rate, target, quality="HQ")
+def resample(samples, sample_rate, target):
+    """Change the sample rate of float32 (samples,) to `target` Hz without aliasing (soxr, high quality)."""
+    return samples if sample_rate == target else soxr.resample(samples, sample_rate, target, quality="HQ")
 
 
-def decode(root, paths, rate):
+def decode(root, paths, sample_rate):
     """Yield what `decode_clip` makes of each path, in order."""
-    clip = partial(decode_clip, rate=rate)
+    clip = partial(decode_clip, sample_rate=sample_rate)
     files = [Path(os.path.normpath(root / path)) for path in paths]  # of a link, ".." is where the link lies
     with ThreadPool() as pool:
         for start in range(0, len(files), AHEAD):
             yield from pool.imap(clip, files[start : start + AHEAD], chunksize=16)
 
 
-def decode_clip(path, rate):
+def decode_clip(path, sample_rate):
     """(int16 samples, what was adapted, problem or None) of one file."""
     try:
         with soundfile.SoundFile(path) as file:
-            adapted = ["resampled"] * (file.samplerate != rate) + ["mixed to one channel"] * (file.channels > 1)
+            adapted = ["resampled"] * (file.samplerate != sample_rate) + ["mixed to one channel"] * (file.channels > 1)
             if file.subtype == "PCM_16" and not adapted:
                 samples = file.read(dtype="int16")
             else:
-                samples, _ = read_audio(path, rate)
+                samples, _ = read_audio(path, sample_rate)
                 if np.abs(samples).max(initial=0) > 1.01:  # resampling may overshoot a little
                     adapted.append("clipped at full scale")
                 samples = np.clip(np.rint(samples * SCALE), -SCALE, SCALE - 1).astype(np.int16)
@@ -84,8 +84,8 @@ def bars():
     return os.environ.get("LABKIT_BARS", "on") != "off"
 
 
-def wav_bytes(samples, rate):
+def wav_bytes(samples, sample_rate):
     """A sound as the content of a WAV file of 16 bits."""
     buffer = io.BytesIO()
-    soundfile.write(buffer, samples, rate, format="WAV", subtype="PCM_16")
+    soundfile.write(buffer, samples, sample_rate, format="WAV", subtype="PCM_16")
     return buffer.getvalue()

@@ -11,7 +11,7 @@ from ..files import digest
 
 COLUMNS = ["path", "label", "speaker", "split", "seconds", "bytes"]
 PARTS = ("train", "validation", "test")
-OTHER = "other"  # the class of all that is no word of the vocabulary
+UNKNOWN = "unknown"  # the class of all that is no word of the vocabulary
 EXTRA = "extra"  # column: "" for a clip of the main corpus, else the name of the corpus that it came from
 DIGITS = {name: str(i) for i, name in enumerate("zero one two three four five six seven eight nine".split())}
 

@@ -73,7 +73,7 @@ def _from_table(table, speaker):
     for number, cells in odd.items():
         wrong = f"Line {number} of {table} has {len(cells)} columns, the first line has {len(rows.columns)}."
         raise LabError(f"{wrong} Put a name that holds a comma in double quotes.")
-    rows = rows.drop(columns=["seconds", "bytes", "rate", ""], errors="ignore")  # measured, not believed
+    rows = rows.drop(columns=["seconds", "bytes", "sample_rate", ""], errors="ignore")  # measured, not believed
     rows = rows if "speaker" in rows else rows.assign(speaker="")
     if speaker and (others := sorted(set(rows.speaker) - {"", speaker})):
         raise LabError(f"{table} names the speakers {others[:5]}, but speaker={speaker!r} was given. Leave one out.")

@@ -19,7 +19,7 @@ from .corpus import PARTS, Corpus, parts_by_speaker
 KINDS = (".wav", ".flac", ".ogg", ".mp3")
 NOISE = "_background_noise_"  # a folder of noises, which are not clips
 LOST = 0.3  # seconds that a clip may be shorter than somebody else says
-VERSION = 3  # of what `_header` says; raise it, and files that were scanned before are read again
+VERSION = 4  # of what `_header` says; raise it, and files that were scanned before are read again
 
 
 def audio_files(root, kinds=KINDS):
@@ -87,11 +87,11 @@ def make_corpus(root, clips, notes, *, licence, name="", labels=(), sample_rate=
     return Corpus(
         name=name or root.name,
         root=root,
-        sample_rate=sample_rate or int(clips.rate.mode()[0]),
+        sample_rate=sample_rate or int(clips.sample_rate.mode()[0]),
         labels=tuple(labels or sorted(clips.label.unique())),
         licence="see LICENSE in its folder" if synthetic else licence,
         synthetic=synthetic,
-        clips=clips.drop(columns="rate").reset_index(drop=True),
+        clips=clips.drop(columns="sample_rate").reset_index(drop=True),
         noises=tuple(noises),
         skipped=tuple(notes),
         protocol="by_clip_leaky" if leaky else protocol,
@@ -133,20 +133,20 @@ def when_changed(path):
 
 
 def scan(root, paths):
-    """What the headers say of each file (`rate` in Hz): a table, kept until a file's size or time changes."""
+    """What the headers say of each file (`sample_rate` in Hz): a table, kept until a file's size or time changes."""
     listing = [(path, *when_changed(root / path)) for path in paths]
     kept = cache() / f"headers-{digest(repr((VERSION, str(root.resolve()), listing)).encode())}.csv"
     if not kept.exists():
         rows = [(path, *_header(root / path, size), size) for path, size, _ in listing]
         with atomic_file(kept) as temporary:
-            columns = ["path", "seconds", "rate", "problem", "bytes"]
+            columns = ["path", "seconds", "sample_rate", "problem", "bytes"]
             pd.DataFrame(rows, columns=columns).to_csv(temporary, index=False)
     table = pd.read_csv(kept, keep_default_na=False, dtype={"path": str, "problem": str})
     return table.assign(problem=table.problem.where(table.problem != "", None))
 
 
 def _header(path, size):
-    """(seconds, rate, problem or "") of one file."""
+    """(seconds, sample_rate, problem or "") of one file."""
     if size == 0:
         return 0.0, 0, "empty file" if path.is_file() else "missing file"
     try:

@@ -24,7 +24,7 @@ def own_folder():
     return data_folder() / "recordings"
 
 
-def keep(samples, rate, word, speaker):
+def keep(samples, sample_rate, word, speaker):
     """Write one recording, shape (samples,), into the folder as `word/speaker_number.wav` of 16 bits; its path."""
     check(samples)
     word, speaker = (unicodedata.normalize("NFC", str(text)).strip() for text in (word, speaker))
@@ -42,7 +42,7 @@ def keep(samples, rate, word, speaker):
     taken = [int(found[1]) for path in folder.glob("*.wav") if (found := re.search(r"_(\d+)$", path.stem))]
     path = folder / f"{speaker}_{max(taken, default=0) + 1:03}.wav"
     with atomic_file(path) as temporary:
-        temporary.write_bytes(wav_bytes(samples, rate))
+        temporary.write_bytes(wav_bytes(samples, sample_rate))
     return path
 
 
@@ -63,9 +63,9 @@ def check(samples):
     return float(level)
 
 
-def around_word(samples, rate, seconds=1.0):
+def around_word(samples, sample_rate, seconds=1.0):
     """The part of so many seconds that holds the most energy, as the makers of Speech Commands cut theirs."""
-    length = round(seconds * rate)
+    length = round(seconds * sample_rate)
     if len(samples) <= length:
         return samples
     energy = np.cumsum(np.concatenate([[0.0], np.square(samples, dtype=np.float64)]))

@@ -16,7 +16,7 @@ from ..files import alone, atomic_folder, cache, digest, need_disk, read_json, w
 from .audio import bars, decode
 from .layout import when_changed
 
-STORE_VERSION = 1
+STORE_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -39,19 +39,19 @@ class Store:
         return out, lengths
 
 
-def open_store(corpus, rate=None, progress=True):
+def open_store(corpus, sample_rate=None, progress=True):
     """The waveform store of a corpus and its parts at a rate in Hz (by default its own), built at the first call."""
-    rate = rate or corpus.sample_rate
+    sample_rate = sample_rate or corpus.sample_rate
     # Names, sizes and times of the files: a changed corpus gets a new store, and an open one is never touched.
     times = [when_changed(Path(os.path.normpath(corpus.root / path)))[1] for path in corpus.whole.path]
-    content = digest([STORE_VERSION, rate, corpus.whole.values.tolist(), times], 12)
-    folder = cache() / "stores" / f"{corpus.name}-{rate}-{content}"
+    content = digest([STORE_VERSION, sample_rate, corpus.whole.values.tolist(), times], 12)
+    folder = cache() / "stores" / f"{corpus.name}-{sample_rate}-{content}"
     if not folder.is_dir():
         with alone(folder.with_name(f"{folder.name}.lock")):  # a second process waits, and then finds it
             if not folder.is_dir():
                 for left in folder.parent.glob(f".{escape(folder.name)}.*.partial"):  # by a killed process
                     shutil.rmtree(left, ignore_errors=True)
-                build_store(corpus, rate, folder, progress)
+                build_store(corpus, sample_rate, folder, progress)
     return read_store(folder)
 
 
@@ -69,18 +69,20 @@ def read_store(folder):
         raise LabError(f"The waveform store {folder} is damaged ({error}). Delete it and run again.") from error
 
 
-def build_store(corpus, rate, folder, progress=True):
+def build_store(corpus, sample_rate, folder, progress=True):
     """Decode every clip of the whole corpus into `folder`; warn of what had to be adapted."""
     paths = list(corpus.whole.path)
     if not paths:
         raise LabError(f"{corpus.name} has no clips, so there is nothing to store. Check its folder {corpus.root}.")
-    need_disk(folder, 2 * rate * corpus.clips.seconds.mean() * len(paths), f"The waveform store of {corpus.name}")
+    need_disk(
+        folder, 2 * sample_rate * corpus.clips.seconds.mean() * len(paths), f"The waveform store of {corpus.name}"
+    )
     lengths, problems, adapted = [], {}, {}
     with atomic_folder(folder) as temporary:
         with open(temporary / "audio.int16", "wb") as file:
             quiet = not (progress and bars())
             bar = tqdm(paths, f"reading {corpus.name}", unit="clip", leave=False, disable=quiet)
-            for path, (samples, changes, problem) in zip(bar, decode(corpus.root, paths, rate), strict=True):
+            for path, (samples, changes, problem) in zip(bar, decode(corpus.root, paths, sample_rate), strict=True):
                 file.write(samples)
                 lengths.append(len(samples))
                 for change in changes:
@@ -94,5 +96,5 @@ def build_store(corpus, rate, folder, progress=True):
         notes = [f"{len(some)} clips {change} (the first: {some[0]})" for change, some in sorted(adapted.items())]
         write_json(temporary / "about.json", {"problems": problems, "notes": notes})
     for note in notes:
-        if rate == corpus.sample_rate or " resampled " not in note:  # another rate was asked for
+        if sample_rate == corpus.sample_rate or " resampled " not in note:  # another rate was asked for
             warnings.warn(f"{corpus.name}: {note}.", LabWarning, stacklevel=3)

@@ -13,8 +13,8 @@ def slopes(network, x, lengths, targets):
     """d score / d x of each clip's class (its number in `targets`), in eval mode: of the shape of `x`."""
     network, x = copy.deepcopy(network).eval(), x.detach().clone().requires_grad_()
     with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):  # cuDNN has no backward in eval mode
-        scores = network(x, lengths).gather(1, targets[:, None])
-        return torch.autograd.grad(scores.sum(), x)[0]
+        logits = network(x, lengths).gather(1, targets[:, None])
+        return torch.autograd.grad(logits.sum(), x)[0]
 
 
 def gradient_norms(network, x, lengths, targets):
@@ -36,8 +36,8 @@ def gradient_norms(network, x, lengths, targets):
     return norms.nanmedian(dim=0).values.cpu()
 
 
-def reach(norms, hop_ms, share=1e-3):
-    """How far back a network hears: the distance in ms where the norm first falls below `share` of its largest value.
+def reach(norms, hop_ms, fraction=1e-3):
+    """How far back a network hears: the distance in ms where the norm falls below `fraction` of its largest value.
 
     It is the whole clip if the `gradient_norms` never fall so low; `hop_ms` is the time from frame to frame.
 
@@ -46,7 +46,7 @@ def reach(norms, hop_ms, share=1e-3):
     """
     norms = norms[~norms.isnan()]
     largest = int(norms.argmax())
-    low = (norms[largest:] < share * norms[largest]).nonzero()
+    low = (norms[largest:] < fraction * norms[largest]).nonzero()
     return float(hop_ms * (largest + int(low[0, 0]) if len(low) else len(norms)))
 
 
@@ -83,17 +83,17 @@ def gradient(network, x, lengths, target):
     return slopes(network, x, lengths, torch.tensor([target], device=x.device))[0, 0].abs().cpu()
 
 
-def hear(samples, feature, importance, share=0.2):
+def resynthesise(samples, feature, importance, fraction=0.2):
     """The sound, shape (samples,), with only its most important places at full level.
 
-    `samples` is the clip as the `feature` saw it, `importance` comes from `occlusion` or `gradient`. A fraction `share`
-    of the places stays, the others become 40 dB softer.
+    `samples` is the clip as the `feature` saw it, `importance` comes from `occlusion` or `gradient`. The `fraction`
+    of the places that matter most stays, the others become 40 dB softer.
     """
-    if not 0 < share <= 1:
-        raise LabError(f"share={share}: it lies above 0 and at most at 1. Change it.")
+    if not 0 < fraction <= 1:
+        raise LabError(f"fraction={fraction}: it lies above 0 and at most at 1. Change it.")
     samples = torch.as_tensor(samples, dtype=torch.float32)
     filters = feature.build().filters  # (frequencies, bands)
-    kept = (importance >= importance.flatten().quantile(1 - share)).float()  # (bands, frames)
+    kept = (importance >= importance.flatten().quantile(1 - fraction)).float()  # (bands, frames)
     window = torch.hann_window(feature.window)
     settings = {"n_fft": feature.fft, "hop_length": feature.hop, "win_length": feature.window, "window": window}
     spectrum = torch.stft(samples, **settings, pad_mode="constant", return_complex=True)  # (frequencies, frames)

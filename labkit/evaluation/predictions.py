@@ -11,7 +11,7 @@ from ..data.splits import LEAKY
 from ..data.store import open_store
 from ..errors import LabError, LabWarning, choose
 from ..files import read_json, write_json, write_table
-from ..training.batches import source
+from ..training.batches import batches_of
 from ..training.loop import predict, seeded
 
 
@@ -49,9 +49,9 @@ def predictions(
     if not leaky:
         refuse_training_speakers(run, table)
     if augmentation is None and sound is None and features is None:
-        clips = source(corpus, part, feature, run.device, store=store)
+        clips = batches_of(corpus, part, feature, run.device, store=store)
     else:  # no memory: what is computed once and kept would not be changed
-        clips = source(corpus, part, feature, run.device, 0, store, augmentation)
+        clips = batches_of(corpus, part, feature, run.device, 0, store, augmentation)
         clips.begin(0, 1)
         clips.extract = partial(_changed, clips.extract, feature.sample_rate, sound, features)
     if mode == "eval":
@@ -64,8 +64,8 @@ def predictions(
     return table.assign(predicted=names, confidence=confidence.cpu().numpy().round(4))
 
 
-def _changed(extract, rate, sound, features, waveforms, lengths):
-    x, lengths = extract(waveforms if sound is None else sound(waveforms, rate), lengths)
+def _changed(extract, sample_rate, sound, features, waveforms, lengths):
+    x, lengths = extract(waveforms if sound is None else sound(waveforms, sample_rate), lengths)
     return x if features is None else features(x), lengths
 
 
@@ -85,19 +85,19 @@ def _in_training_mode(run, clips, batch):
 def audit(run, batch=64):
     """Two habits that flatter or blur a result, measured on a run and kept beside its record.
 
-    A dict of two scores. `train` counts clips that were trained on. `training_mode` is the test part without `eval()`,
-    in batches of so many clips; its `mean_of_batches` is the mean of the batches' accuracies (which counts a clip of a
-    short last batch more). `run.predictions` has their tables by these names.
+    A dict of two sets of metrics. `train` counts clips that were trained on. `training_mode` is the test part without
+    `eval()`, in batches of so many clips; its `mean_of_batches` is the mean of the batches' accuracies
+    (which counts a clip of a short last batch more). `run.predictions` has their tables by these names.
     """
     path = run.folder / "audit.json"
     if not path.exists():
-        train, train_scores = run.evaluate(part="train", leaky=True)
-        blurred, scores = run.evaluate(mode="train", batch=batch)
+        train, train_metrics = run.evaluate(part="train", leaky=True)
+        blurred, metrics = run.evaluate(mode="train", batch=batch)
         right = (blurred.label == blurred.predicted).groupby(blurred.pop("batch")).mean()
-        scores |= {"batch": batch, "mean_of_batches": float(right.mean())}
+        metrics |= {"batch": batch, "mean_of_batches": float(right.mean())}
         write_table(run.folder / "train.csv.gz", train)
         write_table(run.folder / "training_mode.csv.gz", blurred)
-        write_json(path, {"train": train_scores, "training_mode": scores})
+        write_json(path, {"train": train_metrics, "training_mode": metrics})
     return read_json(path)
 
 
@@ -130,7 +130,7 @@ def refuse_training_speakers(run, clips):
 def level(db):
     """Louder or softer by so many dB; what goes beyond full scale is cut off, as a microphone would."""
 
-    def sound(waveforms, rate):
+    def sound(waveforms, sample_rate):
         return (waveforms * 10 ** (db / 20)).clamp(-1, 1)
 
     return sound
@@ -141,9 +141,9 @@ def band(low, high):
     if not 0 < low < high:
         raise LabError(f"low={low}, high={high}: it should be 0 < low < high. Change these.")
 
-    def sound(waveforms, rate):  # (batch, samples)
+    def sound(waveforms, sample_rate):  # (batch, samples)
         samples = waveforms.shape[1]
-        hertz = torch.fft.rfftfreq(2 * samples, 1 / rate, device=waveforms.device).clamp(min=1e-3)
+        hertz = torch.fft.rfftfreq(2 * samples, 1 / sample_rate, device=waveforms.device).clamp(min=1e-3)
         inside = torch.minimum((hertz / low).log2(), (high / hertz).log2())  # octaves from the nearer edge
         gain = 0.5 + 0.5 * torch.sin((inside / 0.2).clamp(-1, 1) * (math.pi / 2))
         return torch.fft.irfft(torch.fft.rfft(waveforms, 2 * samples) * gain)[:, :samples]

@@ -14,11 +14,14 @@ from ..models import Model, code_of
 from ..settings import Count, as_json, settings
 from ..training.recipe import Recipe
 
+# What records and grids of the first edition call these settings of a recipe, and what they are called now. Run ids are
+# hashes of the old names still, so that they stay.
+OLD_NAMES = {"rate": "lr", "noise_share": "noise_fraction"}
 SCHEMA = 1  # raise it when the meaning of a setting changes: all run ids change with it
 
 
 @settings
-class Choice:
+class Subset:
     """Which corpus, and how much of it."""
 
     name: str = "speech_commands"  # a key of data.CORPORA
@@ -71,7 +74,7 @@ def _model(value):
 class Experiment:
     """Corpus, target, split, feature, model, recipe and seed: the whole description of a run."""
 
-    corpus: Choice = field(default_factory=Choice)
+    corpus: Subset = field(default_factory=Subset)
     target: Target = field(default_factory=Target)
     split: Split = field(default_factory=Split)
     feature: Annotated[Feature, BeforeValidator(_feature)] = field(default_factory=MFCC)
@@ -93,11 +96,12 @@ class Experiment:
         """The inverse of `to_dict`; unknown settings raise LabError with the known ones."""
         if not isinstance(values, dict):
             raise LabError(f'An experiment is written as its parts by name, as in {{"seed": 1}}, not as {values!r}.')
-        return cls(**values)
+        return cls(**_renamed(values, OLD_NAMES))
 
     def id(self, fingerprint):
         """Run id: hash of this experiment, the corpus' fingerprint and the schema version."""
-        parts = {"experiment": self.to_dict(), "corpus": fingerprint, "schema": SCHEMA}
+        settings = _renamed(self.to_dict(), {new: old for old, new in OLD_NAMES.items()})
+        parts = {"experiment": settings, "corpus": fingerprint, "schema": SCHEMA}
         if code := code_of(self.model.name):  # of a student's own model, so that a changed one is trained anew
             parts["code"] = code
         return digest(parts, 12)
@@ -119,3 +123,12 @@ class Experiment:
 
 def _name(feature):
     return next((name for name, kind in FEATURES.items() if kind is type(feature)), type(feature).__name__)
+
+
+def _renamed(values, names):
+    """An experiment's dict with other names for the settings of its recipe."""
+
+    def renamed(part):
+        return {names.get(key, key): renamed(item) for key, item in part.items()} if isinstance(part, dict) else part
+
+    return {key: renamed(part) if key == "recipe" else part for key, part in values.items()}

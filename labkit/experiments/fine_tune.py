@@ -1,4 +1,4 @@
-"""A trained network learns words: other ones (`retrain`), or one more from a few recordings of your own (`add_word`).
+"""A trained network learns words: other ones (`retrain`), or one more from a few recordings of your own (`enroll`).
 
 A network that tells words apart ends in a matrix with a row for each word. Everything before it turns sound into a
 vector, and a new word needs only a row of its own: a logistic regression on that vector. The old rows stay as they are,
@@ -13,13 +13,13 @@ import pandas as pd
 import torch
 from torch import nn
 
-from ..data.corpus import OTHER, PARTS
+from ..data.corpus import PARTS, UNKNOWN
 from ..errors import LabError, choose
 from ..evaluation.predictions import need_clips, predictions, readable
 from ..metrics import speaker_interval
 from ..models import count_parameters
 from ..training.augment import Augmentation
-from ..training.batches import source
+from ..training.batches import batches_of
 from ..training.loop import fit
 from .run import new_network, parts
 
@@ -29,7 +29,7 @@ FEWEST = 3  # recordings
 
 
 def retrain(run, corpus, recipe, how="last layer", seed=0):
-    """Train the network of a run, whose last layer is called `scores`, on all labels of another corpus that was split.
+    """Train the network of a run, whose last layer is called `head`, on all labels of another corpus that was split.
 
     `how` says what is trained: a new "last layer" on top of kept ones; "all layers", the kept ones from where they
     were; or all of it from new random weights, with "nothing" kept, for comparison. The result is a dict: `predictions`
@@ -38,14 +38,14 @@ def retrain(run, corpus, recipe, how="last layer", seed=0):
     choose(how, dict.fromkeys(("last layer", "all layers", "nothing")), "way to retrain")
     feature = run.experiment.feature
     corpus, store = readable(corpus, feature, PARTS)
-    train, validation = (source(corpus, part, feature, run.device, store=store) for part in PARTS[:2])
+    train, validation = (batches_of(corpus, part, feature, run.device, store=store) for part in PARTS[:2])
     network = new_network(run.experiment.change(seed=seed), len(corpus.labels), None, run.device)
     network.front = run.network.front
     if how != "nothing":
-        kept = {name: value for name, value in run.network.state_dict().items() if "network.scores." not in name}
+        kept = {name: value for name, value in run.network.state_dict().items() if "network.head." not in name}
         network.load_state_dict(kept, strict=False)
     network.requires_grad_(how != "last layer")
-    network.network.scores.requires_grad_()
+    network.network.head.requires_grad_()
     history = fit(network, train, validation, recipe, len(corpus.labels), seed).history
     record = run.record | {"experiment": run.experiment.change(recipe=recipe).to_dict()} | parts(corpus)
     learnt = replace(run, record=record, corpus=corpus)
@@ -53,7 +53,7 @@ def retrain(run, corpus, recipe, how="last layer", seed=0):
     return {"predictions": predictions(learnt), "trained": count_parameters(network), "history": history}
 
 
-def add_word(run, word, recordings, others):
+def enroll(run, word, recordings, others):
     """Teach a trained network one more word: a run in memory only, whose `labels` end with the new word.
 
     `recordings` has clips of `word`, in any part; `others` what it must not be confused with, the training part's clips
@@ -72,7 +72,7 @@ def add_word(run, word, recordings, others):
     name, layer = last_layer(network, len(run.labels))
     network.set_submodule(name, nn.Identity())  # what is left turns sound into the vector that the layer reads
     new, old = _heard(run, network, layer, mine, TIMES), _heard(run, network, layer, rest, 1)
-    row, bias = fit_row(new, old, share=1 / (len(run.labels) + 1))
+    row, bias = fit_row(new, old, fraction=1 / (len(run.labels) + 1))
     layer.weight = nn.Parameter(torch.cat([layer.weight, row[None].to(layer.weight)]))
     layer.bias = nn.Parameter(torch.cat([layer.bias, bias[None].to(layer.bias)]))
     layer.out_features += 1
@@ -91,7 +91,7 @@ def add_word(run, word, recordings, others):
 
 
 def last_layer(network, classes):
-    """The linear layer that gives the scores, behind its name in the network."""
+    """The linear layer that gives the logits, behind its name in the network."""
     named = [(name, part) for name, part in network.named_modules() if isinstance(part, nn.Linear)]
     if not named or named[-1][1].out_features != classes or named[-1][1].bias is None:
         raise LabError("This network does not end in one linear layer, so a word cannot be added. Take another one.")
@@ -100,8 +100,8 @@ def last_layer(network, classes):
 
 @torch.no_grad()
 def _heard(run, network, layer, corpus, times):
-    """What the last layer reads for the training clips of a corpus (clips * times, features), and its scores."""
-    clips, vectors = source(corpus, "train", run.experiment.feature, run.device, augmentation=VARIED), []
+    """What the last layer reads for the training clips of a corpus (clips * times, features), and its logits."""
+    clips, vectors = batches_of(corpus, "train", run.experiment.feature, run.device, augmentation=VARIED), []
     for epoch in range(times):
         clips.begin(0, epoch)
         vectors += [network(*clips[index][:2]) for index in clips.batches(256)]
@@ -109,18 +109,18 @@ def _heard(run, network, layer, corpus, times):
     return vectors.double().cpu(), layer(vectors).double().cpu()
 
 
-def fit_row(new, old, share, weight_decay=1e-3):
+def fit_row(new, old, fraction, weight_decay=1e-3):
     """The new row w, shape (features,), and its bias b, by logistic regression.
 
     `new` and `old` are what was heard of the new word and of everything else: vectors x (clips, features) and the old
-    rows' scores s (clips, classes). Softmax then gives the new word the probability sigmoid(w x + b - logsumexp(s)).
-    `share` is the weight of the new word, the rest is that of everything else.
+    rows' logits s (clips, classes). Softmax then gives the new word the probability sigmoid(w x + b - logsumexp(s)).
+    `fraction` is the weight of the new word, the rest is that of everything else.
     """
-    x, scores = map(torch.cat, zip(new, old, strict=True))
+    x, logits = map(torch.cat, zip(new, old, strict=True))
     wanted = (torch.arange(len(x)) < len(new[0])).double()
-    weight = torch.where(wanted > 0, share / len(new[0]), (1 - share) / len(old[0]))
+    weight = torch.where(wanted > 0, fraction / len(new[0]), (1 - fraction) / len(old[0]))
     mean, std = x.mean(0), x.std(0).clamp(min=1e-6)  # fitted on a common scale, so that the decay treats all alike
-    z, offset = (x - mean) / std, scores.logsumexp(1)
+    z, offset = (x - mean) / std, logits.logsumexp(1)
     row = torch.zeros(x.shape[1] + 1, dtype=torch.float64, requires_grad=True)
     optimiser = torch.optim.LBFGS([row], max_iter=200, line_search_fn="strong_wolfe")
 
@@ -150,7 +150,7 @@ def judge(before, after, corpus, part="test"):
         clips = clips.join(predictions(run, part, blank).set_index("path").predicted.rename(name), how="inner")
     meant = clips.label.replace(dict(before.experiment.target.classes or ()))
     new = clips.label == word
-    known = meant.isin(before.labels) & (meant != OTHER) & ~new
+    known = meant.isin(before.labels) & (meant != UNKNOWN) & ~new
     questions = [f"{word!r} is recognised", "an old word is recognised", f"any other word is taken for {word!r}"]
     asked = pd.Categorical(np.select([new, known], questions[:2], questions[2]), questions)
     clips = clips.assign(label=meant.where(known, word), predicted=clips.after).reset_index()

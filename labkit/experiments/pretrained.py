@@ -1,4 +1,4 @@
-"""Trained networks that come with the lab: run folders with weights and a card for people, results/shipped/NAME/."""
+"""Trained networks that come with the lab: run folders with weights and a card for people, results/pretrained/NAME/."""
 
 from pathlib import Path
 
@@ -13,9 +13,9 @@ from .run import Run, read_record
 
 def load(name, device="cpu", place=None):
     """The run of a network that comes with the lab; a damaged file, or one of another version, is refused here."""
-    files = sorted(Path(place or home() / "results" / "shipped").glob("*/weights.safetensors"))
-    folder = choose(name, {path.parent.name: path.parent for path in files}, "shipped network")
-    mend = f"Fetch it again: git checkout -- results/shipped/{name}."
+    files = sorted(Path(place or home() / "results" / "pretrained").glob("*/weights.safetensors"))
+    folder = choose(name, {path.parent.name: path.parent for path in files}, "pretrained network")
+    mend = f"Fetch it again: git checkout -- results/pretrained/{name}."
     record = read_record(folder, mend)
     read_tensors(folder / "weights.safetensors", mend)
     try:

@@ -55,7 +55,7 @@ class Seeds(tuple):
         return verdict(self.minus(other), first, second)
 
     def mean(self, figure, part="test"):
-        """Mean over the seeds of a figure of `metrics.scores`, such as "balanced_accuracy"."""
+        """Mean over the seeds of a figure of `metrics.metrics_of`, such as "balanced_accuracy"."""
         return sum((run.test() if part == "test" else run.validation)[figure] for run in self) / len(self)
 
     @property
@@ -77,7 +77,7 @@ def table(runs, part="validation"):
     """A row per run (tested, for "test"): what was measured on the part, on what, beside chance and majority."""
     rows = []
     for run in [run for run in runs if part == "validation" or run.tested]:
-        figures = run.test() if part == "test" else run.validation
+        metrics = run.test() if part == "test" else run.validation
         split = run.experiment.to_dict().get("split", {})
         split = [f"{key}={value}" for key, value in split.items() if key != "protocol"]  # a fold, a speaker, a cap
         rows.append(
@@ -89,7 +89,7 @@ def table(runs, part="validation"):
                 "model": configuration(run.experiment),
                 "part": part,
                 "seed": run.experiment.seed,
-                **figures,
+                **metrics,
                 "parameters": run.record["parameters"],
                 "epochs": len(run.record["history"]),
                 "s_per_epoch": run.record["seconds_per_epoch"],
@@ -113,9 +113,9 @@ def configuration(experiment):
 
 
 def summary(runs):
-    """A row per configuration: mean and standard deviation (`spread`) over its seeds, fractions between 0 and 1.
+    """A row per configuration: mean and standard deviation (`std`) over its seeds, fractions between 0 and 1.
 
-    Test scores are given where all seeds were tested, with the 95% interval of their mean by bootstrap over speakers.
+    Test metrics are given where all seeds were tested, with the 95% interval of their mean by bootstrap over speakers.
     """
     rows = []
     for same in groups(runs):
@@ -142,15 +142,15 @@ def elsewhere(runs):
     for same in groups(runs):
         for part in sorted({path.stem for run in same for path in run.folder.glob("test-*.json")}):
             tested = Seeds(run for run in same if (run.folder / f"{part}.json").exists())
-            figures = read_json(tested[0].folder / f"{part}.json")  # what all seeds share is read of the first
+            metrics = read_json(tested[0].folder / f"{part}.json")  # what all seeds share is read of the first
             rows.append(
                 {
                     "trained on": _named(same.record["corpus"]),
-                    "tested on": _named(figures["corpus"]),
+                    "tested on": _named(metrics["corpus"]),
                     "model": configuration(same.experiment),
-                    "clips": figures["clips"],
+                    "clips": metrics["clips"],
                     **tested.accuracy_on(part),
-                    "chance": figures["chance"],
+                    "chance": metrics["chance"],
                     "commonest": tested[0].predictions(part).label.value_counts(normalize=True).iloc[0],
                 }
             )

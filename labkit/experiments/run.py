@@ -12,19 +12,19 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from .. import metrics
 from ..data.corpus import PARTS
 from ..data.splits import split
 from ..device import device_name
 from ..errors import LabError, LabWarning, choose
 from ..evaluation.predictions import predictions, readable
 from ..files import alone, read_json, write_json, write_table
+from ..metrics import confusion, metrics_of
 from ..models import count_parameters
 from ..models.classifier import Classifier
-from ..training.batches import source
-from ..training.loop import Watch, fit, seeded
+from ..training.batches import batches_of
+from ..training.loop import Callback, fit, seeded
 from ..training.tensors import read_tensors, write_tensors
-from .experiment import SCHEMA, Experiment
+from .experiment import OLD_NAMES, SCHEMA, Experiment
 
 
 @dataclass(eq=False)
@@ -41,8 +41,9 @@ class Run:
         self.synthetic = self.record["corpus"]["synthetic"]
         self.experiment = Experiment.from_dict(self.record["experiment"])
         self.labels = tuple(self.record["labels"])
-        self.history = pd.DataFrame(self.record["history"])  # a row per epoch: losses, accuracies, rate, seconds
-        self.validation = self.record["validation"]  # scores, with the weights of the best epoch
+        # a row per epoch: losses, accuracies, learning rate, seconds
+        self.history = pd.DataFrame(self.record["history"]).rename(columns=OLD_NAMES)
+        self.validation = self.record["validation"]  # metrics, with the weights of the best epoch
 
     def __repr__(self):
         made = " (synthetic speech)" if self.synthetic else ""
@@ -60,14 +61,14 @@ class Run:
         name = "test" if other is None else f"test-{other.name}"
         path = self.folder / f"{name}.json"
         if not path.exists():
-            table, figures = self.evaluate(other)
+            table, metrics = self.evaluate(other)
             write_table(self.folder / f"{name}.csv.gz", table)
-            write_json(path, figures if other is None else figures | {"corpus": about(other)})
-        figures = read_json(path)
-        if other is not None and figures["corpus"]["fingerprint"] != other.fingerprint:
+            write_json(path, metrics if other is None else metrics | {"corpus": about(other)})
+        metrics = read_json(path)
+        if other is not None and metrics["corpus"]["fingerprint"] != other.fingerprint:
             mend = "Rename this one's folder, or move that record away."
             raise LabError(f"{path} is of another corpus that was called {other.name}, too. {mend}")
-        return figures
+        return metrics
 
     def predictions(self, part="test"):
         """Per clip of "validation", "test" or "test-NAME": `path`, `speaker`, `label`, `predicted`, `confidence`."""
@@ -80,12 +81,12 @@ class Run:
 
     def confusion(self, part="test"):
         """Confusion matrix in clips: true labels down, predicted ones across."""
-        return metrics.confusion(self.predictions(part), self.labels)
+        return confusion(self.predictions(part), self.labels)
 
     def evaluate(self, corpus=None, part="test", **how):
-        """(predictions per clip, scores) on another corpus or part, `how` as `evaluation.predictions` takes it."""
+        """(predictions per clip, metrics) on another corpus or part, `how` as `evaluation.predictions` takes it."""
         table = predictions(self, part, corpus, **how)
-        return table, metrics.scores(table, self.labels, self.record["majority"])
+        return table, metrics_of(table, self.labels, self.record["majority"])
 
     @cached_property
     def network(self):
@@ -96,7 +97,7 @@ class Run:
             raise LabError(f"Run {self.id} is a record without weights ({self.folder}). {mend}")
         tensors, _ = read_tensors(weights, f"Delete the folder {self.folder} and train again.")
         normalise = self.experiment.feature.normalise
-        statistics = (tensors["front.mean"], tensors["front.spread"]) if normalise else None
+        statistics = (tensors["front.mean"], tensors["front.std"]) if normalise else None
         network = new_network(self.experiment, len(self.labels), statistics, self.device)
         network.load_state_dict(tensors)
         return network.eval()
@@ -116,11 +117,11 @@ class Run:
         return self.network(x.to(self.device), lengths.to(self.device)).softmax(1).cpu()
 
 
-def train(experiment, corpus, results, device="cpu", watch=None):
+def train(experiment, corpus, results, device="cpu", callback=None):
     """The run of an experiment: loaded if it exists, resumed if it was interrupted, else trained.
 
     The experiment chooses from a corpus that was opened whole, and splits it; records lie in the folder `results`. If
-    the `training.Watch` stops it, the result is None; what was learnt is kept, and the next call goes on from there.
+    the `training.Callback` stops it, the result is None; what was learnt is kept, and the next call goes on from there.
     """
     device = torch.device(device)
     corpus, run_id, folder = place(experiment, corpus, results)
@@ -129,7 +130,7 @@ def train(experiment, corpus, results, device="cpu", watch=None):
         lock = Path(results) / ".locks" / f"{run_id}.lock"
         with alone(lock, waiting=f"Another kernel is training run {run_id}; waiting for it."):
             if not record.exists():  # else the other kernel finished it
-                _train(experiment, corpus, run_id, folder, device, watch or Watch())
+                _train(experiment, corpus, run_id, folder, device, callback or Callback())
     return Run(folder, read_record(folder), corpus, device) if record.exists() else None
 
 
@@ -147,7 +148,7 @@ def new_network(experiment, classes, statistics, device):
     return Classifier(network, statistics).to(device)
 
 
-def _train(experiment, corpus, run_id, folder, device, watch):
+def _train(experiment, corpus, run_id, folder, device, callback):
     """Train, validate, and leave the record; if the callback stops it, a checkpoint from which it goes on."""
     begun, checkpoint = folder / "experiment.json", folder / "checkpoint.safetensors"
     write_json(begun, experiment.to_dict())  # what an interrupted training was of
@@ -157,11 +158,11 @@ def _train(experiment, corpus, run_id, folder, device, watch):
     corpus, store = readable(corpus, feature, PARTS)
     if store.problems:
         warnings.warn(corpus.skipped[-1], LabWarning, stacklevel=3)
-    train_part = source(corpus, "train", feature, device, store=store, augmentation=recipe.augmentation)
-    validation_part = source(corpus, "validation", feature, device, store=store)
+    train_part = batches_of(corpus, "train", feature, device, store=store, augmentation=recipe.augmentation)
+    validation_part = batches_of(corpus, "validation", feature, device, store=store)
     network = new_network(experiment, classes, train_part.statistics() if feature.normalise else None, device)
-    with closing(watch):
-        fitted = fit(network, train_part, validation_part, recipe, classes, experiment.seed, checkpoint, watch)
+    with closing(callback):
+        fitted = fit(network, train_part, validation_part, recipe, classes, experiment.seed, checkpoint, callback)
     if fitted.stopped:
         return
     record = {

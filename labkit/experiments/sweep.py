@@ -23,9 +23,9 @@ class Grid:
     """A sweep: every combination of `axes` applied to `base`, with every seed.
 
     An axis is a part of the experiment ("model", "feature", "recipe" ...), whose values are dicts of settings; a single
-    setting ("recipe.rate"); or "experiment", for several parts at once: its values lead from parts to such dicts.
+    setting ("recipe.lr"); or "experiment", for several parts at once: its values lead from parts to such dicts.
 
-    >>> grid = Grid(axes={"model": [{"name": "rnn"}, {"name": "gru"}], "recipe.rate": [1e-3, 3e-3]}, seeds=(0, 1))
+    >>> grid = Grid(axes={"model": [{"name": "rnn"}, {"name": "gru"}], "recipe.lr": [1e-3, 3e-3]}, seeds=(0, 1))
     >>> len(grid.experiments())
     8
     """
@@ -82,15 +82,17 @@ def committed(name, corpus):
     return found
 
 
-def sweep(experiments, corpus, results, device="cpu", watch=None, report=print, executor=None):
+def sweep(experiments, corpus, results, device="cpu", callback=None, report=print, executor=None):
     """Train all that does not exist yet (see `train`); go on after a failing member and say which it was.
 
     An `executor` trains members side by side: `workers(2)` on this machine, or any of the kind of `concurrent.futures`,
-    such as a cluster's. Without one they are trained here, one after the other, and `watch` makes the `training.Watch`
-    of an experiment. `report` gets a line of text for each. Returns the runs, and (experiment, error) of what failed.
+    such as a cluster's. Without one they are trained here, one after the other, and `callback` makes the `Callback` of
+    an experiment. `report` gets a line of text for each. Returns the runs, and (experiment, error) of what failed.
     """
     if executor is None:
-        calls = [partial(train, member, corpus, results, device, watch and watch(member)) for member in experiments]
+        calls = [
+            partial(train, member, corpus, results, device, callback and callback(member)) for member in experiments
+        ]
     else:
         calls = [executor.submit(_attempt, train, member, corpus, results, device).result for member in experiments]
     runs, failed = [], []

@@ -19,7 +19,7 @@ from ..device import end_with_parent, settle
 from ..errors import LabError, LabWarning
 from ..files import alone, read_json
 from ..models import MODELS
-from ..training.loop import Watch
+from ..training.loop import Callback
 from ..training.tensors import read_tensors
 from .experiment import Experiment
 from .run import place, train
@@ -43,7 +43,7 @@ class TrainProcess:
         self.process.start()
         theirs.close()  # so that `pipe` ends when the process does
 
-    def train(self, experiment, corpus, results, device, watch):
+    def train(self, experiment, corpus, results, device, callback):
         """As `run.train`, but in the process, unless the run exists or the process cannot build its model."""
         record, message = place(experiment, corpus, results)[2] / "run.json", ("ended", None)
         if not record.exists():
@@ -51,7 +51,7 @@ class TrainProcess:
             try:
                 self.pipe.send((module, experiment.to_dict(), corpus, results, device, record.parent))
                 while (message := self.pipe.recv())[0] != "ended":
-                    getattr(watch, message[0])(*message[1:])
+                    getattr(callback, message[0])(*message[1:])
             except (EOFError, OSError):
                 raise LabError(
                     "The process that trained has ended (killed, or out of memory). The epochs that were finished are "
@@ -62,7 +62,7 @@ class TrainProcess:
                 raise LabError(message[1])
             if self.stop.value and not record.exists():
                 return None
-            return train(experiment, corpus, results, device, watch)
+            return train(experiment, corpus, results, device, callback)
         finally:
             waiting.append(self)
 
@@ -81,7 +81,7 @@ def in_words(error):
     return str(error) if isinstance(error, LabError) else name
 
 
-class _Relay(Watch):
+class _Relay(Callback):
     """The callback in the process: it tells the kernel which method of its callback to call, and with what."""
 
     def __init__(self, pipe, asked):
@@ -111,16 +111,16 @@ def _serve(pipe, stop):
     warnings.simplefilter("always", LabWarning)
     with suppress(EOFError, OSError):  # the kernel has gone
         while True:
-            job, watch = pipe.recv(), _Relay(pipe, stop)
-            sys.stdout, warnings.showwarning = SimpleNamespace(write=watch.note, flush=watch.close), watch.note
+            job, callback = pipe.recv(), _Relay(pipe, stop)
+            sys.stdout, warnings.showwarning = SimpleNamespace(write=callback.note, flush=callback.close), callback.note
             try:
-                error = _do(*job, watch)
+                error = _do(*job, callback)
             except Exception as failure:  # a student's model may fail in any way, a device may be full
                 error = in_words(failure)
             pipe.send(("ended", error))
 
 
-def _do(module, experiment, corpus, results, device, folder, watch):
+def _do(module, experiment, corpus, results, device, folder, callback):
     """Train, if this process can build exactly the model whose run belongs in the folder."""
     try:
         importlib.import_module(module)  # which registers the model here, too
@@ -129,9 +129,9 @@ def _do(module, experiment, corpus, results, device, folder, watch):
     except (ImportError, LabError):
         same = False
     if same:
-        train(experiment, corpus, results, settle(device), watch)
+        train(experiment, corpus, results, settle(device), callback)
     else:
-        watch.note(HERE)
+        callback.note(HERE)
 
 
 def interrupted(base, corpus, results):

@@ -189,9 +189,9 @@ def mel_filters(feature):
     """Triangular mel filters, shape (frequencies, bands); warns of bands so narrow that no frequency falls in."""
     from torchaudio.functional import melscale_fbanks
 
-    bands, rate = feature.n_mels, feature.mel_rate or feature.sample_rate
-    shared = {"n_freqs": feature.fft // 2 + 1, "f_min": feature.f_min, "f_max": feature.f_max or rate / 2}
-    shared |= {"sample_rate": rate, "norm": feature.mel_norm, "mel_scale": feature.mel_scale}
+    bands, sample_rate = feature.n_mels, feature.mel_rate or feature.sample_rate
+    shared = {"n_freqs": feature.fft // 2 + 1, "f_min": feature.f_min, "f_max": feature.f_max or sample_rate / 2}
+    shared |= {"sample_rate": sample_rate, "norm": feature.mel_norm, "mel_scale": feature.mel_scale}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torchaudio's own warning does not say what would work
         filters = melscale_fbanks(n_mels=bands, **shared)
@@ -199,7 +199,9 @@ def mel_filters(feature):
         while works and not melscale_fbanks(n_mels=works, **shared).amax(0).all():
             works -= 1
     if empty := int((filters.amax(0) == 0).sum()):
-        about = f"{empty} of {bands} mel bands are empty: n_fft {feature.fft} at {rate} Hz is too coarse for them."
+        about = (
+            f"{empty} of {bands} mel bands are empty: n_fft {feature.fft} at {sample_rate} Hz is too coarse for them."
+        )
         warnings.warn(f"{about} At most {works} bands work; or take a longer n_fft.", LabWarning, stacklevel=3)
     return filters
 

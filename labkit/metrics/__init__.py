@@ -6,7 +6,7 @@ import pandas as pd
 from ..errors import LabError
 
 
-def scores(predictions, labels, majority=None):
+def metrics_of(predictions, labels, majority=None):
     """Scores of a table with the columns `label` and `predicted`, a row per clip.
 
     Recall and F1 are averaged over the classes that are present. `chance` is one over the number of classes; with

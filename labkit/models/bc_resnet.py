@@ -29,17 +29,17 @@ def convolution(before, after, kernel, **options):
 class Broadcast(nn.Module):
     """One broadcast residual block. If it changes the number of channels, a 1x1 convolution replaces the shortcut."""
 
-    def __init__(self, before, after, step, distance, dropout):
+    def __init__(self, before, after, stride, distance, dropout):
         super().__init__()
-        self.widen = nn.Sequential(convolution(before, after, 1), nn.ReLU()) if before != after else None
-        self.bands = convolution(after, after, (3, 1), stride=(step, 1), padding=(1, 0), groups=after)
+        self.expand = nn.Sequential(convolution(before, after, 1), nn.ReLU()) if before != after else None
+        self.bands = convolution(after, after, (3, 1), stride=(stride, 1), padding=(1, 0), groups=after)
         self.frames = convolution(after, after, (1, 3), padding=(0, distance), dilation=(1, distance), groups=after)
         self.mix = nn.Conv2d(after, after, 1, bias=False)
         self.dropout = nn.Dropout2d(dropout)
 
     def forward(self, x, mask):
         # x: (batch, channels, bands, frames); mask: (batch, 1, 1, frames), 1 in the clip and 0 beyond
-        shortcut, x = (x, x) if self.widen is None else (0, self.widen(x))
+        shortcut, x = (x, x) if self.expand is None else (0, self.expand(x))
         x = self.bands(x)
         row = x.mean(2, keepdim=True) * mask  # (batch, channels, 1, frames)
         row = self.dropout(self.mix(nn.functional.silu(self.frames(row))))
@@ -54,11 +54,11 @@ class BCResNet(nn.Module):
     layout = channels_last  # the same numbers, in the order that a CPU convolves fastest
 
     # hidden: 16 is the paper's BC-ResNet-1, 32 its -2; step: of the first convolution over frames, the paper's is 1
-    def __init__(self, shape, classes, hidden: Width = 32, step: Count = 2, dropout: Dropout = 0.1):
+    def __init__(self, shape, classes, hidden: Width = 32, stride: Count = 2, dropout: Dropout = 0.1):
         super().__init__()
         bands = -(-shape[1] // 8)  # that are left after three steps of 2
-        self.step = step
-        self.first = nn.Sequential(convolution(1, hidden, 5, stride=(2, step), padding=2), nn.ReLU())
+        self.stride = stride
+        self.first = nn.Sequential(convolution(1, hidden, 5, stride=(2, stride), padding=2), nn.ReLU())
         width, self.blocks = hidden, nn.ModuleList()
         for fraction, blocks, over, distance in STAGES:
             for number in range(blocks):
@@ -66,16 +66,16 @@ class BCResNet(nn.Module):
                 self.blocks.append(Broadcast(width, after, 1 if number else over, distance, dropout))
                 width = after
         self.last = convolution(width, width, (bands, 5), padding=(0, 2), groups=width)  # all bands
-        self.widen = nn.Sequential(convolution(width, 2 * hidden, 1), nn.ReLU())
-        self.scores = nn.Linear(2 * hidden, classes)
+        self.expand = nn.Sequential(convolution(width, 2 * hidden, 1), nn.ReLU())
+        self.head = nn.Linear(2 * hidden, classes)
 
     def forward(self, x, lengths):
         # x: (batch, 1, bands, frames)
         mask = inside(x.shape[3], lengths)[:, None, None]  # (batch, 1, 1, frames)
         x = self.first((x * mask).contiguous(memory_format=channels_last))  # (batch, hidden, bands / 2, frames / 2)
-        mask = mask[..., :: self.step]
+        mask = mask[..., :: self.stride]
         for block in self.blocks:
             x = block(x, mask)
-        x = self.widen(self.last(x * mask))  # (batch, 2 hidden, 1, frames / 2)
+        x = self.expand(self.last(x * mask))  # (batch, 2 hidden, 1, frames / 2)
         x = (x * mask).sum((2, 3)) / mask.sum((2, 3))  # the mean over the clip: (batch, 2 hidden)
-        return self.scores(x)  # (batch, classes)
+        return self.head(x)  # (batch, classes)

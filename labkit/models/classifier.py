@@ -4,15 +4,15 @@ from torch import nn
 
 
 class Normalise(nn.Module):
-    """Subtract the mean of the training part's features, divide by their standard deviation (`spread`)."""
+    """Subtract the mean of the training part's features, divide by their standard deviation (`std`)."""
 
-    def __init__(self, mean, spread):  # both broadcast against the features of one clip
+    def __init__(self, mean, std):  # both broadcast against the features of one clip
         super().__init__()
         self.register_buffer("mean", mean)
-        self.register_buffer("spread", spread)
+        self.register_buffer("std", std)
 
     def forward(self, x):
-        return (x - self.mean) / self.spread
+        return (x - self.mean) / self.std
 
 
 class Classifier(nn.Module):

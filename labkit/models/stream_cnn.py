@@ -64,33 +64,33 @@ class StreamCNN(WordCNN):
         """A vector for each second frame, (batch, 2 hidden, outputs) or None, and what the layers `kept` by then."""
         kept = list(kept)
         x = x.transpose(1, 2)[:, None].contiguous(memory_format=self.layout)  # (batch, 1, bands, frames)
-        x, kept[0] = self.picture1(x, kept[0])
+        x, kept[0] = self.conv1(x, kept[0])
         if x is None:  # one frame alone, and its turn is the next
             return None, kept
-        x, kept[1] = self.picture2(x.relu(), kept[1])  # (batch, channels, bands / 4, outputs)
+        x, kept[1] = self.conv2(x.relu(), kept[1])  # (batch, channels, bands / 4, outputs)
         x = x.relu().flatten(1, 2)[:, :, None].contiguous(memory_format=self.layout)  # all bands: one column each
         x = self.column(x)[0].relu()  # (batch, hidden, 1, outputs)
         for number, block in enumerate(self.blocks, 2):
             x, kept[number] = block(x, kept[number])
-        return self.widen(x)[0].relu()[:, :, 0], kept
+        return self.expand(x)[0].relu()[:, :, 0], kept
 
     def forward(self, x, lengths):
         # x: (batch, frames, bands)
         x, _ = self.vectors(x, [None] * (2 + len(self.blocks)))  # (batch, 2 hidden, frames / 2)
         ends = (lengths + 1) // 2  # frames of a clip: what follows is padding, which no frame before has seen
         recent = inside(x.shape[2], ends) & ~inside(x.shape[2], ends - self.window)  # (batch, frames / 2)
-        return self.scores((x * recent[:, None]).sum(2) / recent.sum(1, keepdim=True))  # (batch, classes)
+        return self.head((x * recent[:, None]).sum(2) / recent.sum(1, keepdim=True))  # (batch, classes)
 
     def step(self, x, state=None):
         """Scores after every second frame of `x`, as from `forward` up to there; and the state to go on from."""
-        # x: (batch, frames, bands); scores: (batch, outputs, classes), the first after the first frame
+        # x: (batch, frames, bands); logits: (batch, outputs, classes), the first after the first frame
         kept, recent, seen = state or ([None] * (2 + len(self.blocks)), None, 0)
         x, kept = self.vectors(x, kept)
         if x is None:
-            return kept[0].new_zeros(len(kept[0]), 0, self.scores.out_features), (kept, recent, seen)
+            return kept[0].new_zeros(len(kept[0]), 0, self.head.out_features), (kept, recent, seen)
         counts = torch.arange(seen + 1, seen + x.shape[2] + 1, device=x.device).clamp(max=self.window)
         seen += x.shape[2]
         # The mean over the last frames: those before the beginning are zeros, and do not count.
         x = nn.functional.pad(x, (self.window - 1, 0)) if recent is None else torch.cat([recent, x], 2)
         mean = nn.functional.avg_pool1d(x, self.window, 1) * self.window / counts  # (batch, 2 hidden, outputs)
-        return self.scores(mean.transpose(1, 2)), (kept, x[:, :, x.shape[2] - (self.window - 1) :], seen)
+        return self.head(mean.transpose(1, 2)), (kept, x[:, :, x.shape[2] - (self.window - 1) :], seen)

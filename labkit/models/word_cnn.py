@@ -55,23 +55,23 @@ class WordCNN(nn.Module):
     ):
         super().__init__()
         rows = -(-shape[1] // 4)  # bands that are left after two steps of 2
-        self.picture1 = self.layer(1, channels, (5, 5), (2, 2))
-        self.picture2 = self.layer(channels, channels, (3, 3), (2, 1))
+        self.conv1 = self.layer(1, channels, (5, 5), (2, 2))
+        self.conv2 = self.layer(channels, channels, (3, 3), (2, 1))
         self.column = self.layer(channels * rows, hidden, (1, 1))
         self.blocks = nn.ModuleList(self.block(hidden, kernel, dropout) for _ in range(blocks))
-        self.widen = self.layer(hidden, 2 * hidden, (1, 1))
-        self.scores = nn.Linear(2 * hidden, classes)
+        self.expand = self.layer(hidden, 2 * hidden, (1, 1))
+        self.head = nn.Linear(2 * hidden, classes)
 
     def forward(self, x, lengths):
         # x: (batch, 1, bands, frames)
         mask = inside(x.shape[3], lengths)[:, None, None]  # (batch, 1, 1, frames)
-        x = self.picture1((x * mask).contiguous(memory_format=self.layout)).relu()
+        x = self.conv1((x * mask).contiguous(memory_format=self.layout)).relu()
         mask = mask[..., ::2]
-        x = self.picture2(x * mask).relu()  # (batch, channels, bands / 4, frames / 2)
+        x = self.conv2(x * mask).relu()  # (batch, channels, bands / 4, frames / 2)
         x = x.flatten(1, 2)[:, :, None]  # (batch, channels * bands / 4, 1, frames / 2)
         x = self.column(x.contiguous(memory_format=self.layout)).relu()  # (batch, hidden, 1, frames / 2)
         for block in self.blocks:
             x = block(x, mask)
-        x = self.widen(x).relu()  # (batch, 2 hidden, 1, frames / 2)
+        x = self.expand(x).relu()  # (batch, 2 hidden, 1, frames / 2)
         x = (x * mask).sum((2, 3)) / mask.sum((2, 3))  # the mean over the clip: (batch, 2 hidden)
-        return self.scores(x)  # (batch, classes)
+        return self.head(x)  # (batch, classes)

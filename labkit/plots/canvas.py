@@ -43,7 +43,7 @@ def legend_above(ax, columns=None, **look):
     return ax
 
 
-def share_line(line, name, share, style=":", color="0.3"):
+def fraction_line(line, name, fraction, style=":", color="0.3"):
     """A line at a share between 0 and 1, named in percent; `line` is `ax.axhline` or `ax.axvline`."""
-    if share is not None:
-        line(100 * share, linestyle=style, color=color, label=f"{name}: {100 * share:.3g}%")
+    if fraction is not None:
+        line(100 * fraction, linestyle=style, color=color, label=f"{name}: {100 * fraction:.3g}%")

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from .canvas import RING, WHITE, legend_above, mark, note, share_line
+from .canvas import RING, WHITE, fraction_line, legend_above, mark, note
 
 DRAWN = ("epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy")  # of a history
 LEAST = 1e-12  # of a gradient: where its axis begins
@@ -50,7 +50,7 @@ def over_iterations(runs, *, marks, chance):
     for name, iterations in marks.items():
         ax.axvline(iterations, linestyle="--", color="0.3", linewidth=1.5)
         note(ax, name, (iterations, 0.97), (-4, 0), "right", va="top", rotation=90, xycoords=("data", "axes fraction"))
-    share_line(ax.axhline, "chance", chance)
+    fraction_line(ax.axhline, "chance", chance)
     ax.set(xlabel="iterations (batches trained on)", ylabel="validation accuracy (%)", xscale="log", ylim=(0, 102))
     return legend_above(ax, 2)
 
@@ -66,19 +66,19 @@ def sizes(table, *, chance):
     for place, (name, top) in enumerate(percent.max(axis=1).items()):
         above = 9 + 13 * (place % 2)  # names at two heights, so that neighbours stay apart
         note(ax, name, (table.parameters[name], top), (0, above), fontsize=10, bbox=WHITE)
-    share_line(ax.axhline, "chance", chance)
+    fraction_line(ax.axhline, "chance", chance)
     ax.set(xscale="log", xlabel="parameters", ylabel="accuracy (%)", ylim=(0, 119), yticks=range(0, 101, 20))
     ax.margins(x=0.12)
     return legend_above(ax)
 
 
-def rate_range(table, *, marks):
-    """Loss against the learning rate of a range test (`lr_finder.rate_range`); `marks` maps names to rates."""
+def lr_range_test(table, *, marks):
+    """Loss against the learning rate of a range test (`lr_finder.lr_range_test`); `marks` maps names to rates."""
     ax = plt.figure(figsize=(8, 3.2)).subplots()
-    ax.plot(table.rate, table.loss, color="C0", alpha=0.3, linewidth=1, label="one batch")
-    ax.plot(table.rate, table.smooth, color="C0", linewidth=2, label="running mean")
-    for number, (name, rate) in enumerate(marks.items()):
-        ax.axvline(rate, color=f"C{number + 1}", linestyle=("--", ":", "-.")[number % 3], label=f"{name}: {rate:.2g}")
+    ax.plot(table.lr, table.loss, color="C0", alpha=0.3, linewidth=1, label="one batch")
+    ax.plot(table.lr, table.smooth, color="C0", linewidth=2, label="running mean")
+    for number, (name, lr) in enumerate(marks.items()):
+        ax.axvline(lr, color=f"C{number + 1}", linestyle=("--", ":", "-.")[number % 3], label=f"{name}: {lr:.2g}")
     ax.set(xscale="log", xlabel="learning rate", ylabel="loss (nats)", ylim=(0, 2.2 * table.smooth.iloc[0]))
     return legend_above(ax)
 

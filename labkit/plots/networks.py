@@ -115,7 +115,7 @@ def importance(values, feature, ax=None, *, label="fall of ln probability"):
     return mel_image(values, feature, ax, low=low, high=bound, cmap=cmap, label=label)
 
 
-def over_time(samples, rate, quantities, times):
+def over_time(samples, sample_rate, quantities, times):
     """What the units of a cell do while a word is spoken, under its waveform and its spectrogram. Gives a figure.
 
     `quantities` maps names to (frames, hidden), as `CellLayer.quantities` returns them: its gates and its memory are
@@ -124,8 +124,8 @@ def over_time(samples, rate, quantities, times):
     drawn = [name for name in "fioc" if name in quantities]
     heights, size = [0.8, 1.2] + [1] * len(drawn), (8.5, 2.6 + 1.45 * len(drawn))
     figure, panels = plt.subplots(len(heights), 1, figsize=size, sharex=True, height_ratios=heights)
-    waveform(samples, rate, panels[0])
-    spectrogram(samples, rate, panels[1], colorbar=False)
+    waveform(samples, sample_rate, panels[0])
+    spectrogram(samples, sample_rate, panels[1], colorbar=False)
     order = quantities[drawn[0]].mean(0).argsort().tolist()  # units in the same order everywhere
     for name, ax in zip(drawn, panels[2:], strict=True):
         values = array(quantities[name])[:, order].T  # (hidden, frames)
@@ -135,7 +135,7 @@ def over_time(samples, rate, quantities, times):
             low, cmap = -high, "PuOr_r"
         image(values, ax, times, np.arange(len(values)), low=low, high=high, cmap=cmap, label="")
         ax.set_ylabel(f"{name}\nunit")
-    panels[-1].set(xlabel="time (s)", xlim=(0, len(samples) / rate))
+    panels[-1].set(xlabel="time (s)", xlim=(0, len(samples) / sample_rate))
     for ax in panels:
         ax.label_outer()
     return figure

@@ -7,16 +7,16 @@ import matplotlib.pyplot as plt
 import numpy as np
 import seaborn
 
-from .canvas import WHITE, legend_above, mark, note, share_line
+from .canvas import WHITE, fraction_line, legend_above, mark, note
 
 
 def accuracies(table, ax=None, *, chance=None, majority=None, guess=None):
     """Accuracies (`mean`) with their intervals (`low` to `high`, if known), beside chance and the student's guess."""
     ax = ax or plt.figure(figsize=(8, 1.4 + 0.42 * len(table))).subplots()
     _dots(ax, _rows(ax, table), table, [f"{100 * mean:.1f}%" for mean in table["mean"]])
-    share_line(ax.axvline, "chance", chance)
-    share_line(ax.axvline, "most frequent class", majority, "--")
-    share_line(ax.axvline, "guess", guess, "-.", "C1")
+    fraction_line(ax.axvline, "chance", chance)
+    fraction_line(ax.axvline, "most frequent class", majority, "--")
+    fraction_line(ax.axvline, "guess", guess, "-.", "C1")
     ax.set(xlabel="accuracy (%)", xlim=(0, 102))
     return legend_above(ax, 3) if ax.get_legend_handles_labels()[0] else ax
 
@@ -45,7 +45,7 @@ def by_voice(table, *, chance):
         ax.plot(percent[name], rows, linestyle="", **mark(number, str(name), 8))
     for row, value in zip(rows, lowest, strict=True):
         note(ax, f"{value:.0f}", (value, row), (-9, 0), "right", va="center")
-    share_line(ax.axvline, "chance", chance)
+    fraction_line(ax.axvline, "chance", chance)
     ax.set(xlabel="accuracy (%)", xlim=(0, 102))
     return legend_above(ax)
 

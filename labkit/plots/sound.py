@@ -1,4 +1,4 @@
-"""Drawings of sounds: samples of shape (samples,) between -1 and 1, at `rate` Hz, or a feature of them."""
+"""Drawings of sounds: samples of shape (samples,) between -1 and 1, at `sample_rate` Hz, or a feature of them."""
 
 from functools import cache
 
@@ -13,38 +13,38 @@ FLOOR_DB = -60  # level of the darkest colour, compared with the lightest
 HEARD = (100, 200, 500, 1000, 2000, 4000, 8000, 16_000)  # Hz, marked on a mel axis
 
 
-def waveform(samples, rate, ax=None):
+def waveform(samples, sample_rate, ax=None):
     """Air pressure over time."""
     ax = ax or plt.figure(figsize=(8, 2)).subplots()
-    ax.plot(np.arange(len(samples)) / rate, array(samples), color="C0", linewidth=0.8)
+    ax.plot(np.arange(len(samples)) / sample_rate, array(samples), color="C0", linewidth=0.8)
     ax.axhline(0, color="0.6", linewidth=0.6, zorder=0)
     ax.set(xlabel="time (s)", ylabel="amplitude\n(full scale 1)")
     ax.margins(x=0)
     return ax
 
 
-def levels(samples, rate, window_ms=25.0, hop_ms=5.0):
+def levels(samples, sample_rate, window_ms=25.0, hop_ms=5.0):
     """Level of each frequency in each frame: a short-time Fourier transform with a Hann window.
 
     Returns levels in dB, shape (frequencies, frames), 0 for a sine of full scale; frequencies in Hz; times in seconds.
     """
     samples = torch.as_tensor(array(samples), dtype=torch.float64)
-    window, hop = round(window_ms * rate / 1000), max(1, round(hop_ms * rate / 1000))
+    window, hop = round(window_ms * sample_rate / 1000), max(1, round(hop_ms * sample_rate / 1000))
     fft = 2 ** int(np.ceil(np.log2(max(window, 1024))))  # zeros around the window: a finer grid, the same resolution
     hann = torch.hann_window(window, dtype=torch.float64)
     spectrum = torch.stft(samples, fft, hop, window, hann, pad_mode="constant", return_complex=True)
     size = 2 * spectrum.abs() / hann.sum()  # (frequencies, frames)
     level = 20 * size.clamp(min=1e-10).log10().numpy()
-    return level, np.fft.rfftfreq(fft, 1 / rate), np.arange(level.shape[1]) * hop / rate
+    return level, np.fft.rfftfreq(fft, 1 / sample_rate), np.arange(level.shape[1]) * hop / sample_rate
 
 
-def spectrogram(samples, rate, ax=None, *, window_ms=25.0, hop_ms=5.0, colorbar=True):
+def spectrogram(samples, sample_rate, ax=None, *, window_ms=25.0, hop_ms=5.0, colorbar=True):
     """Which frequencies are loud when; the lightest colour is the loudest level of this sound."""
     ax = ax or plt.figure(figsize=(8, 3)).subplots()
-    level, frequency, time = levels(samples, rate, window_ms, hop_ms)
+    level, frequency, time = levels(samples, sample_rate, window_ms, hop_ms)
     label = "level (dB)" if colorbar else None
     image(level, ax, time, frequency, low=level.max() + FLOOR_DB, high=level.max(), label=label)
-    ax.set(xlabel="time (s)", ylabel="frequency (Hz)", xlim=(0, len(samples) / rate), ylim=(0, rate / 2))
+    ax.set(xlabel="time (s)", ylabel="frequency (Hz)", xlim=(0, len(samples) / sample_rate), ylim=(0, sample_rate / 2))
     return ax
 
 
@@ -116,8 +116,8 @@ def said_in(spoken, feature, reference):
     """
     figure, panels = plt.subplots(len(spoken), 1, figsize=(9.5, 1.75 * len(spoken)), sharex=True, sharey=True)
     extract = feature.build()
-    for ax, (accent, (samples, rate, times)) in zip(panels, spoken.items(), strict=True):
-        sound = torch.from_numpy(resample(samples, rate, feature.sample_rate))
+    for ax, (accent, (samples, sample_rate, times)) in zip(panels, spoken.items(), strict=True):
+        sound = torch.from_numpy(resample(samples, sample_rate, feature.sample_rate))
         x, _ = extract(sound[None], torch.tensor([len(sound)]))  # (1, 1, bands, frames)
         log_mel(x, feature, ax, colorbar=False).set_title(accent, loc="left")
         for start, end, said in differing(times, spoken[reference][2]):

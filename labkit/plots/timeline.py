@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from ..data.corpus import OTHER
+from ..data.corpus import UNKNOWN
 from ..streaming import Decider
 from .canvas import RING, array, mark, note
 
@@ -11,20 +11,24 @@ MOST = 4000  # stretches of a waveform that an eye can tell apart: of each the l
 NOTICED = 0.2  # a word whose probability stays below this everywhere is drawn grey, without a name
 
 
-def timeline(samples, rate, labels, times, probabilities, found, *, decision, spoken=(), seconds=None, figure=None):
+def timeline(
+    samples, sample_rate, labels, times, probabilities, found, *, decision, spoken=(), seconds=None, figure=None
+):
     """The first `seconds` of a recording: how sure the network was of each word, and what it reported. Gives a figure.
 
     The first six are what `streaming.detect` takes and returns; `labels` are the run's. `decision` averages the curves
     and gives the threshold drawn. `spoken` has (word, start, end) of what was said, in seconds, where that is known.
     """
     figure = figure or plt.figure(figsize=(9.5, 4.2))
-    seconds = min(seconds or np.inf, len(samples) / rate)
+    seconds = min(seconds or np.inf, len(samples) / sample_rate)
     found = [word for word in found if word.reported <= seconds]
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1, 1.5))
-    samples = array(samples)[: round(seconds * rate)]
+    samples = array(samples)[: round(seconds * sample_rate)]
     stretch = max(1, len(samples) // MOST)
     rows = samples[: len(samples) // stretch * stretch].reshape(-1, stretch)  # (stretches, samples of each)
-    above.fill_between(np.arange(len(rows)) * stretch / rate, rows.min(1), rows.max(1), color="C0", linewidth=0.3)
+    above.fill_between(
+        np.arange(len(rows)) * stretch / sample_rate, rows.min(1), rows.max(1), color="C0", linewidth=0.3
+    )
     high = 1.05 * np.abs(samples).max(initial=1e-3)
     above.set(ylabel="amplitude\n(full scale 1)", ylim=(-high, high))
     for word, start, end in spoken:
@@ -38,7 +42,7 @@ def timeline(samples, rate, labels, times, probabilities, found, *, decision, sp
     for label, curve in zip(labels, array(probabilities).T, strict=True):
         noticed = curve[times <= seconds].max(initial=0) >= NOTICED
         look = {"color": f"C{named % 10}", "label": label} if noticed else {"color": "0.8", "linewidth": 0.8}
-        if label != OTHER:
+        if label != UNKNOWN:
             below.plot(times, 100 * curve, zorder=2 + noticed, **look)
             named += noticed
     below.axhline(100 * decision.threshold, color="0.3", linestyle="--", linewidth=1, label="threshold")

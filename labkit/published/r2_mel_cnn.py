@@ -42,7 +42,7 @@ class MelCNN(nn.Module):
         self.pool = nn.MaxPool2d(3)
         self.linear1 = nn.Linear(channels[1] * left[0] * left[1], hidden)
         self.linear2 = nn.Linear(hidden, hidden // 2)
-        self.scores = nn.Linear(hidden // 2, classes)
+        self.head = nn.Linear(hidden // 2, classes)
         self.drop = nn.ModuleList(nn.Dropout(fraction) for fraction in dropout)
 
     def forward(self, x, lengths):
@@ -52,7 +52,7 @@ class MelCNN(nn.Module):
         x = self.drop[1](self.pool(self.convolution2(x).relu()))  # (batch, 16, bands / 9, frames / 9)
         x = self.drop[2](self.linear1(x.flatten(1)).relu())  # (batch, hidden)
         x = self.drop[3](self.linear2(x).relu())  # (batch, hidden / 2)
-        return self.scores(x)  # (batch, classes)
+        return self.head(x)  # (batch, classes)
 
 
 def quiet_beyond(x, lengths):
@@ -100,11 +100,11 @@ class M5(nn.Module):
     def __init__(self, shape, classes, hidden: Count = 32):  # channels of the first two blocks; twice as many then
         super().__init__()
         self.convolutions = Convolutions(shape, (hidden, hidden, 2 * hidden, 2 * hidden), 16)
-        self.scores = nn.Linear(2 * hidden, classes)
+        self.head = nn.Linear(2 * hidden, classes)
 
     def forward(self, x, lengths):
         x, lengths = self.convolutions(x, lengths)  # from (batch, 1, samples) to (batch, steps, channels)
-        return self.scores(mean_frames(x, lengths))  # (batch, classes)
+        return self.head(mean_frames(x, lengths))  # (batch, classes)
 
 
 @register("raw_recurrent")
@@ -127,11 +127,11 @@ class RawRecurrent(nn.Module):
         self.convolutions = Convolutions(shape, widths, stride)
         layer = {"lstm": nn.LSTM, "gru": nn.GRU}[cell]  # two biases per gate; the published counts include both
         self.recurrent = layer(widths[-1], hidden, batch_first=True)
-        self.scores = nn.Linear(hidden, classes)
+        self.head = nn.Linear(hidden, classes)
 
     def forward(self, x, lengths):
         x, lengths = self.convolutions(x, lengths)  # from (batch, 1, samples) to (batch, steps, channels)
-        return self.scores(last_frame(self.recurrent(x)[0], lengths))  # (batch, classes)
+        return self.head(last_frame(self.recurrent(x)[0], lengths))  # (batch, classes)
 
 
 # The table. A variant has a front-end, a place for dropout and a training.
@@ -149,11 +149,11 @@ CONVOLUTIONS = {"name": "mel_cnn", "dropout": (0.5, 0.5, 0.0, 0.0)}
 MIDDLE = {"name": "mel_cnn", "dropout": (0.0, 0.3, 0.3, 0.0)}
 EVERYWHERE = {"name": "mel_cnn", "dropout": (0.3, 0.3, 0.3, 0.3)}
 
-BY_BATCH = {"optimiser": "adam", "rate": 0.01, "batch": 256, "epochs": 10, "weight_decay": 0.0, "clip_norm": None}
+BY_BATCH = {"optimiser": "adam", "lr": 0.01, "batch": 256, "epochs": 10, "weight_decay": 0.0, "clip_norm": None}
 BY_EPOCH = BY_BATCH | {"schedule_step": "epoch"}  # their OneCycle, made for all batches, moved on once an epoch
 DECAY = BY_EPOCH | {"weight_decay": 1e-4}
 CONSTANT = BY_BATCH | {"schedule": "constant"}  # StepLR(20) never steps in 10 epochs
-FAST = CONSTANT | {"rate": 0.05, "batch": 100}
+FAST = CONSTANT | {"lr": 0.05, "batch": 100}
 
 # Parameters with 35 classes; accuracy on 35 words (official lists) in their README, and in their saved notebook.
 LOST = "a run that they did not keep"
@@ -179,11 +179,11 @@ AUDIT = {
     "logarithm": {"feature": {"log": "db"}},
     "normalised": {"feature": {"normalise": True}},
     "schedule by batch": {"recipe": {"schedule_step": "batch"}},
-    "rate held at 0.0004": {"recipe": {"schedule": "constant", "rate": 4e-4}},  # what theirs hardly left
+    "rate held at 0.0004": {"recipe": {"schedule": "constant", "lr": 4e-4}},  # what theirs hardly left
     "no dropout": {"model": {"dropout": (0.0, 0.0, 0.0, 0.0)}},
     "dropout as M1, M2": {"model": {"dropout": CONVOLUTIONS["dropout"]}},
     "dropout everywhere": {"model": {"dropout": EVERYWHERE["dropout"]}},
     "batch 64": {"recipe": {"batch": 64}},
-    "rate 0.003": {"recipe": {"rate": 0.003}},
+    "rate 0.003": {"recipe": {"lr": 0.003}},
     "30 epochs": {"recipe": {"epochs": 30}},
 }

@@ -30,11 +30,11 @@ class AudioNet(nn.Module):
         shape,  # (1, samples)
         classes,
         widths: tuple[Count, ...] = BECKER,  # channels after each convolution
-        hidden: tuple[Count, ...] = (1024, 512),  # widths of the linear layers before the scores
+        hidden: tuple[Count, ...] = (1024, 512),  # widths of the linear layers before the head
         norm=False,  # batch norm after each convolution but the first
-        dropout: Dropout = 0.5,  # after each linear layer before the scores
+        dropout: Dropout = 0.5,  # after each linear layer before the head
         rectify=False,  # ReLU after these layers; Becker's files have none: two matrices in a row are one linear map
-        spread: Positive | None = None,  # std of normal initial weights, with biases at zero; None: PyTorch's own
+        std: Positive | None = None,  # std of normal initial weights, with biases at zero; None: PyTorch's own
     ):
         super().__init__()
         left = shape[1] // 2 ** len(widths)
@@ -46,12 +46,12 @@ class AudioNet(nn.Module):
             self.norms.append(nn.BatchNorm2d(after) if norm and self.norms else nn.Identity())
         sizes = (widths[-1] * left, *hidden)
         self.linears = nn.ModuleList(nn.Linear(*pair) for pair in itertools.pairwise(sizes))
-        self.scores = nn.Linear(sizes[-1], classes)
+        self.head = nn.Linear(sizes[-1], classes)
         self.dropout = nn.Dropout(dropout)
         self.rectify = rectify
-        if spread is not None:
-            for layer in (*self.convolutions, *self.linears, self.scores):
-                nn.init.normal_(layer.weight, std=spread)
+        if std is not None:
+            for layer in (*self.convolutions, *self.linears, self.head):
+                nn.init.normal_(layer.weight, std=std)
                 nn.init.zeros_(layer.bias)
 
     def forward(self, x, lengths):
@@ -64,7 +64,7 @@ class AudioNet(nn.Module):
         for linear in self.linears:
             x = linear(x)
             x = self.dropout(x.relu() if self.rectify else x)  # (batch, hidden)
-        return self.scores(x)  # (batch, classes)
+        return self.head(x)  # (batch, classes)
 
 
 @register("sample_gru")
@@ -85,14 +85,14 @@ class SampleGRU(nn.Module):
         check_room(shape, (shape[1] or frame) // frame)
         self.readout, self.frame = READOUTS[readout], frame
         self.recurrent = nn.GRU(frame, hidden, batch_first=True)
-        self.scores = nn.Linear(hidden, classes)
+        self.head = nn.Linear(hidden, classes)
 
     def forward(self, x, lengths):
         # x: (batch, 1, samples)
         x, steps = x[:, 0] * inside(x.shape[2], lengths), x.shape[2] // self.frame
         x = x[:, : steps * self.frame].unflatten(1, (steps, self.frame))  # (batch, steps, frame)
         outputs = self.recurrent(x)[0]  # (batch, steps, hidden)
-        return self.scores(self.readout(outputs, (lengths // self.frame).clamp(1, steps)))  # (batch, classes)
+        return self.head(self.readout(outputs, (lengths // self.frame).clamp(1, steps)))  # (batch, classes)
 
 
 # The table. Clips in 8,000 samples of which the rest is zero; the zeros count as signal, as they did there.
@@ -100,17 +100,17 @@ class SampleGRU(nn.Module):
 RAW = {"name": "raw", "sample_rate": 8000}
 ZEROS = {**RAW, "padding": "signal"}
 PLACED = {**ZEROS, "percentile": 95.0, "scatter": True}
-SGD = {"optimiser": "sgd", "rate": 1e-4, "momentum": 0.9, "batch": 100, "epochs": 20}
+SGD = {"optimiser": "sgd", "lr": 1e-4, "momentum": 0.9, "batch": 100, "epochs": 20}
 SGD |= {"schedule": "constant", "weight_decay": 0.0, "clip_norm": None}
 BENT = {"name": "audionet", "widths": STUDENT, "norm": True, "rectify": True}
 REPAIRED = {"name": "raw_recurrent", "cell": "gru", "hidden": 64, "blocks": 2, "stride": 8}
 VARIANTS = {  # parameters with ten classes, published or of the published architecture; accuracy in percent
     # 50,000 iterations. Its first pool looks at three samples there, at two here.
-    "Becker": Variant(PLACED, {"name": "audionet", "spread": 0.1}, SGD, 17_107_162, 92.53),
+    "Becker": Variant(PLACED, {"name": "audionet", "std": 0.1}, SGD, 17_107_162, 92.53),
     # 20 epochs of 2,400 clips are 480 iterations. ReLU and dropout as Becker describes them are assumed.
     "student": Variant(PLACED, BENT, SGD, 8_900_314, 45.0),
     # Its width is not known: 128 here.
     "student's GRU": Variant(ZEROS, {"name": "sample_gru"}, {**SGD, "batch": 10}, published=10.0),
-    "repaired GRU": Variant({**RAW, "percentile": 95.0}, REPAIRED, {"epochs": 12, "batch": 32, "rate": 4e-3}),
+    "repaired GRU": Variant({**RAW, "percentile": 95.0}, REPAIRED, {"epochs": 12, "batch": 32, "lr": 4e-3}),
 }
 settings = settings_in(VARIANTS)

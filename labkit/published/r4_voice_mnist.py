@@ -32,7 +32,7 @@ class VoiceMNIST(nn.Module):
         classes,
         channels: tuple[Count, ...] = (32, 64),  # after each convolution; empty for dense layers alone
         pools: tuple[Count, ...] = (2, 2),  # side of the max pool after each convolution; 1 is none
-        hidden: tuple[Count, ...] = (512,),  # widths of the dense layers before the scores
+        hidden: tuple[Count, ...] = (512,),  # widths of the dense layers before the head
         activation: Activation = "relu",  # after each convolution
         dense_activation: Activation = "relu",  # after each dense layer
     ):
@@ -49,8 +49,8 @@ class VoiceMNIST(nn.Module):
         check_room(shape, *sides)
         widths = (count * sides[0] * sides[1], *hidden)
         self.dense = nn.ModuleList(nn.Linear(*pair) for pair in itertools.pairwise(widths))
-        self.scores = nn.Linear(widths[-1], classes)
-        for layer in (*self.convolutions, *self.dense, self.scores):
+        self.head = nn.Linear(widths[-1], classes)
+        for layer in (*self.convolutions, *self.dense, self.head):
             nn.init.xavier_uniform_(layer.weight)  # as Keras does (Glorot and Bengio, AISTATS 2010, eq. 16)
             nn.init.zeros_(layer.bias)
 
@@ -62,7 +62,7 @@ class VoiceMNIST(nn.Module):
         x = x.permute(0, 2, 3, 1).flatten(1)  # (batch, 12,544): Keras' order, and no copy in this layout
         for layer in self.dense:
             x = self.dense_activation(layer(x))  # (batch, 512)
-        return self.scores(x)  # (batch, classes)
+        return self.head(x)  # (batch, classes)
 
 
 # The study took librosa's defaults: Slaney scale and filters of equal area, transforms of 2,048 samples at 22,050 Hz
@@ -72,7 +72,7 @@ MEL = {"name": "log_mel", "sample_rate": 8000, "seconds": 0.99, "padding": "sign
 MEL |= {"mel_scale": "slaney", "mel_norm": "slaney", "top_db": 80.0}
 PICTURES = {128: {**MEL, "n_mels": 128, "hop_ms": 7.75}, 64: {**MEL, "n_mels": 64, "hop_ms": 15.5}}
 # Keras' Adam and its defaults; the number of epochs is not said.
-TRAINING = {"optimiser": "adam", "rate": 1e-3, "schedule": "constant", "weight_decay": 0.0, "clip_norm": None}
+TRAINING = {"optimiser": "adam", "lr": 1e-3, "schedule": "constant", "weight_decay": 0.0, "clip_norm": None}
 TRAINING |= {"batch": 32, "epochs": 8}
 
 
@@ -95,9 +95,9 @@ STUDIES = {
     "final": {},
     "batch 64": {"recipe": {"batch": 64}},
     "batch 150": {"recipe": {"batch": 150}},
-    "SGD 0.01": {"recipe": {"optimiser": "sgd", "rate": 0.01, "momentum": 0.0}},
-    "SGD 0.002": {"recipe": {"optimiser": "sgd", "rate": 0.002, "momentum": 0.0}},
-    "SGD 0.001": {"recipe": {"optimiser": "sgd", "rate": 0.001, "momentum": 0.0}},
+    "SGD 0.01": {"recipe": {"optimiser": "sgd", "lr": 0.01, "momentum": 0.0}},
+    "SGD 0.002": {"recipe": {"optimiser": "sgd", "lr": 0.002, "momentum": 0.0}},
+    "SGD 0.001": {"recipe": {"optimiser": "sgd", "lr": 0.001, "momentum": 0.0}},
     "128 x 128": {"feature": {"n_mels": 128, "hop_ms": 7.75}},
     "sigmoid dense": {"model": {"dense_activation": "sigmoid"}},
     "tanh dense": {"model": {"dense_activation": "tanh"}},

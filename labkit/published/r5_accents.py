@@ -23,14 +23,14 @@ class AccentNet(Recurrent):
         bidirectional=False,
         readout: Readout = "last",  # of a bidirectional layer, the last output has read one frame backwards
         dropout: Dropout = 0.4,  # between the recurrent layers: with one layer there is no between, and it does nothing
-        head: tuple[Count, ...] = (),  # widths of layers before the scores, each with SiLU and dropout
-        head_dropout: Dropout = 0.2,
+        dense: tuple[Count, ...] = (),  # widths of layers before the head, each with SiLU and dropout
+        dense_dropout: Dropout = 0.2,
     ):
         self.layer = {"gru": nn.GRU, "lstm": nn.LSTM}[cell]
         super().__init__(shape, classes, hidden, layers, bidirectional, readout, dropout)
         width, steps = self.linear.in_features, []
-        for after in head:
-            steps += [nn.Linear(width, after), nn.SiLU(), nn.Dropout(head_dropout)]
+        for after in dense:
+            steps += [nn.Linear(width, after), nn.SiLU(), nn.Dropout(dense_dropout)]
             width = after
         self.linear = nn.Sequential(*steps, nn.Linear(width, classes))
 

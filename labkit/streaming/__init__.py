@@ -7,9 +7,9 @@ of the blocks. `Detector` puts the steps together, and `detect` runs it over a r
 
     detector = Detector(pretrained.load("ten-words"))
     for block in microphone:
-        for found in detector.push(block, rate=48_000):
+        for found in detector.push(block, sample_rate=48_000):
             print(f"{found.reported:.1f} s: {found.word} ({found.confidence:.0%})")
 """
 
-from .decision import OTHER, Decider, Decision, Detection, decide
+from .decision import UNKNOWN, Decider, Decision, Detection, decide
 from .detector import Detector, Sliding, StreamingFeature, detect, streams

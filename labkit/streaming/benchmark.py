@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ..data.audio import read_audio
-from ..data.corpus import OTHER
+from ..data.corpus import UNKNOWN
 from ..errors import LabError
 from ..evaluation.predictions import refuse_training_speakers
 from ..experiments.run import about, origin
@@ -26,10 +26,10 @@ LEVEL = 0.05  # rms of each word where it is spoken, against a full scale of 1
 LATE = 1.0  # seconds after its end in which a word may still be reported
 Heard = namedtuple("Heard", "plan truth times probabilities")  # of a mixture: its plan and words; as from `detect`
 MISSED = "-"
-CAUSES = ("stranger", "confusion", "repeat", "noise")  # said: an unknown word, another, this one again, nothing
+CAUSES = ("unknown", "confusion", "repeat", "noise")  # said: an unknown word, another, this one again, nothing
 SUMMARY = (
     "{part}, {snr:g} dB: {hits:.1%} [{hits_low:.1%}, {hits_high:.1%}] of {words} words of {speakers} speakers found"
-    "{late}; {false_alarms_per_hour:.1f} false alarms an hour in {minutes:g} minutes with {strangers} other words"
+    "{late}; {false_alarms_per_hour:.1f} false alarms an hour in {minutes:g} minutes with {unknown} other words"
 )
 THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999)
 
@@ -57,7 +57,7 @@ def pool(run, corpus, part, others=None):
     """
     mine, others = corpus.part(part), others or corpus
     refuse_training_speakers(run, mine)
-    words = [label for label in run.labels if label != OTHER]
+    words = [label for label in run.labels if label != UNKNOWN]
     known = mine[mine.label.isin(words)].assign(root=corpus.root, known=True)
     if known.empty:
         raise LabError(f"{corpus.name} has no clip of {', '.join(words)} in its part {part!r}. Take another corpus.")
@@ -67,21 +67,21 @@ def pool(run, corpus, part, others=None):
     return clips[["label", "speaker", "known"]].assign(name=clips.path, file=files)
 
 
-def background(corpus, part, rate):
+def background(corpus, part, sample_rate):
     """Background noises with an rms of 1: the second half of each file for the test, for training may use the first."""
     if not corpus.noises:
         raise LabError(f"{corpus.name} has no background noises. Name a corpus that has, such as Speech Commands.")
     rows = []
     for path in corpus.noises:
-        row = read_audio(corpus.root / path, rate)[0]
+        row = read_audio(corpus.root / path, sample_rate)[0]
         row = row[len(row) // 2 :] if part == "test" else row[: len(row) // 2]
         rows.append(row / np.sqrt(np.mean(row**2) + 1e-12))
     return rows
 
 
-def spoken(samples, rate):
+def spoken(samples, sample_rate):
     """Where somebody speaks, as (start, end) in samples: the frames of 20 ms within 25 dB of the loudest."""
-    step = rate // 50
+    step = sample_rate // 50
     frames = samples[: len(samples) // step * step].reshape(-1, step)
     if not len(frames):
         return 0, len(samples)
@@ -90,27 +90,27 @@ def spoken(samples, rate):
     return int(loud[0]) * step, int(loud[-1] + 1) * step
 
 
-def mixture(clips, noises, plan, rate):
-    """One long recording: samples at `rate` Hz, float32, and a table of its clips, with `start` and `end` in seconds.
+def mixture(clips, noises, plan, sample_rate):
+    """One long recording: float32 samples and a table of its clips, with `start` and `end` in seconds.
 
     `clips` are as from `pool`, `noises` as from `background`; of each clip the table also has what `pool` says of it.
     """
     generator = np.random.default_rng(int(digest([plan.seed, "string"], 12), 16))
-    total = round(plan.seconds * rate)
-    out = _noise(noises, total, rate, generator) * (LEVEL * 10 ** (-plan.snr / 20))
+    total = round(plan.seconds * sample_rate)
+    out = _noise(noises, total, sample_rate, generator) * (LEVEL * 10 ** (-plan.snr / 20))
     unknown, known = (_shuffled(clips[clips.known == flag], generator) for flag in (False, True))
-    place, rows, said = round(plan.shortest_gap * rate), [], ["name", "label", "speaker", "known"]
+    place, rows, said = round(plan.shortest_gap * sample_rate), [], ["name", "label", "speaker", "known"]
     while True:
         from_known = generator.random() >= plan.unknown or clips.known.all()
         clip = next(known if from_known else unknown)
-        gap = round(generator.uniform(plan.shortest_gap, plan.longest_gap) * rate)
-        samples = read_audio(clip.file, rate)[0]
-        if place + len(samples) + LATE * rate > total:  # the last word has time to be reported
+        gap = round(generator.uniform(plan.shortest_gap, plan.longest_gap) * sample_rate)
+        samples = read_audio(clip.file, sample_rate)[0]
+        if place + len(samples) + LATE * sample_rate > total:  # the last word has time to be reported
             break
-        start, end = spoken(samples, rate)
+        start, end = spoken(samples, sample_rate)
         loudness = np.sqrt(np.mean(samples[start:end] ** 2) + 1e-12)
-        out[place : place + len(samples)] += _faded(samples, 0.02 * rate) * (LEVEL / loudness)
-        rows.append((*clip[said], (place + start) / rate, (place + end) / rate))
+        out[place : place + len(samples)] += _faded(samples, 0.02 * sample_rate) * (LEVEL / loudness)
+        rows.append((*clip[said], (place + start) / sample_rate, (place + end) / sample_rate))
         place += len(samples) + gap
     return np.clip(out, -1, 1).astype(np.float32), pd.DataFrame(rows, columns=[*said, "start", "end"])
 
@@ -122,13 +122,13 @@ def _shuffled(clips, generator):
             yield clips.iloc[number]
 
 
-def _noise(noises, total, rate, generator):
+def _noise(noises, total, sample_rate, generator):
     """Stretches of all noises, one after the other, each fading into the next."""
-    out, place = np.zeros(total + 15 * rate * len(noises)), 0
+    out, place = np.zeros(total + 15 * sample_rate * len(noises)), 0
     while place < total:
         for noise in noises:
-            length = min(len(noise), 15 * rate)
-            fade = min(rate // 2, length // 4)
+            length = min(len(noise), 15 * sample_rate)
+            fade = min(sample_rate // 2, length // 4)
             first = int(generator.integers(len(noise) - length + 1))
             piece = _faded(noise[first : first + length].astype(float), fade, power=0.5)  # loudness stays even
             out[place : place + length] += piece
@@ -162,16 +162,16 @@ def score(truth, detections):
         elif len(same):
             alarms.append((word, now, "repeat"))
         else:
-            alarms.append((word, now, "confusion" if around.known.iloc[-1] else "stranger"))
+            alarms.append((word, now, "confusion" if around.known.iloc[-1] else "unknown"))
     return words[words.known].reset_index(drop=True), pd.DataFrame(alarms, columns=["word", "reported", "cause"])
 
 
-def hear(run, clips, noises, plans):
+def detect_all(run, clips, noises, plans):
     """Run a network over a mixture for each plan; a list of Heard: what was said, and what the network made of it."""
-    rate, heard = run.experiment.feature.sample_rate, []
+    sample_rate, heard = run.experiment.feature.sample_rate, []
     for plan in plans:
-        samples, truth = mixture(clips, noises, plan, rate)
-        heard.append(Heard(plan, truth, *detect(run, samples, rate)[1:]))
+        samples, truth = mixture(clips, noises, plan, sample_rate)
+        heard.append(Heard(plan, truth, *detect(run, samples, sample_rate)[1:]))
     return heard
 
 
@@ -190,7 +190,7 @@ def decided(heard, labels, decision):
     return words, alarms, rates
 
 
-def figures(heard, labels, decision):
+def stream_metrics(heard, labels, decision):
     """What a record says of mixtures at one level of noise, a dict ready for JSON; the interval is over speakers.
 
     Half of the reports come within `latency` seconds of the word's end, nine of ten within `latency_90`.
@@ -200,12 +200,12 @@ def figures(heard, labels, decision):
     rates.pop("f1")  # the curve has it
     return rates | {
         "snr": plan.snr,
-        "strings": len(heard),
+        "mixtures": len(heard),
         "seeds": [one.plan.seed for one in heard],
-        "scene": {"shortest_gap": plan.shortest_gap, "longest_gap": plan.longest_gap, "strangers": plan.unknown},
+        "plan": {"shortest_gap": plan.shortest_gap, "longest_gap": plan.longest_gap, "unknown": plan.unknown},
         "minutes": round(sum(one.plan.seconds for one in heard) / 60, 2),
         "words": len(words),
-        "strangers": int(sum((~one.truth.known).sum() for one in heard)),
+        "unknown": int(sum((~one.truth.known).sum() for one in heard)),
         "speakers": hits["speakers"],
         "hits_low": hits["low"],
         "hits_high": hits["high"],
@@ -240,18 +240,18 @@ def record(run, corpus, plans, others=None, others_validation=None, noises=None)
     decision, noises, result = Decision.of(run), noises or corpus, {}
     for part, source in (("validation", others_validation), ("test", others)):
         clips = pool(run, corpus, part, source)
-        counts = {"words": int(clips.known.sum()), "strangers": int((~clips.known).sum())}
-        print(f"{part}: {counts['words']:,} clips of words, {counts['strangers']:,} of other words")
-        heard = hear(run, clips, background(noises, part, run.experiment.feature.sample_rate), plans)
+        counts = {"words": int(clips.known.sum()), "unknown": int((~clips.known).sum())}
+        print(f"{part}: {counts['words']:,} clips of words, {counts['unknown']:,} of other words")
+        heard = detect_all(run, clips, background(noises, part, run.experiment.feature.sample_rate), plans)
         if part == "validation":
             chosen = choose_decision(heard, run.labels, decision or Decision())
             decision = decision or chosen
         snrs = dict.fromkeys(plan.snr for plan in plans)
-        levels = [figures([one for one in heard if one.plan.snr == snr], run.labels, decision) for snr in snrs]
+        levels = [stream_metrics([one for one in heard if one.plan.snr == snr], run.labels, decision) for snr in snrs]
         for level in levels:
             late = "" if level["latency"] is None else f", half of them within {level['latency']:.2f} s of their end"
             print(SUMMARY.format(part=part, late=late, **level))
-        result[part] = {"clips": counts, "strangers_from": (source or corpus).name, "levels": levels}
+        result[part] = {"clips": counts, "unknown_from": (source or corpus).name, "levels": levels}
     return {
         "model": run.name,
         "run": run.id,

@@ -11,7 +11,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from ..data.corpus import OTHER
+from ..data.corpus import UNKNOWN
 from ..settings import NotNegative, settings
 
 
@@ -21,7 +21,7 @@ class Decision:
 
     threshold: Annotated[float, Field(gt=0, le=1)] = 0.8  # averaged probability that a word needs; from validation data
     smoothing: NotNegative = 0.2  # seconds that probabilities are averaged over; 0 takes them as they are
-    hold: NotNegative = 0.8  # seconds after a report in which nothing else is reported
+    refractory: NotNegative = 0.8  # seconds after a report in which nothing else is reported
 
     @classmethod
     def of(cls, run):
@@ -46,7 +46,7 @@ class Decider:
 
     def __init__(self, labels, decision, period, span=1.0):
         self.labels, self.decision, self.period, self.span = tuple(labels), decision, period, span
-        self.words = np.array([label != OTHER for label in self.labels])  # classes that may be reported
+        self.words = np.array([label != UNKNOWN for label in self.labels])  # classes that may be reported
         rows = max(1, round(decision.smoothing / period))
         self.recent = np.zeros((rows - 1, len(self.labels)))  # zeros: before the average is full, nothing is sure
         self.silent_until = -math.inf
@@ -71,7 +71,7 @@ class Decider:
             certain = row[word] >= self.decision.threshold
             if certain and word != self.waits_for and time >= self.silent_until:
                 found.append(Detection(self.labels[word], max(0.0, time - self.span), time, time, float(row[word])))
-                self.silent_until, self.waits_for = time + self.decision.hold, word
+                self.silent_until, self.waits_for = time + self.decision.refractory, word
         return found
 
 

@@ -31,7 +31,7 @@ class Detector:
 
     def __init__(self, run, decision=None):
         self.run, self.labels = run, tuple(run.labels)
-        self.rate = run.experiment.feature.sample_rate  # of the network, in Hz; other rates are resampled
+        self.sample_rate = run.experiment.feature.sample_rate  # of the network, in Hz; other rates are resampled
         self.decision = decision or Decision.of(run) or Decision()
         self.reset()
 
@@ -51,33 +51,35 @@ class Detector:
 
     @property
     def seconds(self):  # length of the stream so far
-        return self._start + self._samples / self.rate
+        return self._start + self._samples / self.sample_rate
 
-    def push(self, samples, rate=None, at=None):
+    def push(self, samples, sample_rate=None, at=None):
         """Hear the next block; returns a list of Detection: the words that became known with it.
 
-        `samples`, shape (samples,), are floats between -1 and 1, or int16; their `rate` in Hz is by default the
+        `samples`, shape (samples,), are floats between -1 and 1, or int16; their `sample_rate` in Hz is by default the
         network's. `at` is the second of the stream at which the block begins, if the sender knows it. Where sound is
         missing, or the rate changes, `problems` says so and the network starts anew.
         """
-        samples, rate, found = one_channel(samples), self.rate if rate is None else rate, []
-        if not 1_000 <= rate <= 400_000 or rate % 1:
-            raise LabError(f"A stream of {rate} Hz cannot be heard, only 1,000 to 400,000. Give the microphone's rate.")
-        rate, wrong = int(rate), ""
-        if self._incoming not in (None, rate):
-            wrong = f"the rate jumped from {self._incoming:,} to {rate:,} Hz"
+        samples, sample_rate, found = one_channel(samples), self.sample_rate if sample_rate is None else sample_rate, []
+        if not 1_000 <= sample_rate <= 400_000 or sample_rate % 1:
+            raise LabError(
+                f"A stream of {sample_rate} Hz cannot be heard, only 1,000 to 400,000. Give the microphone's rate."
+            )
+        sample_rate, wrong = int(sample_rate), ""
+        if self._incoming not in (None, sample_rate):
+            wrong = f"the rate jumped from {self._incoming:,} to {sample_rate:,} Hz"
         waiting = self._resampler.delay() if self._resampler else 0  # samples that the resampler holds back
-        if at is not None and (missing := at - self.seconds - waiting / self.rate) > GAP:
+        if at is not None and (missing := at - self.seconds - waiting / self.sample_rate) > GAP:
             wrong = f"the stream stopped for {missing:.1f} s"
         if wrong:
             found = self.flush()
             self._note(f"{wrong}. Listening starts anew there.")
             self._start = max(self._start, at or 0.0)
-        if self._incoming is None and rate != self.rate:
-            self._resampler = soxr.ResampleStream(rate, self.rate, 1, dtype="float32", quality="HQ")
-        self._incoming = rate
-        for start in range(0, len(samples), rate):  # a second at a time: ten seconds at once need no more memory
-            found += self._hear(self._inspected(samples[start : start + rate]))
+        if self._incoming is None and sample_rate != self.sample_rate:
+            self._resampler = soxr.ResampleStream(sample_rate, self.sample_rate, 1, dtype="float32", quality="HQ")
+        self._incoming = sample_rate
+        for start in range(0, len(samples), sample_rate):  # a second at a time: ten seconds at once need no more memory
+            found += self._hear(self._inspected(samples[start : start + sample_rate]))
         return found
 
     def flush(self):
@@ -173,8 +175,8 @@ class Stateful:
         x = self.feature.push(samples, last)  # (1, frames, features)
         if not x.shape[1]:
             return None
-        scores, self.state = self.network.step(x.to(self.device), self.state)  # (1, rows, classes)
-        return scores[0].softmax(1).cpu().numpy()
+        logits, self.state = self.network.step(x.to(self.device), self.state)  # (1, rows, classes)
+        return logits[0].softmax(1).cpu().numpy()
 
 
 class Sliding:
@@ -198,8 +200,8 @@ class Sliding:
         windows = self.sound.unfold(0, self.window, self.hop).to(self.device)  # (looks, window)
         self.sound = self.sound[len(windows) * self.hop :]
         lengths = torch.tensor([self.window], device=self.device)
-        scores = torch.cat([self.network(*self.extract(window[None], lengths)) for window in windows])
-        return scores.softmax(1).cpu().numpy()
+        logits = torch.cat([self.network(*self.extract(window[None], lengths)) for window in windows])
+        return logits.softmax(1).cpu().numpy()
 
 
 def one_channel(samples):
@@ -211,11 +213,11 @@ def one_channel(samples):
     return samples.astype(np.float32) / (SCALE if samples.dtype == np.int16 else 1)
 
 
-def detect(run, samples, rate, decision=None):
-    """Find the words of a whole recording: samples of shape (samples,) at `rate` Hz.
+def detect(run, samples, sample_rate, decision=None):
+    """Find the words of a whole recording: samples of shape (samples,) at `sample_rate` Hz.
 
     Returns a list of Detection, the times in seconds, (rows,), and the probabilities known then, (rows, classes).
     """
     detector = Detector(run, decision)
-    found = detector.push(samples, rate) + detector.flush()
+    found = detector.push(samples, sample_rate) + detector.flush()
     return found, detector.times, detector.probabilities

@@ -49,10 +49,10 @@ def decibels(ratio):
 class Session:
     """The room, microphone, noise and level that all clips of one speaker share."""
 
-    def __init__(self, conditions, rng, rate):
-        self.rate = rate
+    def __init__(self, conditions, rng, sample_rate):
+        self.sample_rate = sample_rate
         decay = rng.uniform(*conditions.room)
-        times = np.arange(1, int(decay * rate)) / rate
+        times = np.arange(1, int(decay * sample_rate)) / sample_rate
         tail = rng.standard_normal(len(times)) * 10.0 ** (-3.0 * times / decay) * (times > 0.002)
         tail *= decibels(rng.uniform(*conditions.echo)) / np.sqrt(np.sum(tail**2))
         self.impulse = np.concatenate([[1.0], tail])  # (samples,)
@@ -67,7 +67,7 @@ class Session:
     def _response(self, size):
         """Room and microphone as factors of a real FFT of `size` samples."""
         if size not in self._responses:
-            hertz = np.maximum(np.fft.rfftfreq(size, 1 / self.rate), 1.0)
+            hertz = np.maximum(np.fft.rfftfreq(size, 1 / self.sample_rate), 1.0)
             microphone = decibels(self.tilt * np.log2(np.clip(hertz, 60, 8000) / 1000))
             microphone /= np.sqrt(1 + (self.low_cut / hertz) ** 4) * np.sqrt(1 + (hertz / self.high_cut) ** 8)
             self._responses[size] = np.fft.rfft(self.impulse, size) * microphone
@@ -83,15 +83,17 @@ class Session:
         clip *= decibels(rng.normal(self.level, conditions.level[2])) / max(np.sqrt(np.mean(spoken**2)), 1e-9)
         loudness = np.sqrt(np.mean(spoken**2))
         kind = self.noise if rng.random() < conditions.own_noise else NOISES[rng.integers(len(NOISES))]
-        clip += noise(kind, samples, self.rate, rng) * loudness / decibels(rng.normal(self.snr, conditions.snr[2]))
+        clip += (
+            noise(kind, samples, self.sample_rate, rng) * loudness / decibels(rng.normal(self.snr, conditions.snr[2]))
+        )
         return clip
 
 
-def noise(kind, samples, rate, rng):
+def noise(kind, samples, sample_rate, rng):
     """Noise of one of `NOISES`, with an RMS of 1: shape (samples,)."""
-    hertz = np.maximum(np.fft.rfftfreq(samples, 1 / rate), 50.0)  # lower sound would only be power nobody hears
+    hertz = np.maximum(np.fft.rfftfreq(samples, 1 / sample_rate), 50.0)  # lower sound would only be power nobody hears
     if kind == "hum":
-        times = np.arange(samples) / rate
+        times = np.arange(samples) / sample_rate
         mains = rng.choice([50.0, 60.0]) * rng.uniform(0.998, 1.002)
         sound = 0.15 * _coloured(hertz**-0.5, samples, rng)
         for harmonic in range(1, 9):
@@ -99,7 +101,7 @@ def noise(kind, samples, rate, rng):
     elif kind == "babble":
         # five streams with the spectrum of speech, each swelling about four times a second
         spectrum = 1 / (1 + (hertz / 500) ** 1.5)
-        swell = np.exp(-0.5 * ((np.fft.rfftfreq(samples, 1 / rate) - 4.0) / 2.0) ** 2)
+        swell = np.exp(-0.5 * ((np.fft.rfftfreq(samples, 1 / sample_rate) - 4.0) / 2.0) ** 2)
         sound = sum(_coloured(spectrum, samples, rng) * np.exp(_coloured(swell, samples, rng)) for _ in range(5))
     else:
         sound = _coloured(hertz ** {"white": 0.0, "pink": -0.5, "brown": -1.0}[kind], samples, rng)

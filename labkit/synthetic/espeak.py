@@ -84,9 +84,9 @@ class Engine:
         self._library, folder = load()
         # espeak-ng keeps at most 160 bytes of path and, on Windows, only some letters: so it gets "." from inside.
         os.chdir(folder)
-        self.rate = self._library.espeak_Initialize(SYNCHRONOUS, 0, b".", DO_NOT_EXIT | TELL_PHONEMES)  # Hz
-        if self.rate <= 0:
-            raise LabError(MISSING.format(f"espeak-ng refuses to start (status {self.rate})"))
+        self.sample_rate = self._library.espeak_Initialize(SYNCHRONOUS, 0, b".", DO_NOT_EXIT | TELL_PHONEMES)  # Hz
+        if self.sample_rate <= 0:
+            raise LabError(MISSING.format(f"espeak-ng refuses to start (status {self.sample_rate})"))
         signature = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
         self._callback = signature(self._receive)  # kept, or it would be collected while C still calls it
         self._library.espeak_SetSynthCallback(self._callback)
@@ -159,7 +159,7 @@ def say_once(voice, text, seed):
     """What `say` needs, said in this process."""
     voice = Voice(*voice)
     engine = Engine(voice)
-    return engine.say(text, voice, seed).hex(), engine.rate, engine.times
+    return engine.say(text, voice, seed).hex(), engine.sample_rate, engine.times
 
 
 def say(text, voice="en-us", variant="", pitch=50, rate=175, range=50, seed=1):
@@ -172,5 +172,5 @@ def say(text, voice="en-us", variant="", pitch=50, rate=175, range=50, seed=1):
     22050
     """
     voice = Voice(voice, variant, pitch, rate, range)
-    samples, rate, times = fresh(say_once, voice=astuple(voice), text=text, seed=seed)
-    return np.frombuffer(bytes.fromhex(samples), "<i2").astype(np.float32) / 32768, rate, times
+    samples, sample_rate, times = fresh(say_once, voice=astuple(voice), text=text, seed=seed)
+    return np.frombuffer(bytes.fromhex(samples), "<i2").astype(np.float32) / 32768, sample_rate, times

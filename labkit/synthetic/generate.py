@@ -128,7 +128,7 @@ def _speech(engine, text, voice, seed, longest):
     """Speech without silence around it, said faster where it would be longer than `longest`: float64 (samples,)."""
     for _ in range(6):
         raw = np.frombuffer(engine.say(text, voice, seed), "<i2").astype(np.float64) / 32768
-        speech = soxr.resample(raw, engine.rate, RATE)
+        speech = soxr.resample(raw, engine.sample_rate, RATE)
         loud = np.flatnonzero(np.abs(speech) > 0.003)
         if not len(loud):
             raise LabError(f"The voice {voice} says nothing for {text!r}. Leave it out.")

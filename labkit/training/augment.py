@@ -13,7 +13,7 @@ from pydantic import Field
 from torch import nn
 
 from ..data.audio import read_audio
-from ..data.corpus import OTHER
+from ..data.corpus import UNKNOWN
 from ..errors import LabError
 from ..files import digest
 from ..settings import Fraction, NotNegative, WholeNumber, settings
@@ -33,8 +33,8 @@ class Augmentation:
     noise: Fraction = 0.0  # fraction of clips in noise: the corpus' background noises, or made noise if it has none
     snr_low: float = 5.0  # speech against noise in dB, between these two
     snr_high: float = 25.0
-    noise_share: Annotated[float, Field(gt=0, le=1)] = 1.0  # fraction of each background noise; the rest is for a test
-    # Fractions of the clips that are made nonwords, with the class "other".
+    noise_fraction: Annotated[float, Field(gt=0, le=1)] = 1.0  # of each background noise; the rest is for a test
+    # Fractions of the clips that are made nonwords, with the class "unknown".
     pieces: Fraction = 0.0  # a piece of the word is left, or noise alone
     backwards: Fraction = 0.0  # played backwards, as a whole or sound by sound
     # Hidden stretches of time and of mel bands (SpecAugment, arXiv 1904.08779), set to the band's mean over the clip.
@@ -76,7 +76,7 @@ class Augmenter:
             wrong = f"band_masks hides mel bands, and {type(feature).__name__} has none."
             raise LabError(f"{wrong} Use the feature 'log_mel' or 'mel_frames', or band_masks=0.")
         if settings.others and other is None:
-            wrong = f"pieces={settings.pieces} and backwards={settings.backwards} need a class {OTHER!r}."
+            wrong = f"pieces={settings.pieces} and backwards={settings.backwards} need a class {UNKNOWN!r}."
             raise LabError(f"{wrong} Add it to the class table of the target: a pair of its name twice.")
         self.settings, self.feature, self.noises, self.other = settings, feature, noises, other
         self.keys = np.array([int(digest(path, 16), 16) for path in paths], dtype=np.uint64)
@@ -88,11 +88,11 @@ class Augmenter:
 
     def waveforms(self, x, lengths, draws):
         """Move, stretch, add noise and change the level of waveforms (batch, samples), zero beyond their lengths."""
-        settings, rate = self.settings, self.feature.sample_rate
+        settings, sample_rate = self.settings, self.feature.sample_rate
         either_way = 2 * draws[:, :, None] - 1  # between -1 and 1; a column of it is (batch, 1)
         if settings.shift or settings.speed:
             factor = 1 + settings.speed * either_way[:, SPEED]
-            shift = (settings.shift * rate * either_way[:, SHIFT]).round()
+            shift = (settings.shift * sample_rate * either_way[:, SHIFT]).round()
             lengths = (lengths / factor[:, 0] + shift[:, 0]).round().long().clamp(min=1, max=self.feature.samples)
             x = moved(x, factor, shift, self.feature.samples or int(lengths.max()))
         speech = x  # whose level the noise is measured against
@@ -114,7 +114,7 @@ class Augmenter:
         return x * inside, lengths
 
     def targets(self, targets, draws):
-        """Class of each clip, (batch,): "other" for nonwords."""
+        """Class of each clip, (batch,): "unknown" for nonwords."""
         return torch.where(draws[:, NONWORD] < self.settings.others, self.other or 0, targets)
 
     def nonwords(self, x, lengths, draws):
@@ -179,16 +179,16 @@ def uniform(keys, count):
 
 def noise_bank(corpus, feature, device, fraction=1.0):
     """A row of noise, longer than two clips: the first `fraction` of each noise of the corpus, else white and pink."""
-    rate = feature.sample_rate
+    sample_rate = feature.sample_rate
     if corpus.noises:
-        rows = [read_audio(corpus.root / path, rate)[0] for path in corpus.noises]
+        rows = [read_audio(corpus.root / path, sample_rate)[0] for path in corpus.noises]
         rows = [row[: math.ceil(fraction * len(row))] for row in rows]
     else:
         rng = np.random.default_rng(0)
-        white, other = rng.standard_normal((2, 10 * rate))
+        white, other = rng.standard_normal((2, 10 * sample_rate))
         spectrum = np.fft.rfft(other)
-        pink = np.fft.irfft(spectrum / np.sqrt(np.arange(1, len(spectrum) + 1)), 10 * rate)
+        pink = np.fft.irfft(spectrum / np.sqrt(np.arange(1, len(spectrum) + 1)), 10 * sample_rate)
         rows = [0.1 * row / row.std() for row in (white, pink)]
     row = torch.from_numpy(np.concatenate(rows).astype(np.float32)).to(device)
-    longest = feature.samples or round(corpus.clips.seconds.max() * rate * 1.5) + rate
+    longest = feature.samples or round(corpus.clips.seconds.max() * sample_rate * 1.5) + sample_rate
     return row.tile(max(1, math.ceil(2 * longest / len(row))))

@@ -8,15 +8,15 @@ from torch import nn
 from torch.nn.utils.rnn import pad_sequence
 
 from ..data.audio import SCALE
-from ..data.corpus import OTHER
+from ..data.corpus import UNKNOWN
 from ..data.store import open_store
 from ..errors import LabError
 from .augment import Augmenter, noise_bank
 
-POOL = 16  # batches whose clips are sorted by length together
+BUCKET = 16  # batches whose clips are sorted by length together
 
 
-def source(corpus, part, feature, device, memory=1_000_000_000, store=None, augmentation=None):
+def batches_of(corpus, part, feature, device, memory=1_000_000_000, store=None, augmentation=None):
     """One part of a corpus as batches of a feature on a device, varied by an `Augmentation` if there is one."""
     store = store or open_store(corpus, feature.sample_rate)
     clips = corpus.part(part)
@@ -24,12 +24,12 @@ def source(corpus, part, feature, device, memory=1_000_000_000, store=None, augm
     targets = torch.tensor(clips.label.map(number).to_numpy(dtype="int64"), device=device)
     augmenter = None
     if augmentation is not None and (augmentation.waveforms or augmentation.masks):
-        noises = noise_bank(corpus, feature, device, augmentation.noise_share) if augmentation.noise else None
-        augmenter = Augmenter(augmentation, feature, clips.path, noises, number.get(OTHER))
-    return Source(store, store.index.index.get_indexer(clips.path), targets, feature, device, memory, augmenter)
+        noises = noise_bank(corpus, feature, device, augmentation.noise_fraction) if augmentation.noise else None
+        augmenter = Augmenter(augmentation, feature, clips.path, noises, number.get(UNKNOWN))
+    return Batches(store, store.index.index.get_indexer(clips.path), targets, feature, device, memory, augmenter)
 
 
-class Source:
+class Batches:
     """One part of a corpus, ready to be batched: `source[index]` is a batch, with `index` from `batches`.
 
     Features are computed once and stay on the device if they fit into `memory` (bytes) and no augmentation changes the
@@ -118,7 +118,7 @@ class Source:
         if self.fixed:
             return order.split(size)
         length = torch.from_numpy(self.samples)  # each POOL batches are sorted by it, then the batches are shuffled
-        pools = order.split(len(self) if seed is None else POOL * size)
+        pools = order.split(len(self) if seed is None else BUCKET * size)
         batches = [batch for pool in pools for batch in pool[length[pool].argsort(stable=True)].split(size)]
         return batches if seed is None else [batches[i] for i in torch.randperm(len(batches), generator=generator)]
 

@@ -22,7 +22,7 @@ Fitted = namedtuple("Fitted", "history best_epoch stopped")
 
 
 @dataclass
-class Watch:
+class Callback:
     """Callback: sees a training from outside, and stops it when `stop` is set. Panels and bars override its methods."""
 
     stop: bool = False
@@ -37,7 +37,7 @@ class Watch:
         """Called when the training is over, however it ended."""
 
 
-class TrainingBar(Watch):
+class TrainingBar(Callback):
     """A progress bar over batches with the latest validation accuracy; silent where bars are off."""
 
     def __init__(self, title=""):
@@ -59,13 +59,13 @@ class TrainingBar(Watch):
         self.bar.close()
 
 
-def fit(network, train, validation, recipe, classes, seed=0, checkpoint=None, watch=None):
+def fit(network, train, validation, recipe, classes, seed=0, checkpoint=None, callback=None):
     """Train a network; afterwards it holds the weights of the epoch that was best on validation.
 
-    `train` and `validation` are Sources on its device. `seed` fixes batches and dropout, epoch by epoch. The state
+    `train` and `validation` are `Batches` on its device. `seed` fixes batches and dropout, epoch by epoch. The state
     after each epoch is kept in `checkpoint` (a path); if that exists, training resumes, on the CPU to the same bits.
     """
-    watch = watch or Watch()
+    callback = callback or Callback()
     optimiser = make_optimiser(network.parameters(), recipe)
     loss_of = make_loss(recipe, train.targets, classes)
     history, best, stopped = [], None, False  # best: (metric, -loss, epoch, weights)
@@ -80,12 +80,12 @@ def fit(network, train, validation, recipe, classes, seed=0, checkpoint=None, wa
         with seeded(epoch_seed(seed, epoch), train.device):
             for number, index in enumerate(batches):
                 steps = (epoch - 1) * len(batches) + number if recipe.schedule_step == "batch" else epoch - 1
-                rate = recipe.rate * SCHEDULES[recipe.schedule](steps / (recipe.epochs * len(batches)), history)
-                loss, correct = training_step(network, train[index], optimiser, rate, loss_of, recipe)
+                lr = recipe.lr * SCHEDULES[recipe.schedule](steps / (recipe.epochs * len(batches)), history)
+                loss, correct = training_step(network, train[index], optimiser, lr, loss_of, recipe)
                 losses.append(loss * len(index))
                 right += correct
-                watch.batch(epoch, number + 1, len(batches))
-                if stopped := watch.stop:
+                callback.batch(epoch, number + 1, len(batches))
+                if stopped := callback.stop:
                     break
         if stopped:
             break
@@ -97,7 +97,7 @@ def fit(network, train, validation, recipe, classes, seed=0, checkpoint=None, wa
         history.append(
             {
                 "epoch": epoch,
-                "rate": rate,
+                "lr": lr,
                 "train_loss": losses.sum().item() / len(train),
                 "train_accuracy": right.item() / len(train),
                 "validation_loss": loss,
@@ -110,16 +110,16 @@ def fit(network, train, validation, recipe, classes, seed=0, checkpoint=None, wa
             best = (*score, epoch, {name: value.detach().clone() for name, value in network.state_dict().items()})
         if checkpoint is not None:
             save_checkpoint(checkpoint, network, optimiser, history, best)
-        watch.epoch(history)
+        callback.epoch(history)
     if best is not None:
         network.load_state_dict(best[3])
     return Fitted(history, best[2] if best else 0, stopped)
 
 
-def training_step(network, batch, optimiser, rate, loss_of, recipe):
-    """Change the weights after one batch, with the learning rate `rate`; returns its loss and how many were right."""
+def training_step(network, batch, optimiser, lr, loss_of, recipe):
+    """Change the weights after one batch, with the learning rate `lr`; returns its loss and how many were right."""
     for group in optimiser.param_groups:
-        group["lr"] = rate
+        group["lr"] = lr
     x, lengths, targets = batch
     with torch.autocast(x.device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
         logits = network(x, lengths)  # (batch, classes)
@@ -133,17 +133,17 @@ def training_step(network, batch, optimiser, rate, loss_of, recipe):
 
 
 @torch.no_grad()
-def predict(network, source, recipe=None, loss_of=None, batch=512):
+def predict(network, data, recipe=None, loss_of=None, batch=512):
     """Run a network over a source in eval mode: logits (clips, classes), and the mean loss if `loss_of` is given."""
     network.eval()
-    outputs, batches = [], source.batches(batch)
+    outputs, batches = [], data.batches(batch)
     half = recipe is not None and recipe.precision == "bf16"
-    with torch.autocast(source.device.type, torch.bfloat16, enabled=half):
+    with torch.autocast(data.device.type, torch.bfloat16, enabled=half):
         for index in batches:
-            x, lengths, _ = source[index]
+            x, lengths, _ = data[index]
             outputs.append(network(x, lengths).float())
-    logits = torch.cat(outputs)[torch.cat(batches).argsort().to(source.device)]  # in the order of the clips
-    return logits, None if loss_of is None else loss_of(logits, source.targets).item()
+    logits = torch.cat(outputs)[torch.cat(batches).argsort().to(data.device)]  # in the order of the clips
+    return logits, None if loss_of is None else loss_of(logits, data.targets).item()
 
 
 def epoch_seed(seed, epoch):
@@ -173,5 +173,5 @@ def _check_finite(losses, epoch, recipe, checkpoint):
             where = f"the validation after epoch {epoch}" if number == len(losses) else f"epoch {epoch}, batch {number}"
             kept = " The epochs before are kept." if checkpoint is not None and checkpoint.exists() else ""
             clip = "" if recipe.clip_norm else " or set clip_norm=1.0"
-            said = f"The loss became {loss:g} in {where}.{kept} Lower the rate (now {recipe.rate:g}){clip}"
+            said = f"The loss became {loss:g} in {where}.{kept} Lower the learning rate (lr, now {recipe.lr:g}){clip}"
             raise LabError(f"{said} and train again.")

@@ -17,7 +17,7 @@ OPTIMISERS = {"adamw": optim.AdamW, "adam": optim.Adam, "sgd": optim.SGD, "rmspr
 def make_optimiser(weights, recipe):
     """The optimiser that a recipe names, for these weights."""
     momentum = {"momentum": recipe.momentum} if recipe.optimiser == "sgd" else {}
-    return OPTIMISERS[recipe.optimiser](weights, recipe.rate, weight_decay=recipe.weight_decay, **momentum)
+    return OPTIMISERS[recipe.optimiser](weights, recipe.lr, weight_decay=recipe.weight_decay, **momentum)
 
 
 def one_cycle(done, history=()):
@@ -81,7 +81,7 @@ class Recipe:
 
     epochs: Count = 20
     batch: Count = 64  # clips in a step
-    rate: Positive = 3e-3  # peak learning rate
+    lr: Positive = 3e-3  # peak learning rate
     optimiser: one_of(OPTIMISERS, "optimiser") = "adamw"
     weight_decay: NotNegative = 0.01
     momentum: NotNegative = 0.9  # of SGD

@@ -18,8 +18,8 @@ class Microphone(anywidget.AnyWidget):
 
     It sends {"kind": "start"}, then {"kind": "block"} with samples (int16, of any length) and the number `start` of
     their first one, and {"kind": "stop"}; meanwhile "problem" (with `name` and `message`), "resumed", "hidden" and
-    "visible". Each message has its `session` (of one press of the button) and `rate` (Hz). Python answers each block
-    with {"kind": "heard", "upto": number of the next sample}, and may end a session with {"kind": "end"}.
+    "visible". Each message has its `session` (of one press of the button) and `sample_rate` (Hz). Python answers each
+    block with {"kind": "heard", "upto": number of the next sample}, and may end a session with {"kind": "end"}.
     """
 
     _esm = script("element.js", "live_words.js", "microphone.js")

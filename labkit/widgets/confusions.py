@@ -70,7 +70,7 @@ class ConfusionsPanel(Panel):
 
     def draw(self):
         said, heard = self.cell
-        shown, count, first, rate = self.shown, len(self.clips), self._first, self.corpus.sample_rate
+        shown, count, first, sample_rate = self.shown, len(self.clips), self._first, self.corpus.sample_rate
         last = first + len(shown)
         self.controls["earlier"].disabled, self.controls["later"].disabled = first == 0, last >= count
         for number, player in enumerate(self.players):
@@ -85,12 +85,12 @@ class ConfusionsPanel(Panel):
             ax.axis("off")
         for (above, below), clip, player in zip(axes.T, shown.itertuples(), self.players, strict=False):
             title, sound = player.children
-            samples, _ = read_audio(self.corpus.root / clip.path, rate)
+            samples, _ = read_audio(self.corpus.root / clip.path, sample_rate)
             high = 1.05 * abs(samples).max() + 1e-6
-            plots.waveform(samples, rate, above).set(xlabel="", ylabel="", ylim=(-high, high), yticks=[])
+            plots.waveform(samples, sample_rate, above).set(xlabel="", ylabel="", ylim=(-high, high), yticks=[])
             above.set_title(f"{clip.Index + 1}: speaker {clip.speaker:.12}", loc="left", fontsize=10)
-            plots.spectrogram(samples, rate, below, colorbar=False).label_outer()
-            sound.value = wav_bytes(samples, rate)
+            plots.spectrogram(samples, sample_rate, below, colorbar=False).label_outer()
+            sound.value = wav_bytes(samples, sample_rate)
             title.value = f"{clip.Index + 1}: {100 * clip.confidence:.0f}% sure"
         many = f"clips {first + 1} to {last} of {count}" if count > 1 else "one clip"
         right = "recognised correctly" if said == heard else f"taken for {heard!r}"

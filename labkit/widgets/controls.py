@@ -17,7 +17,7 @@ from ..training.recipe import Recipe
 from .panel import LOOK, Panel
 
 SECTIONS = ("model", "feature", "recipe", "augmentation")
-ABOVE = ("recipe.epochs", "recipe.rate")  # settings that are always in sight
+ABOVE = ("recipe.epochs", "recipe.lr")  # settings that are always in sight
 PLAIN = {bool: ipywidgets.Checkbox, int: ipywidgets.IntText, float: ipywidgets.FloatText}
 
 

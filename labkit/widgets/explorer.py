@@ -48,7 +48,7 @@ class ExplorerPanel(ClipPanel):
     def draw(self):
         clip = self.clip
         log_mel, mfcc = self.features
-        samples, rate = read_audio(self.corpus.root / clip.path, log_mel.sample_rate)
+        samples, sample_rate = read_audio(self.corpus.root / clip.path, log_mel.sample_rate)
         waveform, length = torch.from_numpy(samples)[None], torch.tensor([len(samples)])
         with warnings.catch_warnings(record=True) as notes:
             warnings.simplefilter("always", LabWarning)
@@ -56,20 +56,20 @@ class ExplorerPanel(ClipPanel):
             rows, _ = mfcc.build()(waveform, length)  # (1, frames, features)
         figure = empty_figure(9.5, 5.6)
         (above, mel), (below, cepstrum) = figure.subplots(2, 2, sharex=True)
-        plots.waveform(samples, rate, above).set_title("waveform", loc="left")
+        plots.waveform(samples, sample_rate, above).set_title("waveform", loc="left")
         plots.log_mel(images, log_mel, mel).set_title("mel spectrogram", loc="left")
-        plots.spectrogram(samples, rate, below, window_ms=log_mel.window_ms, hop_ms=HOP_MS)
+        plots.spectrogram(samples, sample_rate, below, window_ms=log_mel.window_ms, hop_ms=HOP_MS)
         below.set_title("spectrogram", loc="left")
         plots.mfcc(rows, mfcc, cepstrum).set_title("MFCC", loc="left")
-        above.set(xlabel="", xlim=(0, len(samples) / rate))
+        above.set(xlabel="", xlim=(0, len(samples) / sample_rate))
         mel.set_xlabel("")
-        self.sounds[0].value = wav_bytes(samples, rate)
-        who = f"{clip.label!r} by speaker {clip.speaker} ({clip.split} part), {len(samples) / rate:.2f} s"
+        self.sounds[0].value = wav_bytes(samples, sample_rate)
+        who = f"{clip.label!r} by speaker {clip.speaker} ({clip.split} part), {len(samples) / sample_rate:.2f} s"
         _, frames, numbers = rows.shape
         self.say(
             f"{who}. A window of {log_mel.window_ms:g} ms is {log_mel.window} samples and tells frequencies apart that "
-            f"differ by about {2 * rate / log_mel.window:.0f} Hz or more. One frame every {HOP_MS:.0f} ms: {frames} "
-            f"frames, each {log_mel.n_mels} mel bands, or {mfcc.n_mfcc} MFCCs (with deltas {numbers} numbers)."
+            f"differ by about {2 * sample_rate / log_mel.window:.0f} Hz or more. One frame every {HOP_MS:.0f} ms: "
+            f"{frames} frames, each {log_mel.n_mels} mel bands, or {mfcc.n_mfcc} MFCCs (with deltas {numbers} numbers)."
             + "".join(sorted({f" Note: {note.message}" for note in notes}))
         )
         settings = f"window {log_mel.window_ms:g} ms, {log_mel.n_mels} mel bands"

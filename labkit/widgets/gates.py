@@ -51,14 +51,14 @@ class GatesPanel(ClipPanel):
         name, unit, clip = self.controls["run"].value, self.controls["unit"].value, self.clip
         run, layer = self.runs[name], self.layers[name]
         feature = run.experiment.feature
-        samples, rate = read_audio(run.corpus.root / clip.path, feature.sample_rate)
+        samples, sample_rate = read_audio(run.corpus.root / clip.path, feature.sample_rate)
         probability, predicted = run.probabilities(samples[None])[0].max(0)
         x, frames = feature.build()(torch.from_numpy(samples)[None], torch.tensor([len(samples)]))
         x = run.network.front(x.to(run.device))[0, : int(frames[0])]  # (frames, features): without the padding
         self.quantities = layer.quantities(x)
         shown = {name: values.cpu().numpy() for name, values in self.quantities.items()}  # (frames, hidden)
-        figure = drawn(shown, unit, samples, rate, plots.sound.times(feature, len(x)))
-        self.sounds[0].value = wav_bytes(samples, rate)
+        figure = drawn(shown, unit, samples, sample_rate, plots.sound.times(feature, len(x)))
+        self.sounds[0].value = wav_bytes(samples, sample_rate)
         who = f"{clip.label!r} by speaker {clip.speaker} ({clip.split} part)"
         means = ", ".join(f"{name} {shown[name].mean():.2f}" for name in GATES if name in shown)
         self.say(
@@ -79,12 +79,12 @@ class GatesPanel(ClipPanel):
             self.new_word()
 
 
-def drawn(shown, unit, samples, rate, time):
+def drawn(shown, unit, samples, sample_rate, time):
     """The word above, and a picture of each quantity, units by frames, with a line for one unit (0: their mean)."""
     lines = math.ceil(len(shown) / COLUMNS)
     figure = empty_figure(9.5, 1.6 + 1.75 * lines)
     grid = figure.add_gridspec(1 + lines, COLUMNS, height_ratios=[0.6] + [1] * lines)
-    above = plots.waveform(samples, rate, figure.add_subplot(grid[0, :]))
+    above = plots.waveform(samples, sample_rate, figure.add_subplot(grid[0, :]))
     above.set(xlabel="", ylabel="", yticks=[], xlim=(0, max(time[-1], 1e-3)))
     for number, (name, values) in enumerate(shown.items()):  # values: (frames, hidden)
         ax = figure.add_subplot(grid[COLUMNS + number])

@@ -55,7 +55,7 @@ class ListeningPanel(Panel):
         elif kind == "block":
             samples = np.frombuffer(buffers[0], "<i2").astype(np.float32) / SCALE
             answer = {"kind": "heard", "session": session, "upto": content["start"] + len(samples)}
-            self.microphone.send(answer | self.block(samples, content["rate"], content["start"]))
+            self.microphone.send(answer | self.block(samples, content["sample_rate"], content["start"]))
         elif kind == "stop":
             self._session = None
             self.end()
@@ -81,7 +81,7 @@ class ListeningPanel(Panel):
 def from_file(content, name, longest):
     """The bytes of a sound file of at most `longest` seconds as one channel at 16 kHz: (samples,), float32."""
     try:
-        samples, rate = soundfile.read(io.BytesIO(content), dtype="float32", always_2d=True)
+        samples, sample_rate = soundfile.read(io.BytesIO(content), dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
         mend = f"Export it again as WAV, or convert it (`ffmpeg -i {name} clip.wav`), and upload that."
         raise LabError(f"it cannot be read as audio ({error}). {mend}") from error
@@ -89,7 +89,7 @@ def from_file(content, name, longest):
         raise LabError("it holds no samples. Record it again.")
     if not np.isfinite(samples).all():
         raise LabError("it holds values that are not numbers. Export it again as 16-bit PCM.")
-    if len(samples) > longest * rate:
-        wrong = f"it lasts {len(samples) / rate:.0f} s, and {longest:.0f} s is the most here"
+    if len(samples) > longest * sample_rate:
+        wrong = f"it lasts {len(samples) / sample_rate:.0f} s, and {longest:.0f} s is the most here"
         raise LabError(f"{wrong}. Cut it into shorter files, and upload those.")
-    return resample(samples.mean(axis=1), rate, RATE)
+    return resample(samples.mean(axis=1), sample_rate, RATE)

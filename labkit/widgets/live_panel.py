@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 import numpy as np
 
 from .. import plots
-from ..data.corpus import OTHER
+from ..data.corpus import UNKNOWN
 from ..experiments import pretrained
 from ..streaming import Decider, Detector, decide
 from .listening import RATE, ListeningPanel
@@ -41,37 +41,37 @@ class LivePanel(ListeningPanel):
         self.add("threshold", "FloatSlider", self._new_threshold, value=threshold, **look)
         self.begin()
         self.redraw()
-        known = ", ".join(label for label in self.detector.labels if label != OTHER)
+        known = ", ".join(label for label in self.detector.labels if label != UNKNOWN)
         self.say(
             f"It knows: {known}. Press Start and speak, or upload a file. Sound stays on this computer and is not kept."
         )
 
-    def listen(self, samples, rate, synthetic=False):
+    def play(self, samples, sample_rate, synthetic=False):
         """Hear a recording, samples of shape (samples,), block by block, as if it came from the microphone.
 
         The picture of a `synthetic` one is stamped so. Returns a list of Detection.
         """
         self.begin()
         self.synthetic = synthetic
-        size = max(1, round(BLOCK * rate))
+        size = max(1, round(BLOCK * sample_rate))
         for start in range(0, len(samples), size):
-            self.hear(np.asarray(samples[start : start + size]), rate, start)
+            self.push(np.asarray(samples[start : start + size]), sample_rate, start)
         self.end()
         return self.words
 
-    def hear(self, samples, rate, start):
+    def push(self, samples, sample_rate, start):
         """Hear the next block, whose first sample has the number `start`; what is wrong with it becomes the message."""
         known = len(self.detector.problems)
-        self.attempt(self._push, samples, rate, start)
+        self.attempt(self._push, samples, sample_rate, start)
         for problem in self.detector.problems[known:]:
             self.say(problem, wrong=True)
 
     def draw(self):
         if not self._sound:
             return empty_picture(8.5, 0.5, "what was heard is drawn here in the end"), "Empty: nothing was heard yet"
-        detector, rate, figure = self.detector, self._rate, empty_figure(9.5, 4.2)
-        samples = np.concatenate(self._sound)[-round(KEPT * rate) :]
-        before = (self._next - len(samples)) / rate  # second of the stream at which the picture begins
+        detector, sample_rate, figure = self.detector, self._sample_rate, empty_figure(9.5, 4.2)
+        samples = np.concatenate(self._sound)[-round(KEPT * sample_rate) :]
+        before = (self._next - len(samples)) / sample_rate  # second of the stream at which the picture begins
         shown = detector.times >= before
         times, probabilities = detector.times[shown] - before, detector.probabilities[shown]
         found = [
@@ -80,9 +80,9 @@ class LivePanel(ListeningPanel):
             if word.reported > before
         ]
         labels, decision = detector.labels, detector.decision
-        plots.timeline(samples, rate, labels, times, probabilities, found, decision=decision, figure=figure)
+        plots.timeline(samples, sample_rate, labels, times, probabilities, found, decision=decision, figure=figure)
         names = ", ".join(f"{word.word} at {word.reported:.1f} s" for word in found) or "no word"
-        seconds = f"{len(samples) / rate:.0f} s"
+        seconds = f"{len(samples) / sample_rate:.0f} s"
         return figure, f"Waveform of the last {seconds} and probabilities over time; reported: {names}"
 
     def rows(self):
@@ -94,15 +94,15 @@ class LivePanel(ListeningPanel):
         self.detector.reset()
         self._smoother = Decider(self.detector.labels, self.detector.decision, self.detector.decider.period)
         self._sound = deque(maxlen=round(KEPT / BLOCK) + 1)  # the latest blocks; only the last may be shorter
-        self._rate, self._next = None, 0  # theirs, in Hz; number of the sample that comes next
+        self._sample_rate, self._next = None, 0  # theirs, in Hz; number of the sample that comes next
         self.costs = deque(maxlen=1000)  # seconds that the latest blocks took here
         self.words, self.microphone.heard = [], []
         self.microphone.send({"kind": "clear"})
 
-    def block(self, samples, rate, start):
+    def block(self, samples, sample_rate, start):
         """Hear a block of the microphone; what the page draws of it."""
         began, rows = time.perf_counter(), len(self.detector.times)
-        self.hear(samples, rate, start)
+        self.push(samples, sample_rate, start)
         self.costs.append(time.perf_counter() - began)
         times, probabilities, steps = self.detector.times[rows:], self.detector.probabilities[rows:], []
         if len(times):  # when, and the smoothed probability of the likeliest word
@@ -124,13 +124,13 @@ class LivePanel(ListeningPanel):
         self.say(" ".join([*said, *self.detector.problems[-3:]]), wrong=bool(self.detector.problems))
 
     def take(self, name, samples):
-        self.listen(samples, RATE)
+        self.play(samples, RATE)
 
-    def _push(self, samples, rate, start):
-        self._report(self.detector.push(samples, rate, at=start / rate))
-        missing = min(max(0, start - self._next), round(KEPT * rate))
+    def _push(self, samples, sample_rate, start):
+        self._report(self.detector.push(samples, sample_rate, at=start / sample_rate))
+        missing = min(max(0, start - self._next), round(KEPT * sample_rate))
         self._sound.append(np.pad(samples, (missing, 0)))
-        self._rate, self._next = rate, start + len(samples)
+        self._sample_rate, self._next = sample_rate, start + len(samples)
 
     def _report(self, found):
         """Show the latest words on the page, each with its number."""

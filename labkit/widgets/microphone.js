@@ -48,7 +48,7 @@ export default {
     // Tell Python something; where Python is gone, the session is over.
     const send = (kind, more, buffers) => {
       try {
-        model.send({ kind, session: session?.id, rate: session?.context.sampleRate, ...more }, undefined, buffers);
+        model.send({ kind, session: session?.id, sample_rate: session?.context.sampleRate, ...more }, undefined, buffers);
         return true;
       } catch {
         end("Python is gone: the kernel was restarted or shut down. Run this cell again.");

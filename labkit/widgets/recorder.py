@@ -49,14 +49,14 @@ class RecorderPanel(ListeningPanel):
         return *above, self.message, self.picture, self.sounds[0], (self.keep, self.discard)
 
     def begin(self):
-        self._samples, self._rate, self.batch = np.zeros(0, np.float32), RATE, []
+        self._samples, self._sample_rate, self.batch = np.zeros(0, np.float32), RATE, []
 
-    def block(self, samples, rate, start):
-        self._samples, self._rate = np.append(self._samples, samples), rate
+    def block(self, samples, sample_rate, start):
+        self._samples, self._sample_rate = np.append(self._samples, samples), sample_rate
         return {}
 
     def end(self):
-        self.attempt(self.take, "microphone", resample(self._samples, self._rate, RATE))
+        self.attempt(self.take, "microphone", resample(self._samples, self._sample_rate, RATE))
 
     def take(self, name, samples):
         """Check a sound; one that can be used waits for Keep, together with others of the same upload."""

@@ -10,7 +10,7 @@ from ..data.splits import LEAKY
 from ..errors import LabError
 from ..experiments.experiment import Experiment
 from ..experiments.train_process import in_words, interrupted, take, waiting
-from ..training.loop import Watch
+from ..training.loop import Callback
 from .comparison import compared, drawn_curves
 from .controls import SettingsPanel
 from .panel import image
@@ -167,7 +167,7 @@ class TrainerPanel(SettingsPanel):
         return " ".join([result, *self._watch.notes])
 
 
-class PanelWatch(Watch):
+class PanelWatch(Callback):
     """Tells a panel how its training goes."""
 
     def __init__(self, panel):

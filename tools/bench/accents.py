@@ -13,7 +13,7 @@ from labkit.data.audio import read_audio
 from labkit.data.store import open_store
 from labkit.features import MelFrames
 from labkit.models import Model
-from labkit.training.batches import source
+from labkit.training.batches import batches_of
 from tools.bench import ratio, take_turns
 
 OWN = MelFrames(window_ms=32, hop_ms=16, n_mels=64, log="none", seconds=None, normalise=False)
@@ -47,7 +47,7 @@ def main(args):
 def sides(corpus, device="cpu"):
     """An epoch of training in each way: functions without arguments that return the mean loss."""
     store = open_store(corpus, OWN.sample_rate)
-    own, five = (source(corpus, "train", feature, device, store=store) for feature in (OWN, FIVE))
+    own, five = (batches_of(corpus, "train", feature, device, store=store) for feature in (OWN, FIVE))
     files = [corpus.root / path for path in corpus.part("train").path]
 
     def per_clip(index):

@@ -11,7 +11,7 @@ from torch import nn
 from labkit.data import find
 from labkit.experiments.experiment import Experiment
 from labkit.published.r3_audionet import settings
-from labkit.training.batches import source
+from labkit.training.batches import batches_of
 from labkit.training.recipe import make_optimiser
 from tools.bench import ratio, take_turns, training_step
 
@@ -40,7 +40,7 @@ class Usual(nn.Module):
             layers += [convolution, *([nn.BatchNorm1d(ours.out_channels)] if isinstance(norm, nn.BatchNorm2d) else [])]
             layers += [nn.ReLU(), nn.MaxPool1d(2)]
         layers.append(nn.Flatten())
-        for ours in (*network.linears, network.scores):
+        for ours in (*network.linears, network.head):
             linear = nn.Linear(ours.in_features, ours.out_features)
             linear.load_state_dict(ours.state_dict())
             layers += [linear, *([nn.ReLU()] if network.rectify else []), nn.Dropout(network.dropout.p)]
@@ -68,7 +68,7 @@ def main(args):
 def sides(name, corpus, batch):
     """Training steps of a variant, by the way they are computed."""
     experiment = Experiment.from_dict(settings(name))
-    clips = source(corpus.with_clips(corpus.part("train").head(batch)), "train", experiment.feature, "cpu")
+    clips = batches_of(corpus.with_clips(corpus.part("train").head(batch)), "train", experiment.feature, "cpu")
     x, lengths, targets = clips[torch.arange(len(clips))]
     torch.manual_seed(0)
     ours = experiment.model.build(experiment.feature.shape, len(corpus.labels)).train()

@@ -17,7 +17,7 @@ from labkit.experiments.sweep import Grid
 from labkit.files import home
 from labkit.models.classifier import Classifier
 from labkit.published.r2_mel_cnn import settings
-from labkit.training.batches import source
+from labkit.training.batches import batches_of
 from labkit.training.recipe import make_optimiser
 from tools.bench import ratio, take_turns, training_step
 
@@ -57,21 +57,21 @@ def experiments():
 class OneByOne(torch.utils.data.Dataset):
     """Features of one clip at a time, as most published notebooks compute them."""
 
-    def __init__(self, source, start):
-        self.source = source
+    def __init__(self, data, start):
+        self.data = data
         self.start = start
 
     def __len__(self):
-        return len(self.source)
+        return len(self.data)
 
     def __getitem__(self, number):
-        source = self.source
-        draws = None if source.augmenter is None else source.augmenter.draw(np.array([number]), *self.start)
-        varied = draws if draws is not None and source.augmenter.settings.waveforms else None
-        x, lengths = source.compute(source.rows[[number]], varied)
-        if draws is not None and source.augmenter.settings.masks:
-            x = source.augmenter.masks(x, lengths, draws)
-        return x[0], lengths[0], source.targets[number]
+        data = self.data
+        draws = None if data.augmenter is None else data.augmenter.draw(np.array([number]), *self.start)
+        varied = draws if draws is not None and data.augmenter.settings.waveforms else None
+        x, lengths = data.compute(data.rows[[number]], varied)
+        if draws is not None and data.augmenter.settings.masks:
+            x = data.augmenter.masks(x, lengths, draws)
+        return x[0], lengths[0], data.targets[number]
 
 
 def networks(experiment, corpus, statistics=None, layout=None):
@@ -87,7 +87,7 @@ def networks(experiment, corpus, statistics=None, layout=None):
 def _sides(experiment, corpus, clips):
     recipe, feature = experiment.recipe, experiment.feature
     corpus = corpus.with_clips(corpus.part("train").head(clips))
-    train = source(corpus, "train", feature, "cpu", augmentation=recipe.augmentation)
+    train = batches_of(corpus, "train", feature, "cpu", augmentation=recipe.augmentation)
     statistics = train.statistics() if feature.normalise else None
     train.begin(0, 1)
 

@@ -1,6 +1,6 @@
 """How much work a stream is: seconds for each second of sound, and the slowest blocks.
 
-A shipped network listens to blocks of 80 ms, as a microphone delivers them, and keeps its state. Beside it the same
+A pretrained network listens to blocks of 80 ms, as a microphone delivers them, and keeps its state. Beside it the same
 network forgets all and is run again on the last second whenever a block has come, which is how recognition "in real
 time" is often made from a network for clips. What a block takes is measured from its samples to the reports.
 """
@@ -33,10 +33,10 @@ def main(args):
         raise LabError(f"--clips {args.clips}: the slowest of a hundred blocks needs at least a hundred.")
     network = load(NETWORK, args.device)
     assert streams(network)
-    rate = network.experiment.feature.sample_rate
-    size = round(BLOCK * rate)
-    dice = np.random.default_rng(0)
-    blocks = (0.05 * dice.standard_normal((args.clips, size))).astype(np.float32)
+    sample_rate = network.experiment.feature.sample_rate
+    size = round(BLOCK * sample_rate)
+    generator = np.random.default_rng(0)
+    blocks = (0.05 * generator.standard_normal((args.clips, size))).astype(np.float32)
     sides = {"stream": Detector(network), "again": Forgetful(network)}
     times = take_blocks(sides, blocks, args.rounds)
     print(

@@ -20,15 +20,13 @@ from labkit.data.audio import read_audio
 from labkit.data.store import open_store
 from labkit.features import MFCC
 from labkit.models import Model
-from labkit.training.batches import Source
+from labkit.training.batches import Batches
 from labkit.training.loop import fit, predict
 from labkit.training.recipe import Recipe, make_optimiser
 from tools.bench import ratio, take_turns
 
 FEATURE = MFCC(window_ms=40, hop_ms=20, n_fft=2048, normalise=False, padding="signal")
-RECIPE = Recipe(
-    epochs=1, batch=64, rate=2e-4, optimiser="rmsprop", schedule="constant", weight_decay=0.0, clip_norm=None
-)
+RECIPE = Recipe(epochs=1, batch=64, lr=2e-4, optimiser="rmsprop", schedule="constant", weight_decay=0.0, clip_norm=None)
 NETWORKS = {
     f"{name}{' bi' * both}": Model(name, bidirectional=both)
     for name in ("r1_rnn", "r1_gru", "r1_lstm")
@@ -120,7 +118,7 @@ def _part(corpus, part, number, device):
     store, clips = open_store(corpus, FEATURE.sample_rate), corpus.part(part)
     clips = clips.iloc[np.resize(np.arange(len(clips)), number)]
     targets = torch.tensor(clips.label.map(corpus.labels.index).to_numpy(dtype="int64"), device=device)
-    return Source(store, store.index.index.get_indexer(clips.path), targets, FEATURE, device)
+    return Batches(store, store.index.index.get_indexer(clips.path), targets, FEATURE, device)
 
 
 def _on_ready_batches(network, train, validation):
@@ -143,7 +141,7 @@ def _on_ready_batches(network, train, validation):
 def _plain_epoch(network, items, validation):
     """An epoch as it is usually written: a loop over a DataLoader. Validation is the same on both sides."""
     loader = torch.utils.data.DataLoader(items, RECIPE.batch, shuffle=True)
-    optimiser = torch.optim.RMSprop(network.parameters(), RECIPE.rate)
+    optimiser = torch.optim.RMSprop(network.parameters(), RECIPE.lr)
     network.train()
     for x, targets in loader:
         loss = nn.functional.cross_entropy(network(x, torch.full((len(x),), x.shape[1])), targets)
@@ -166,10 +164,10 @@ def _report(times, networks, once):
     outside = statistics.median(times["outside"])
     print(f"features of both parts, computed once and kept: {once:.2f} s")
     for name in networks:
-        share, low, high = (100 * value for value in ratio(times, "outside", name))
+        fraction, low, high = (100 * value for value in ratio(times, "outside", name))
         print(
             f"  {name:<10} {statistics.median(times[name]):7.3f} s an epoch, {outside:.3f} s of it outside the model: "
-            f"{share:.1f}% [{low:.1f} to {high:.1f}]"
+            f"{fraction:.1f}% [{low:.1f} to {high:.1f}]"
         )
     if "DataLoader" in times:
         slow, ours = statistics.median(times["DataLoader"]), statistics.median(times["r1_gru"])
