@@ -354,7 +354,7 @@ def test_tensors_read_from_a_file_do_not_hold_on_to_it(tmp_path):
     path = tmp_path / "a.safetensors"
     write_tensors(path, {"x": torch.arange(4.0), "y": torch.ones(2, 3).T}, {"k": "v"})
     tensors, about = read_tensors(path, "Mend it.")
-    assert about == {"k": "v"} and torch.equal(tensors["y"], torch.ones(3, 2))
+    assert about["k"] == "v" and torch.equal(tensors["y"], torch.ones(3, 2))
     if sys.platform == "linux":  # elsewhere a held file could not be replaced; here only the list of maps shows it
         with open("/proc/self/maps") as maps:
             assert str(path) not in maps.read()

@@ -11,8 +11,10 @@ import soundfile
 import soxr
 
 from ..errors import LabError
+from ..files import digest
 
 SCALE = 32768  # int16 steps in an amplitude of 1
+LOSSY = ("MP3", "OGG")  # formats whose samples differ by the platform that decodes them
 AHEAD = 1024  # at most so many clips are decoded ahead of their use
 
 
@@ -60,23 +62,35 @@ def decode(root, paths, sample_rate):
 
 
 def decode_clip(path, sample_rate):
-    """(int16 samples, what was adapted, problem or None) of one file."""
+    """(int16 samples, what was adapted, problem or None, hash of its sound) of one file.
+
+    The hash is of the samples as they lie in the file, so that WAV and FLAC of one sound have the same; of an MP3 or
+    OGG it is of the file.
+    """
     try:
         with soundfile.SoundFile(path) as file:
             adapted = ["resampled"] * (file.samplerate != sample_rate) + ["mixed to one channel"] * (file.channels > 1)
             if file.subtype == "PCM_16" and not adapted:
-                samples = file.read(dtype="int16")
+                samples = sound = file.read(dtype="int16")
             else:
-                samples, _ = read_audio(path, sample_rate)
+                samples, native = read_audio(path)
+                sound, samples = int16(samples), resample(samples, native, sample_rate)
                 if np.abs(samples).max(initial=0) > 1.01:  # resampling may overshoot a little
                     adapted.append("clipped at full scale")
-                samples = np.clip(np.rint(samples * SCALE), -SCALE, SCALE - 1).astype(np.int16)
+                samples = int16(samples)
+            sound = digest(path.read_bytes() if file.format in LOSSY else sound.tobytes(), 8)
     except (LabError, soundfile.LibsndfileError, RuntimeError, OSError) as error:
         # Records keep this sentence, and where the file lies concerns nobody else.
-        return np.zeros(0, np.int16), [], str(error).replace(repr(str(path)), path.name).replace(str(path), path.name)
+        said = str(error).replace(repr(str(path)), path.name).replace(str(path), path.name)
+        return np.zeros(0, np.int16), [], said, ""
     if not len(samples):
-        return samples, [], "no samples"
-    return samples, adapted + ["silent, and kept"] * (not samples.any()), None
+        return samples, [], "no samples", ""
+    return samples, adapted + ["silent, and kept"] * (not samples.any()), None, sound
+
+
+def int16(samples):
+    """Samples between -1 and 1 as 16-bit numbers; what lies beyond is cut off."""
+    return np.clip(np.rint(samples * SCALE), -SCALE, SCALE - 1).astype(np.int16)
 
 
 def bars():

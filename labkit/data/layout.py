@@ -127,9 +127,12 @@ def read_table(path, needed, mend, quoting=csv.QUOTE_MINIMAL):
 
 
 def when_changed(path):
-    """(bytes, time of the last change in nanoseconds) of a file; zeros where there is none."""
+    """(bytes, time of the last change in nanoseconds) of a file; zeros where there is none.
+
+    A program may set the time of a file's content; that of its entry (on Windows its birth) it cannot set.
+    """
     status = path.stat() if path.is_file() else None
-    return (status.st_size, status.st_mtime_ns) if status else (0, 0)
+    return (status.st_size, max(status.st_mtime_ns, status.st_ctime_ns)) if status else (0, 0)
 
 
 def scan(root, paths):

@@ -16,7 +16,7 @@ from ..files import alone, atomic_folder, cache, digest, need_disk, read_json, w
 from .audio import bars, decode
 from .layout import when_changed
 
-STORE_VERSION = 2
+STORE_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Store:
     """All clips of a corpus as one row of samples."""
 
     audio: np.ndarray  # memory-mapped int16, (all samples,)
-    index: pd.DataFrame  # by path: offset and length, in samples
+    index: pd.DataFrame  # by path: offset and length, in samples, and `sound`, a hash of what the file holds
     problems: dict  # from path to reason, for clips that could not be decoded (their length is 0)
     notes: tuple  # what was adapted: clips resampled, mixed to one channel, clipped, silent
 
@@ -59,7 +59,7 @@ def read_store(folder):
     """A store that was built; LabError if it is damaged."""
     try:
         about = read_json(folder / "about.json", f"Delete {folder} and run again.")
-        index = pd.read_csv(folder / "index.csv", keep_default_na=False).set_index("path")
+        index = pd.read_csv(folder / "index.csv", keep_default_na=False, dtype={"sound": str}).set_index("path")
         samples = max(int(index.length.sum()), 1)
         audio = np.memmap(folder / "audio.int16", np.int16, "r")
         if len(audio) != samples:
@@ -77,21 +77,24 @@ def build_store(corpus, sample_rate, folder, progress=True):
     need_disk(
         folder, 2 * sample_rate * corpus.clips.seconds.mean() * len(paths), f"The waveform store of {corpus.name}"
     )
-    lengths, problems, adapted = [], {}, {}
+    lengths, sounds, problems, adapted = [], [], {}, {}
     with atomic_folder(folder) as temporary:
         with open(temporary / "audio.int16", "wb") as file:
             quiet = not (progress and bars())
             bar = tqdm(paths, f"reading {corpus.name}", unit="clip", leave=False, disable=quiet)
-            for path, (samples, changes, problem) in zip(bar, decode(corpus.root, paths, sample_rate), strict=True):
+            decoded = decode(corpus.root, paths, sample_rate)
+            for path, (samples, changes, problem, sound) in zip(bar, decoded, strict=True):
                 file.write(samples)
                 lengths.append(len(samples))
+                sounds.append(sound)
                 for change in changes:
                     adapted.setdefault(change, []).append(path)
                 if problem:
                     problems[path] = problem
             if not sum(lengths):
                 file.write(b"\0\0")  # a memory map cannot be empty
-        index = pd.DataFrame({"path": paths, "offset": np.cumsum(lengths) - lengths, "length": lengths})
+        offsets = np.cumsum(lengths) - lengths
+        index = pd.DataFrame({"path": paths, "offset": offsets, "length": lengths, "sound": sounds})
         index.to_csv(temporary / "index.csv", index=False)
         notes = [f"{len(some)} clips {change} (the first: {some[0]})" for change, some in sorted(adapted.items())]
         write_json(temporary / "about.json", {"problems": problems, "notes": notes})

@@ -35,7 +35,8 @@ def predictions(
         Allow speakers that the run was trained on. Without it they raise LabError, unless the split is called leaky.
     """
     choose(mode, dict.fromkeys(("eval", "train")), "mode")
-    feature, corpus = run.experiment.feature, run.corpus if corpus is None else corpus
+    feature, own = run.experiment.feature, corpus is None
+    corpus = run.corpus if own else corpus
     if corpus is None:
         raise LabError(f"Run {run.id} was read without its corpus. Call labkit.train(run.experiment, ...) for both.")
     if corpus.labels != run.labels:  # else this target, or none, was applied before
@@ -45,6 +46,8 @@ def predictions(
         said = f"{len(unknown)} labels of {corpus.name} are unknown to this run and left out."
         warnings.warn(said, LabWarning, stacklevel=3)
     corpus, store = readable(corpus.with_clips(corpus.clips, labels=run.labels), feature, [part])
+    if own:
+        run.refuse_other_sound(corpus, store)
     table = corpus.part(part)[["path", "speaker", "label"]]
     if not leaky:
         refuse_training_speakers(run, table)

@@ -18,7 +18,7 @@ def read_runs(folder):
         try:
             run = Run(path.parent, read_record(path.parent))
             for test in run.folder.glob("test*.json"):  # what is wrong with one is found here
-                read_json(test)
+                run.read_test(test.stem)
             runs.setdefault(run.id, run)
         except (LabError, KeyError) as error:  # one damaged record, or of a model this session lacks, spoils no table
             said = f"The record {path.parent.name} cannot be read and is left out: {error}"

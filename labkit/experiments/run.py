@@ -17,13 +17,14 @@ from ..data.splits import split
 from ..device import device_name
 from ..errors import LabError, LabWarning, choose
 from ..evaluation.predictions import predictions, readable
-from ..files import alone, read_json, write_json, write_table
+from ..files import alone, digest, read_json, write_json, write_table
 from ..metrics import confusion, metrics_of
 from ..models import count_parameters
 from ..models.classifier import Classifier
 from ..training.batches import batches_of
 from ..training.loop import Callback, fit, seeded
 from ..training.tensors import read_tensors, write_tensors
+from . import sounds
 from .experiment import OLD_NAMES, SCHEMA, Experiment
 
 
@@ -63,11 +64,26 @@ class Run:
         if not path.exists():
             table, metrics = self.evaluate(other)
             write_table(self.folder / f"{name}.csv.gz", table)
-            write_json(path, metrics if other is None else metrics | {"corpus": about(other)})
-        metrics = read_json(path)
+            of = {"run": self.id, "table": _hash(self.folder / f"{name}.csv.gz")}
+            write_json(path, metrics | ({} if other is None else {"corpus": about(other)}) | {"of": of})
+        metrics = self.read_test(name)
         if other is not None and metrics["corpus"]["fingerprint"] != other.fingerprint:
             mend = "Rename this one's folder, or move that record away."
             raise LabError(f"{path} is of another corpus that was called {other.name}, too. {mend}")
+        return metrics
+
+    def read_test(self, name):
+        """Metrics of a test from their file; LabError if they are of another run, or not of the table beside them."""
+        path, table = self.folder / f"{name}.json", self.folder / f"{name}.csv.gz"
+        mend = f"Delete {path.name} and {table.name} there and test again."
+        metrics = read_json(path, mend)
+        if not isinstance(metrics, dict) or "accuracy" not in metrics:
+            raise LabError(f"{path} holds no metrics. {mend}")
+        of = metrics.pop("of", None)  # the first edition wrote none
+        if of and of["run"] != self.id:
+            raise LabError(f"{path} belongs to run {of['run']}, not to {self.id}. {mend}")
+        if of and of["table"] != _hash(table):
+            raise LabError(f"{table} is missing, damaged, or not the table that {path.name} was computed from. {mend}")
         return metrics
 
     def predictions(self, part="test"):
@@ -76,6 +92,11 @@ class Run:
             self.test()
         tables = {path.name.removesuffix(".csv.gz"): path for path in sorted(self.folder.glob("*.csv.gz"))}
         path = choose(part, tables, f"table of predictions in {self.folder}")
+        if part.startswith("test"):
+            self.read_test(part)
+        elif part in self.record.get("tables", {}) and self.record["tables"][part] != _hash(path):
+            mend = "Delete that folder and train again."
+            raise LabError(f"{path} is damaged, or of another run than {self.id}. {mend}")
         text = dict.fromkeys(("path", "speaker", "label", "predicted"), str)  # a digit is a name here, not a number
         return pd.read_csv(path, keep_default_na=False, dtype=text)
 
@@ -95,12 +116,21 @@ class Run:
         if not weights.exists():
             mend = "To have them, train it into another folder: labkit.train(run.experiment, corpus, results=...)."
             raise LabError(f"Run {self.id} is a record without weights ({self.folder}). {mend}")
-        tensors, _ = read_tensors(weights, f"Delete the folder {self.folder} and train again.")
-        normalise = self.experiment.feature.normalise
-        statistics = (tensors["front.mean"], tensors["front.std"]) if normalise else None
-        network = new_network(self.experiment, len(self.labels), statistics, self.device)
-        network.load_state_dict(tensors)
+        mend = f"Delete the folder {self.folder} and train again."
+        tensors, _ = read_tensors(weights, mend, self.id)
+        try:
+            normalise = self.experiment.feature.normalise
+            statistics = (tensors["front.mean"], tensors["front.std"]) if normalise else None
+            network = new_network(self.experiment, len(self.labels), statistics, self.device)
+            network.load_state_dict(tensors)
+        except (KeyError, RuntimeError) as error:  # names or shapes of another network
+            reason = " ".join(str(error).split())[:200]
+            raise LabError(f"{weights} does not fit the model of run {self.id} ({reason}). {mend}") from error
         return network.eval()
+
+    def refuse_other_sound(self, corpus, store):
+        """LabError if clips of its corpus hold other sound than those it was trained with."""
+        sounds.refuse_other(self.record.get("sounds"), corpus, store, self.folder.parent, self.id)
 
     @torch.no_grad()
     def probabilities(self, waveforms):
@@ -131,7 +161,14 @@ def train(experiment, corpus, results, device="cpu", callback=None):
         with alone(lock, waiting=f"Another kernel is training run {run_id}; waiting for it."):
             if not record.exists():  # else the other kernel finished it
                 _train(experiment, corpus, run_id, folder, device, callback or Callback())
-    return Run(folder, read_record(folder), corpus, device) if record.exists() else None
+    if not record.exists():
+        return None
+    run = Run(folder, read_record(folder), corpus, device)
+    if run.id != run_id:
+        raise LabError(f"{record} is the record of run {run.id}, not of {run_id}. Delete it and train again.")
+    if "sounds" in run.record:
+        run.refuse_other_sound(*readable(corpus, experiment.feature, ()))
+    return run
 
 
 def place(experiment, corpus, results):
@@ -158,11 +195,17 @@ def _train(experiment, corpus, run_id, folder, device, callback):
     corpus, store = readable(corpus, feature, PARTS)
     if store.problems:
         warnings.warn(corpus.skipped[-1], LabWarning, stacklevel=3)
+    if checkpoint.exists():
+        kept = read_tensors(checkpoint, "Delete it, and training starts from the first epoch.")[1]
+        sounds.refuse_other(kept.get("sounds"), corpus, store, folder.parent, run_id)
+    identity = {"run": run_id, "sounds": sounds.keep(corpus, store, folder.parent)}
     train_part = batches_of(corpus, "train", feature, device, store=store, augmentation=recipe.augmentation)
     validation_part = batches_of(corpus, "validation", feature, device, store=store)
     network = new_network(experiment, classes, train_part.statistics() if feature.normalise else None, device)
     with closing(callback):
-        fitted = fit(network, train_part, validation_part, recipe, classes, experiment.seed, checkpoint, callback)
+        fitted = fit(
+            network, train_part, validation_part, recipe, classes, experiment.seed, checkpoint, callback, identity
+        )
     if fitted.stopped:
         return
     record = {
@@ -177,10 +220,12 @@ def _train(experiment, corpus, run_id, folder, device, callback):
         "seconds_per_epoch": float(pd.DataFrame(fitted.history).seconds.median()),
         **origin(device),
         "skipped": [*corpus.skipped, *store.notes],
+        "sounds": identity["sounds"],
     }
-    write_tensors(folder / "weights.safetensors", network.state_dict())
+    write_tensors(folder / "weights.safetensors", network.state_dict(), identity)
     table, record["validation"] = Run(folder, record, corpus, device).evaluate(part="validation")
     write_table(folder / "validation.csv.gz", table)
+    record["tables"] = {"validation": _hash(folder / "validation.csv.gz")}
     write_json(folder / "run.json", record)  # last: from here on the run exists
     for path in (begun, checkpoint):
         path.unlink(missing_ok=True)
@@ -194,6 +239,11 @@ def read_record(folder, mend=None):
     if not isinstance(record, dict) or not {"id", "experiment", "corpus", "history", "validation"} <= set(record):
         raise LabError(f"{path} is not a run record. {mend}")
     return record
+
+
+def _hash(path):
+    """Hash of a file, None if there is none."""
+    return digest(path.read_bytes()) if path.exists() else None
 
 
 def about(corpus):

@@ -5,7 +5,6 @@ whose locks are made for that, and a pipe. It ends with the kernel, however that
 """
 
 import importlib
-import json
 import os
 import signal
 import sys
@@ -146,6 +145,6 @@ def interrupted(base, corpus, results):
                 continue
             with alone(results / ".locks" / f"{run_id}.lock", refusal="It is under way."):
                 checkpoint = folder / "checkpoint.safetensors"
-                about = read_tensors(checkpoint, mend="")[1]["about"] if checkpoint.exists() else '{"history": []}'
-                return found, len(json.loads(about)["history"])
+                about = read_tensors(checkpoint, mend="")[1] if checkpoint.exists() else {"history": []}
+                return found, len(about["history"])
     return None

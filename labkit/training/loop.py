@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import threading
 import time
 from collections import namedtuple
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ from .tensors import load_checkpoint, save_checkpoint
 
 # What `fit` returns: a dict per epoch; an epoch, 0 if none was finished; whether the callback ended it before the last.
 Fitted = namedtuple("Fitted", "history best_epoch stopped")
+
+
+_ONE = threading.RLock()  # torch has one generator per process, so one thread at a time draws from it
 
 
 @dataclass
@@ -59,18 +63,19 @@ class TrainingBar(Callback):
         self.bar.close()
 
 
-def fit(network, train, validation, recipe, classes, seed=0, checkpoint=None, callback=None):
+def fit(network, train, validation, recipe, classes, seed=0, checkpoint=None, callback=None, identity=None):
     """Train a network; afterwards it holds the weights of the epoch that was best on validation.
 
     `train` and `validation` are `Batches` on its device. `seed` fixes batches and dropout, epoch by epoch. The state
     after each epoch is kept in `checkpoint` (a path); if that exists, training resumes, on the CPU to the same bits.
+    It keeps the `identity` ("run": its id, and other text), and one of another run is refused.
     """
     callback = callback or Callback()
     optimiser = make_optimiser(network.parameters(), recipe)
     loss_of = make_loss(recipe, train.targets, classes)
     history, best, stopped = [], None, False  # best: (metric, -loss, epoch, weights)
     if checkpoint is not None and checkpoint.exists():
-        history, best = load_checkpoint(checkpoint, network, optimiser)
+        history, best = load_checkpoint(checkpoint, network, optimiser, identity)
     for epoch in range(len(history) + 1, recipe.epochs + 1):
         started = time.perf_counter()
         losses, right = [], 0
@@ -109,7 +114,7 @@ def fit(network, train, validation, recipe, classes, seed=0, checkpoint=None, ca
         if best is None or score > best[:2]:
             best = (*score, epoch, {name: value.detach().clone() for name, value in network.state_dict().items()})
         if checkpoint is not None:
-            save_checkpoint(checkpoint, network, optimiser, history, best)
+            save_checkpoint(checkpoint, network, optimiser, history, best, identity)
         callback.epoch(history)
     if best is not None:
         network.load_state_dict(best[3])
@@ -153,8 +158,11 @@ def epoch_seed(seed, epoch):
 
 @contextlib.contextmanager
 def seeded(seed, device):
-    """Seed dropout and initial weights, and leave the student's own random numbers as they were."""
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+    """Seed dropout and initial weights, and leave the student's own random numbers as they were.
+
+    Another thread waits: two trainings at once in a process would change each other's numbers.
+    """
+    with _ONE, torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         yield
 

@@ -1,0 +1,34 @@
+"""Which sound a run met: a hash of each clip, so that other sound under the same name is noticed.
+
+(A run's id says of its clips what the table of the corpus says: names, sizes and seconds.) Runs of the same clips share
+one file, `sounds/HASH.csv.gz` beside their folders; a record that was copied without it compares nothing.
+"""
+
+import pandas as pd
+
+from ..errors import LabError
+from ..files import digest, write_table
+
+
+def keep(corpus, store, folder):
+    """Write the hashes of all clips of a corpus below the `folder` of its runs; returns the hash of them all."""
+    table = store.index.sound.reindex(corpus.clips.path).reset_index()  # columns: path, sound
+    name = digest(table.to_numpy().tolist(), 12)
+    if not (path := folder / "sounds" / f"{name}.csv.gz").exists():
+        write_table(path, table)
+    return name
+
+
+def refuse_other(name, corpus, store, folder, run_id):
+    """LabError if a clip sounds otherwise than when `keep` returned `name` for a run."""
+    path = folder / "sounds" / f"{name}.csv.gz"
+    if name is None or not path.exists():
+        return
+    kept = pd.read_csv(path, keep_default_na=False, dtype=str).set_index("path").sound
+    other = kept.index[kept != store.index.sound.reindex(kept.index)]
+    if len(other):
+        raise LabError(
+            f"{len(other)} clips of {corpus.name} hold other sound than run {run_id} met (the first: {other[0]}), "
+            "so its numbers are not about them. Put the old files back, or train into another folder: "
+            "labkit.train(..., results=...)."
+        )
