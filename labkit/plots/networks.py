@@ -25,12 +25,12 @@ class Step:
     name: str
     kind: str
     parameters: int
-    values: torch.Tensor  # its output for the first clip of the batch
+    values: torch.Tensor  # its output: (batch, ...)
 
 
 def layers(network, x, lengths):
     """The output of each layer or block, dropout aside, for a batch: a list of Step in order, the input first."""
-    steps = [Step("input", "picture" if x.ndim == 4 else "input", 0, x[0])]
+    steps = [Step("input", "picture" if x.ndim == 4 else "input", 0, x)]
 
     def watch(module, prefix=""):
         for name, layer in module.named_children():
@@ -49,7 +49,7 @@ def layers(network, x, lengths):
         if isinstance(first, nn.Conv2d | nn.MaxPool2d):
             bands, frames = np.broadcast_to(first.kernel_size, 2)
             kind = f"{kind} {bands}x{frames}"
-        steps.append(Step(name, kind, count_parameters(layer), values[0]))
+        steps.append(Step(name, kind, count_parameters(layer), values))
 
     with ExitStack() as hooks, torch.no_grad():
         hooks.callback(network.train, network.training)  # in the end it is as it was
@@ -61,11 +61,11 @@ def layers(network, x, lengths):
 def diagram(steps):
     """The steps of `layers` as boxes, as high as they have bands and as wide as they have frames. Gives a figure."""
     rows = [steps[start : start + PER_ROW] for start in range(0, len(steps), PER_ROW)]
-    tallest, widest = np.max([_sides(step.values.shape) for step in steps], axis=0)
+    tallest, widest = np.max([_sides(step.values[0].shape) for step in steps], axis=0)
     figure, panels = plt.subplots(len(rows), 1, figsize=(9.5, 2.25 * len(rows)), squeeze=False)
     for ax, row in zip(panels[:, 0], rows, strict=True):
         for place, step in enumerate(row):
-            bands, frames = _sides(step.values.shape)
+            bands, frames = _sides(step.values[0].shape)
             height, width = max(0.9 * np.sqrt(bands / tallest), 0.06), max(0.74 * np.sqrt(frames / widest), 0.05)
             colour = "C1" if step.kind.startswith("linear") else "C0" if step.parameters else "0.6"
             ax.bar(place, height, width, -height / 2, color=colour, edgecolor=colour, alpha=0.35, linewidth=1.5)
@@ -73,7 +73,7 @@ def diagram(steps):
                 ax.annotate("", (place + 0.62, 0), (place + 0.42, 0), arrowprops={"arrowstyle": "->", "color": "0.4"})
             made = f"{step.name}\n{step.kind}" if step.kind != step.name else step.name
             ax.text(place, 0.56, made, ha="center", va="bottom", fontsize=10)
-            shape = " × ".join(f"{size:,}" for size in step.values.shape)
+            shape = " × ".join(f"{size:,}" for size in step.values[0].shape)
             cost = f"\n{step.parameters:,} param." if step.parameters else ""
             ax.text(place, -0.56, shape + cost, ha="center", va="top", fontsize=10)
         ax.set(xlim=(-0.55, PER_ROW - 0.35), ylim=(-1.05, 1.05))
@@ -89,10 +89,10 @@ def _sides(shape):
 
 def activations(steps, seconds):
     """What each layer with bands and frames makes of the first clip: its channels that vary most. Gives a figure."""
-    steps = [step for step in steps if step.values.ndim == 3 and min(step.values.shape[1:]) > 1]
+    steps = [step for step in steps if step.values.ndim == 4 and min(step.values.shape[2:]) > 1]
     figure, panels = plt.subplots(len(steps), CHANNELS, figsize=(9.5, 1.25 * len(steps) + 0.5), squeeze=False)
     for row, step in zip(panels, steps, strict=True):
-        values = array(step.values.float())  # (channels, bands, frames)
+        values = array(step.values[0].float())  # (channels, bands, frames)
         strongest = np.sort(np.argsort(-values.std(axis=(1, 2)))[:CHANNELS])
         for ax in row[len(strongest) :]:
             ax.axis("off")
