@@ -65,7 +65,7 @@ def test_it_computes_what_torchs_own_layers_do():
         }
     )
     x, lengths = clips(9, 9)
-    assert torch.allclose(network.linear(own(x)[0][:, -1]), network(x, lengths), atol=1e-6)
+    assert torch.allclose(network.head(own(x)[0][:, -1]), network(x, lengths), atol=1e-6)
 
 
 def test_read_at_the_last_frame_the_backward_half_has_seen_one_frame():

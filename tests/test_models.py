@@ -162,7 +162,7 @@ def test_readouts_are_the_last_the_mean_the_largest_valid_output_and_both_ends(n
         vectors = {"last": [clip[-1] for clip in clips], "mean": [clip.mean(0) for clip in clips]}
         vectors["max"] = [clip.max(0).values for clip in clips]
         vectors["ends"] = [torch.cat([clip[-1, :6], clip[0, 6:]]) for clip in clips]
-        torch.testing.assert_close(network(x, lengths), network.linear(torch.stack(vectors[readout])))
+        torch.testing.assert_close(network(x, lengths), network.head(torch.stack(vectors[readout])))
 
 
 def test_turning_a_clip_round_leaves_its_padding_and_is_undone_by_itself():

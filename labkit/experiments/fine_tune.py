@@ -47,7 +47,8 @@ def retrain(run, corpus, recipe, how="last layer", seed=0):
     network.requires_grad_(how != "last layer")
     network.network.head.requires_grad_()
     history = fit(network, train, validation, recipe, len(corpus.labels), seed).history
-    record = run.record | {"experiment": run.experiment.change(recipe=recipe).to_dict()} | parts(corpus)
+    changed = {"experiment": run.experiment.change(recipe=recipe).to_dict(), "sounds": None}  # it met other clips
+    record = run.record | changed | parts(corpus)
     learnt = replace(run, record=record, corpus=corpus)
     learnt.network = network
     return {"predictions": predictions(learnt), "trained": count_parameters(network), "history": history}

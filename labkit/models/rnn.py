@@ -62,12 +62,12 @@ class Recurrent(nn.Module):
         self.forwards = nn.ModuleList(self.layer(size, hidden, batch_first=True) for size in sizes)
         self.backwards = nn.ModuleList(self.layer(size, hidden, batch_first=True) for size in sizes if bidirectional)
         self.dropout = nn.Dropout(dropout)
-        self.linear = nn.Linear(wide, classes)
+        self.head = nn.Linear(wide, classes)
 
     def forward(self, x, lengths):
         # x: (batch, frames, features)
         vector = self.readout(self.frames(x, lengths), lengths)  # (batch, hidden)
-        return self.linear(self.dropout(vector))  # (batch, classes)
+        return self.head(self.dropout(vector))  # (batch, classes)
 
     def frames(self, x, lengths):
         """Output of the last recurrent layer at each frame: (batch, frames, hidden or twice that)."""
@@ -95,7 +95,7 @@ class Recurrent(nn.Module):
         for number, layer in enumerate(self.forwards):
             x = self.dropout(x) if number else x  # (batch, frames, features or hidden)
             x, state[number] = layer(x, state[number])  # (batch, frames, hidden)
-        return self.linear(self.dropout(x)), state  # (batch, frames, classes)
+        return self.head(self.dropout(x)), state  # (batch, frames, classes)
 
 
 def reverse(x, lengths):

@@ -56,7 +56,7 @@ class Resultados(Recurrent):
     def forward(self, x, lengths):
         # x: (batch, frames, features)
         outputs = self.norm(self.frames(x, lengths))  # (batch, frames, hidden), frames taken for channels
-        return self.linear(self.readout(outputs, lengths))  # (batch, classes)
+        return self.head(self.readout(outputs, lengths))  # (batch, classes)
 
 
 @register("r1_rnn", layer=nn.RNN)

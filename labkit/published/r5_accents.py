@@ -28,12 +28,12 @@ class AccentNet(Recurrent):
     ):
         self.layer = {"gru": nn.GRU, "lstm": nn.LSTM}[cell]
         super().__init__(shape, classes, hidden, layers, bidirectional, readout, dropout)
-        width, steps = self.linear.in_features, []
+        width, steps = self.head.in_features, []
         for after in dense:
             steps += [nn.Linear(width, after), nn.SiLU(), nn.Dropout(dense_dropout)]
             width = after
-        self.linear = nn.Sequential(*steps, nn.Linear(width, classes))
+        self.head = nn.Sequential(*steps, nn.Linear(width, classes))
 
     def forward(self, x, lengths):
         # x: (batch, frames, features)
-        return self.linear(self.readout(self.frames(x, lengths), lengths))  # (batch, classes)
+        return self.head(self.readout(self.frames(x, lengths), lengths))  # (batch, classes)
