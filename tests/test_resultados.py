@@ -62,7 +62,7 @@ def twins(name, bidirectional):
     size = model.full["hidden"], model.full["layers"]
     theirs = AsPublished(CELLS[name], 51, *size, bidirectional, 35)
     weights = {"norm.weight": own.norm.weight, "norm.bias": own.norm.bias}
-    weights |= {f"head.{key}": value for key, value in own.head.state_dict().items()}
+    weights |= {f"linear.{key}": value for key, value in own.head.state_dict().items()}
     for suffix, layers in (("", own.forwards), ("_reverse", own.backwards)):
         for number, layer in enumerate(layers):
             for key, value in layer.state_dict().items():
