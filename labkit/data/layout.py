@@ -112,7 +112,7 @@ def read_table(path, needed, mend, quoting=csv.QUOTE_MINIMAL):
     first = text.partition("\n")[0]
     reader = csv.reader(io.StringIO(text), delimiter=max("\t,;", key=first.count), quoting=quoting, strict=True)
     try:
-        lines = {reader.line_num: [cell.strip() for cell in cells] for cells in reader}
+        lines = dict((reader.line_num, [cell.strip() for cell in cells]) for cells in reader)
     except csv.Error as error:
         raise LabError(f"Line {reader.line_num} of {path} cannot be read ({error}). {mend}") from error
     head = [cell.lower() for cell in lines.pop(1, [])]
