@@ -122,7 +122,7 @@ def write_table(path, table):
 def read_json(path, mend="Delete it and run again."):
     """Parse a JSON file; a missing or half-written one raises LabError naming it and the mend."""
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        return json.loads(Path(path).read_text(encoding="utf-8-sig"))  # some editors write a byte-order mark
     except FileNotFoundError as error:
         raise LabError(f"{path} does not exist. {mend}") from error
     except (ValueError, OSError) as error:

@@ -50,7 +50,12 @@ def settings(cls):
 
 def one_of(options, what):
     """Annotation of a string that is a key of the dict `options`, which may still grow; panels read them from it."""
-    return Annotated[str, options, AfterValidator(lambda name: (choose(name, options, what), name)[1])]
+
+    def known(name):
+        choose(name, options, what)  # which raises LabError
+        return name
+
+    return Annotated[str, options, AfterValidator(known)]
 
 
 def plain(value):

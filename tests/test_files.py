@@ -126,6 +126,9 @@ def test_json_comes_back_as_it_went(tmp_path):
     value = {"ñandú": [1, 2.5, None, True], "b": {"c": "d"}}
     files.write_json(tmp_path / "a.json", value)
     assert files.read_json(tmp_path / "a.json") == value
+    text = (tmp_path / "a.json").read_text(encoding="utf-8")
+    (tmp_path / "a.json").write_text(text, encoding="utf-8-sig")
+    assert files.read_json(tmp_path / "a.json") == value, "an editor on Windows writes a byte-order mark"
     raw = (tmp_path / "a.json").read_bytes()
     assert "ñandú".encode() in raw and b"\r" not in raw and raw.endswith(b"}\n")
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from tiny import table_corpus
 
-from labkit.data.corpus import Corpus
+from labkit.data.corpus import EXTRA, Corpus
 from labkit.data.splits import LEAKY, PROTOCOLS, Split, shared_speakers, split
 from labkit.errors import LabError
 
@@ -186,6 +186,15 @@ def test_labels_of_one_or_two_people_are_set_aside_and_counted():
     )
     with pytest.raises(LabError, match="gives .'train': 0, .*every part needs clips. Use more speakers"):
         split(people(a=[5, 5], b=[1]), Split("stratified"))
+
+
+def test_joined_clips_do_not_keep_a_label_that_the_main_corpus_cannot_test():
+    corpus = people(a=[5] * 6, b=[4, 4])
+    more = corpus.clips.assign(path="../more/" + corpus.clips.path, speaker="more/" + corpus.clips.speaker)
+    both = pd.concat([corpus.clips.assign(**{EXTRA: ""}), more.assign(**{EXTRA: "more"})])
+    result = split(corpus.with_clips(both), Split("stratified"))
+    assert result.labels == ("a",) and set(result.clips.label) == {"a"}
+    assert set(result.clips.split[result.clips[EXTRA] == "more"]) == {"train"}
 
 
 def test_a_cap_takes_clips_from_the_talkative_only():

@@ -121,6 +121,12 @@ def test_two_directions_cannot_stream():
     assert not streams(classifier(Model("lstm"))), "a mean over all since the beginning hears no new word"
 
 
+def test_a_normalisation_over_the_number_of_the_frame_cannot_stream():
+    feature = MelFrames(n_mels=16)
+    assert not streams(classifier(Model("r1_gru", hidden=8), feature)), "`step` would leave it out"
+    assert streams(classifier(Model("r1_gru", hidden=8, norm=False), feature))
+
+
 def test_wrong_settings_of_the_network_say_what_to_change():
     with pytest.raises(LabError, match="use the feature .*'mel_frames'"):
         Model("stream_cnn").build((1, 16, 50), 3)

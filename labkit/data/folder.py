@@ -47,10 +47,10 @@ def load(root, *, sample_rate=16_000, speaker=None):
         clips, notes = measured(folder, _from_table(table, speaker), folder.name, HOW)
     else:
         clips, notes = read_layout(folder, PATTERN, LAYOUT, folder.name, HOW, kinds=None)
-    for column in ("label", "speaker"):  # an accented letter may be written as one sign or as two: let a class be one
-        clips[column] = clips[column].str.strip().str.normalize("NFC")
     if speaker:
         clips["speaker"] = speaker
+    for column in ("label", "speaker"):  # an accented letter may be written as one sign or as two: let a class be one
+        clips[column] = clips[column].str.strip().str.normalize("NFC")
     as_class = clips.speaker.str.lower() == clips.label.str.lower()
     told = counted(clips.path[clips.speaker == ""], "clips do not say who speaks")
     told += counted(clips.path[as_class], "clips have a speaker with the name of the class")

@@ -133,11 +133,12 @@ def split(corpus: Corpus, how: Split) -> Corpus:
         corpus = corpus.drop(rank > how.most_clips, f"left out: the split takes at most {how.most_clips} of each")
     own = corpus.clips[corpus.clips[EXTRA] == ""] if EXTRA in corpus.clips else corpus.clips
     parts = PROTOCOLS[how.protocol](replace(corpus, clips=own), how)
-    parts = parts.reindex(corpus.clips.index, fill_value="train")  # all clips of joined corpora
     labels, why = corpus.labels, f"in no part of {name}"
     if how.protocol == "stratified":
-        labels = tuple(label for label in labels if parts[corpus.clips.label == label].notna().any())
+        labels = tuple(label for label in labels if parts[own.label == label].notna().any())
         why += f" (too few speakers for three parts: {', '.join(sorted(set(corpus.labels) - set(labels)))})"
+    parts = parts.reindex(corpus.clips.index, fill_value="train")  # all clips of joined corpora
+    parts = parts.where(corpus.clips.label.isin(labels))
     corpus = corpus.drop(parts.isna(), why, labels)
     corpus = corpus.with_clips(corpus.clips.assign(split=parts.dropna().to_numpy()), protocol=name)
     sizes = {part: len(corpus.part(part)) for part in PARTS}

@@ -55,7 +55,7 @@ class Seeds(tuple):
         return verdict(self.minus(other), first, second)
 
     def mean(self, figure, part="test"):
-        """Mean over the seeds of a figure of `metrics.metrics_of`, such as "balanced_accuracy"."""
+        """Mean over the seeds of a metric of `metrics.metrics_of`, such as "balanced_accuracy"."""
         return sum((run.test() if part == "test" else run.validation)[figure] for run in self) / len(self)
 
     @property
@@ -126,11 +126,11 @@ def summary(runs):
             "seeds": len(same),
             "s_per_epoch": validation.s_per_epoch.median(),
             "validation": validation.accuracy.mean(),
-            "validation_spread": validation.accuracy.std(),  # nan of one seed
+            "validation_std": validation.accuracy.std(),  # nan of one seed
         }
         if beside is test:
             interval = same.accuracy
-            row |= {"test": test.accuracy.mean(), "test_spread": test.accuracy.std(), "test_clips": test.clips[0]}
+            row |= {"test": test.accuracy.mean(), "test_std": test.accuracy.std(), "test_clips": test.clips[0]}
             row |= {f"test_{key}": interval[key] for key in ("low", "high", "speakers")}
         rows.append(row)
     return pd.DataFrame(rows)

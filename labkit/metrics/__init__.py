@@ -7,7 +7,7 @@ from ..errors import LabError
 
 
 def metrics_of(predictions, labels, majority=None):
-    """Scores of a table with the columns `label` and `predicted`, a row per clip.
+    """Metrics of a table with the columns `label` and `predicted`, a row per clip.
 
     Recall and F1 are averaged over the classes that are present. `chance` is one over the number of classes; with
     `majority`, the class most frequent in training, there is also what always guessing it gets right.

@@ -1,4 +1,4 @@
-"""Models: from features to one score per class.
+"""Models: from features to one logit per class.
 
 Every model is a torch module with `forward(x, lengths)`: `x` is a batch of features, and what lies beyond the `lengths`
 of its clips (in frames or samples) does not matter. The keyword arguments of its constructor are its hyperparameters,

@@ -53,7 +53,7 @@ class BCResNet(nn.Module):
     takes = "images"
     layout = channels_last  # the same numbers, in the order that a CPU convolves fastest
 
-    # hidden: 16 is the paper's BC-ResNet-1, 32 its -2; step: of the first convolution over frames, the paper's is 1
+    # hidden: 16 is the paper's BC-ResNet-1, 32 its -2; stride: of the first convolution over frames, 1 in the paper
     def __init__(self, shape, classes, hidden: Width = 32, stride: Count = 2, dropout: Dropout = 0.1):
         super().__init__()
         bands = -(-shape[1] // 8)  # that are left after three steps of 2

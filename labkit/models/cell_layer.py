@@ -33,7 +33,7 @@ def cell(name, gates, **extras):
     def add(step):
         step.gates, step.extras = gates, extras
         CELLS[name] = step
-        # The model counts as the module's that wrote the equations, and a student's with the code of them.
+        # The model belongs to the module with the equations: the run id of a student's cell depends on its code.
         register(name, equations=step, __module__=step.__module__)(CellClassifier)
         return step
 

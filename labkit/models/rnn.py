@@ -88,7 +88,7 @@ class Recurrent(nn.Module):
         return not self.backwards and self.readout is last_frame
 
     def step(self, x, state=None):
-        """Scores after each frame of `x`, as from `forward` up to there; and the state to go on from."""
+        """Logits after each frame of `x`, as from `forward` up to there; and the state to go on from."""
         if not self.streamable:
             raise LabError("This network needs the whole clip. Use bidirectional=False and readout='last'.")
         state = list(state or [None] * len(self.forwards))

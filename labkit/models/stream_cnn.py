@@ -82,7 +82,7 @@ class StreamCNN(WordCNN):
         return self.head((x * recent[:, None]).sum(2) / recent.sum(1, keepdim=True))  # (batch, classes)
 
     def step(self, x, state=None):
-        """Scores after every second frame of `x`, as from `forward` up to there; and the state to go on from."""
+        """Logits after every second frame of `x`, as from `forward` up to there; and the state to go on from."""
         # x: (batch, frames, bands); logits: (batch, outputs, classes), the first after the first frame
         kept, recent, seen = state or ([None] * (2 + len(self.blocks)), None, 0)
         x, kept = self.vectors(x, kept)

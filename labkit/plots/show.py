@@ -18,7 +18,7 @@ STAMP = "synthetic speech"
 BANNER = "These voices are made by a program. Numbers here show that the code works, not how well it recognises people."
 SHARES = set(  # columns between 0 and 1 that are read as percent
     "accuracy balanced_accuracy macro_f1 chance majority mean low high share recall before after test validation "
-    "test_low test_high test_spread validation_spread commonest precision confidence train_accuracy "
+    "test_low test_high test_std validation_std commonest precision confidence train_accuracy "
     "validation_accuracy validation_balanced_accuracy".split()
 )
 PLAIN = {"seed", "year", "epoch", "fold", "repetition"}  # whole numbers that count nothing: 2018, not 2,018

@@ -53,6 +53,11 @@ class Resultados(Recurrent):
                     nn.init.orthogonal_(gate)
         self.norm = nn.BatchNorm1d(shape[0]) if norm else nn.Identity()
 
+    @property
+    def streamable(self):
+        """Not with the batch normalisation, which has parameters for each frame of a clip; a stream has no end."""
+        return super().streamable and isinstance(self.norm, nn.Identity)
+
     def forward(self, x, lengths):
         # x: (batch, frames, features)
         outputs = self.norm(self.frames(x, lengths))  # (batch, frames, hidden), frames taken for channels

@@ -34,7 +34,7 @@ class AudioNet(nn.Module):
         norm=False,  # batch norm after each convolution but the first
         dropout: Dropout = 0.5,  # after each linear layer before the head
         rectify=False,  # ReLU after these layers; Becker's files have none: two matrices in a row are one linear map
-        std: Positive | None = None,  # std of normal initial weights, with biases at zero; None: PyTorch's own
+        std: Positive | None = None,  # of normally drawn initial weights, biases start at 0; None: PyTorch's own
     ):
         super().__init__()
         left = shape[1] // 2 ** len(widths)

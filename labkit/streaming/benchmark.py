@@ -68,7 +68,7 @@ def pool(run, corpus, part, others=None):
 
 
 def background(corpus, part, sample_rate):
-    """Background noises with an rms of 1: the second half of each file for the test, for training may use the first."""
+    """Background noises with an rms of 1: for a test the second half of each file, else the first, which may train."""
     if not corpus.noises:
         raise LabError(f"{corpus.name} has no background noises. Name a corpus that has, such as Speech Commands.")
     rows = []
@@ -95,7 +95,7 @@ def mixture(clips, noises, plan, sample_rate):
 
     `clips` are as from `pool`, `noises` as from `background`; of each clip the table also has what `pool` says of it.
     """
-    generator = np.random.default_rng(int(digest([plan.seed, "string"], 12), 16))
+    generator = np.random.default_rng(int(digest([plan.seed, "string"], 12), 16))  # the old word for a mixture
     total = round(plan.seconds * sample_rate)
     out = _noise(noises, total, sample_rate, generator) * (LEVEL * 10 ** (-plan.snr / 20))
     unknown, known = (_shuffled(clips[clips.known == flag], generator) for flag in (False, True))

@@ -93,7 +93,7 @@ class Detector:
         if (bad := ~np.isfinite(samples)).any():
             self._note(f"{bad.sum():,} samples are not finite numbers. They count as silence.")
             samples = np.where(bad, np.float32(0), samples)
-        # A bucket with a hole: single peaks run out of it, so it fills only while more than the fraction is cut.
+        # The sum falls by the fraction that is allowed: it grows only while more is cut, and forgets single peaks.
         cut = np.count_nonzero(np.abs(samples) >= FULL)
         self._cut = max(0.0, self._cut + cut - CLIPPED * len(samples))
         if self._cut > CLIPPED * self._incoming and not self._clipped:
@@ -160,7 +160,7 @@ class StreamingFeature:
 
 
 class Stateful:
-    """Runs a network that streams. It knows its `first` row at that second; `period` and `span` as for `Decider`."""
+    """Runs a network that streams. Its first row is known at second `first`; `period` and `span` as for `Decider`."""
 
     def __init__(self, run):
         self.network, self.device = run.network.eval(), run.device

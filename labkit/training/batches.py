@@ -117,7 +117,7 @@ class Batches:
         order = torch.arange(len(self)) if seed is None else torch.randperm(len(self), generator=generator)
         if self.fixed:
             return order.split(size)
-        length = torch.from_numpy(self.samples)  # each POOL batches are sorted by it, then the batches are shuffled
+        length = torch.from_numpy(self.samples)  # each BUCKET of batches is sorted by it, then the batches are shuffled
         pools = order.split(len(self) if seed is None else BUCKET * size)
         batches = [batch for pool in pools for batch in pool[length[pool].argsort(stable=True)].split(size)]
         return batches if seed is None else [batches[i] for i in torch.randperm(len(batches), generator=generator)]
