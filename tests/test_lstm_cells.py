@@ -351,3 +351,9 @@ def test_the_quantities_of_a_clip_are_those_that_the_cell_names():
     torch.testing.assert_close(quantities["h"], outputs[0])
     torch.testing.assert_close(quantities["c"][-1], c[0])
     torch.testing.assert_close(quantities["o"] * tanh(quantities["c"]), quantities["h"])
+
+
+def test_only_one_layer_in_one_direction_is_copied():
+    for more in ({"num_layers": 2}, {"bidirectional": True}):
+        with pytest.raises(LabError, match="one layer in one direction"):
+            CellLayer.from_torch(torch.nn.LSTM(4, 3, **more))

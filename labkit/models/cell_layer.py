@@ -69,6 +69,8 @@ class CellLayer(nn.Module):
     @classmethod
     def from_torch(cls, lstm):
         """The cell "lstm_cell" with the weights of a torch.nn.LSTM (one layer, one direction)."""
+        if lstm.num_layers > 1 or lstm.bidirectional:
+            raise LabError("This LSTM has more than one layer or direction. Give one layer in one direction.")
         layer = cls("lstm_cell", lstm.input_size, lstm.hidden_size).to(lstm.weight_ih_l0)
         bias = lstm.bias_ih_l0 + lstm.bias_hh_l0
         layer.load_state_dict({"weight_ih_l0": lstm.weight_ih_l0, "weight_hh_l0": lstm.weight_hh_l0, "bias_l0": bias})

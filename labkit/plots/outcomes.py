@@ -1,6 +1,6 @@
 """What came out: accuracies with their intervals, a row for each network, change or voice; what was confused.
 
-Tables hold shares between 0 and 1 and are drawn in percent; names stand in the index, the first on top.
+Tables hold fractions between 0 and 1 and are drawn in percent; names stand in the index, the first on top.
 """
 
 import matplotlib.pyplot as plt
