@@ -1,7 +1,6 @@
 """Looking into a network: how far back in time it hears, where in a spectrogram it looks, and how that sounds."""
 
 import copy
-from itertools import product
 
 import torch
 from torch import nn
@@ -62,15 +61,18 @@ def occlusion(network, x, lengths, target, bands=8, frames=8, step=2):
     _need_one_clip(x)
     height, width = x.shape[2:]
     bands, frames = min(bands, height), min(frames, width)
-    mean = x[..., : int(lengths)].mean(3, keepdim=True).expand_as(x)
+    mean = x[..., : int(lengths)].mean(3, keepdim=True)
     whole = network(x, lengths).log_softmax(1)[0, target]
     falls, windows = torch.zeros(2, height, width, device=x.device)
-    for top, left in product(range(0, height - bands + step, step), range(0, width - frames + step, step)):
-        window = ..., slice(top, top + bands), slice(left, left + frames)
-        hidden = x.clone()
-        hidden[window] = mean[window]
-        falls[window] += whole - network(hidden, lengths).log_softmax(1)[0, target]
-        windows[window] += 1
+    lefts = range(0, width - frames + step, step)
+    for top in range(0, height - bands + step, step):  # a batch: all windows at this height
+        inside = torch.zeros(len(lefts), 1, height, width, dtype=torch.bool, device=x.device)
+        for window, left in zip(inside, lefts, strict=True):
+            window[:, top : top + bands, left : left + frames] = True
+        logits = network(torch.where(inside, mean, x), lengths.expand(len(lefts)))  # (windows, classes)
+        fall = whole - logits.log_softmax(1)[:, target, None, None]  # (windows, 1, 1)
+        falls += (fall * inside[:, 0]).sum(0)
+        windows += inside[:, 0].sum(0)
     return (falls / windows.clamp(min=1)).cpu()
 
 
