@@ -113,7 +113,7 @@ def configuration(experiment):
 
 
 def summary(runs):
-    """A row per configuration: mean and standard deviation (`std`) over its seeds, fractions between 0 and 1.
+    """A row per configuration: mean and standard deviation (`_std`) over its seeds, fractions between 0 and 1.
 
     Test metrics are given where all seeds were tested, with the 95% interval of their mean by bootstrap over speakers.
     """
