@@ -9,7 +9,7 @@ from ..errors import LabError
 
 
 def slopes(network, x, lengths, targets):
-    """d score / d x of each clip's class (its number in `targets`), in eval mode: of the shape of `x`."""
+    """d logit / d x of each clip's class (its number in `targets`), in eval mode: of the shape of `x`."""
     network, x = copy.deepcopy(network).eval(), x.detach().clone().requires_grad_()
     with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):  # cuDNN has no backward in eval mode
         logits = network(x, lengths).gather(1, targets[:, None])
@@ -17,9 +17,9 @@ def slopes(network, x, lengths, targets):
 
 
 def gradient_norms(network, x, lengths, targets):
-    """How much each frame of a clip moves the score of its class, by the frame's distance from the last one.
+    """How much each frame of a clip moves the logit of its class, by the frame's distance from the last one.
 
-    The norm of d score / d x[t]. The gradient of a training step passes through the same product of matrices, one
+    The norm of d logit / d x[t]. The gradient of a training step passes through the same product of matrices, one
     factor per frame in between, so where this norm is 0, nothing is learnt (Bengio, Simard and Frasconi, 1994; Pascanu,
     Mikolov and Bengio, arXiv 1211.5063, eq. 5).
 
@@ -77,7 +77,7 @@ def occlusion(network, x, lengths, target, bands=8, frames=8, step=2):
 
 
 def gradient(network, x, lengths, target):
-    """How much each value of the spectrogram moves the score of a class, |d score / d x| (Simonyan, arXiv 1312.6034).
+    """How much each value of the spectrogram moves the logit of a class, |d logit / d x| (Simonyan, arXiv 1312.6034).
 
     It takes and returns the same shapes as `occlusion`.
     """

@@ -27,7 +27,7 @@ _ONE = threading.RLock()  # torch has one generator per process, so one thread a
 
 @dataclass
 class Callback:
-    """Callback: sees a training from outside, and stops it when `stop` is set. Panels and bars override its methods."""
+    """Sees a training from outside, and stops it when `stop` is set. Panels and bars override its methods."""
 
     stop: bool = False
 

@@ -1,4 +1,4 @@
-"""Learning-rate range test: let it grow from batch to batch, and look at the loss (Smith, arXiv 1506.01186)."""
+"""Range test: let the learning rate grow from batch to batch, and look at the loss (Smith, arXiv 1506.01186)."""
 
 import math
 
