@@ -38,6 +38,7 @@ def test_a_wrong_cap_is_told_what_is_wrong(cap, words, capsys):
 def test_the_floor_may_be_written_in_several_ways():
     assert check_floor(lambda classes: math.log(math.e + classes - 1) - 1)
     assert check_floor(lambda classes: -math.log(math.e / (math.e + classes - 1)))
+    assert not check_floor(lambda classes: math.nan)
 
 
 @pytest.mark.parametrize(

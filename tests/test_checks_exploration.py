@@ -72,6 +72,13 @@ def test_parts_by_speaker_pass_however_they_are_made():
     assert check_parts(clips, chosen) and check_parts(clips, np.array(chosen)) and check_parts(clips, pd.Series(chosen))
 
 
+def test_too_little_to_learn_from_is_named(capsys):
+    clips = table_corpus(speakers=40).clips
+    number = clips.speaker.str[1:].astype(int)
+    assert not check_parts(clips, ["train" if n % 5 == 0 else "validation" if n % 5 < 3 else "test" for n in number])
+    assert "less than half" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     "parts, words",
     [

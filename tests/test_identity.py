@@ -95,6 +95,16 @@ def test_a_record_without_its_sounds_compares_nothing(opened, folder, tmp_path):
     assert train(quick(), find("folder", folder), tmp_path / "results").id == run.id
 
 
+def test_damaged_hashes_are_named(opened, folder, tmp_path):
+    run = train(quick(), opened, tmp_path / "results")
+    path = next((run.folder.parent / "sounds").glob("*.csv.gz"))
+    whole = path.read_bytes()
+    for damaged in (whole[: len(whole) // 2], gzip.compress(b"path,sound\nx,0\n"), b""):
+        path.write_bytes(damaged)
+        with pytest.raises(LabError, match=rf"{path.name} is damaged .*Delete it"):
+            train(quick(), opened, tmp_path / "results")
+
+
 def test_the_hash_is_of_the_samples_however_they_are_kept_and_resampled(tmp_path):
     samples = (np.random.default_rng(0).uniform(-0.5, 0.5, 16_000) * 32768).astype(np.int16)
     for name in ("a.wav", "a.flac", "a.mp3"):

@@ -48,7 +48,9 @@ def test_what_was_left_out_is_printed_below(folder, capsys):
 def test_synthetic_voices_are_announced(folder, capsys):
     (folder / MARKER).write_text("made by a program")
     start("x", data=folder, device="cpu")
-    assert "These voices are made by a program. Numbers here show that the code works" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "These voices are made by a program. Numbers here show that the code works" in out
+    assert "<div" not in out, "a script prints words, no HTML"
 
 
 def test_seeds_are_set_for_all_who_draw(made):

@@ -28,8 +28,8 @@ small = labkit.Experiment(corpus=labkit.Subset(labels=words, clips_per_label=80)
 run, cell = lab.train(small), lab.train(small.change(model={"name": "lstm", "hidden": 32}))""",
     "explorer": "labkit.ExplorerPanel(lab, word='stop')",
     "trainer": """trainer = labkit.TrainerPanel(lab, small.change(recipe={"epochs": 6}), guess=0.75)
-for rate in (0.003, 0.01):
-    trainer.controls["recipe.lr"].value = rate
+for lr in (0.003, 0.01):
+    trainer.controls["recipe.lr"].value = lr
     trainer.train.click()
     trainer.wait()
 trainer""",

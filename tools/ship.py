@@ -96,7 +96,7 @@ measured.
 
 
 def _taught(record):
-    """What the class "other" was made of, in words."""
+    """What the class "unknown" was made of, in words."""
     table = record["experiment"].get("target", {}).get("classes", [])
     words = [word for word, label in table if label == UNKNOWN and word != UNKNOWN]
     augmentation = record["experiment"]["recipe"].get("augmentation", {})

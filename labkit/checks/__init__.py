@@ -60,7 +60,7 @@ def number(said, function, *given):
 def compare(said, function, given, right, mistakes, otherwise, off=1e-6):
     """Does the student's function return the number `right`? `mistakes` says of some wrong numbers what they mean."""
     answer = number(said, function, *given)
-    if abs(answer - right) > off:
+    if not abs(answer - right) <= off:  # so that nan is wrong, too
         said += f" = {answer:.4g}" if isinstance(answer, float) else f" = {answer:,}"
         known = [f": {sentence}" for wrong, sentence in mistakes.items() if abs(answer - wrong) <= off]
         raise Wrong(said + (known[0] if known else f", but {otherwise}"))

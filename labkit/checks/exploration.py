@@ -69,3 +69,5 @@ def check_parts(clips, parts):
     for name in PARTS:
         fraction = (given == name).mean()
         need(fraction >= 0.05, f"{name!r} has {fraction:.1%} of the clips: too few to learn or to measure from.")
+    few = "less than half of the clips are for training. Leave more to learn from."
+    need((given == "train").mean() >= 0.5, few)

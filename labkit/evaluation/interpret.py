@@ -1,7 +1,6 @@
 """Looking into a network: how far back in time it hears, where in a spectrogram it looks, and how that sounds."""
 
 import copy
-from itertools import product
 
 import torch
 from torch import nn
@@ -10,7 +9,7 @@ from ..errors import LabError
 
 
 def slopes(network, x, lengths, targets):
-    """d score / d x of each clip's class (its number in `targets`), in eval mode: of the shape of `x`."""
+    """d logit / d x of each clip's class (its number in `targets`), in eval mode: of the shape of `x`."""
     network, x = copy.deepcopy(network).eval(), x.detach().clone().requires_grad_()
     with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):  # cuDNN has no backward in eval mode
         logits = network(x, lengths).gather(1, targets[:, None])
@@ -18,9 +17,9 @@ def slopes(network, x, lengths, targets):
 
 
 def gradient_norms(network, x, lengths, targets):
-    """How much each frame of a clip moves the score of its class, by the frame's distance from the last one.
+    """How much each frame of a clip moves the logit of its class, by the frame's distance from the last one.
 
-    The norm of d score / d x[t]. The gradient of a training step passes through the same product of matrices, one
+    The norm of d logit / d x[t]. The gradient of a training step passes through the same product of matrices, one
     factor per frame in between, so where this norm is 0, nothing is learnt (Bengio, Simard and Frasconi, 1994; Pascanu,
     Mikolov and Bengio, arXiv 1211.5063, eq. 5).
 
@@ -62,20 +61,23 @@ def occlusion(network, x, lengths, target, bands=8, frames=8, step=2):
     _need_one_clip(x)
     height, width = x.shape[2:]
     bands, frames = min(bands, height), min(frames, width)
-    mean = x[..., : int(lengths)].mean(3, keepdim=True).expand_as(x)
+    mean = x[..., : int(lengths)].mean(3, keepdim=True)
     whole = network(x, lengths).log_softmax(1)[0, target]
     falls, windows = torch.zeros(2, height, width, device=x.device)
-    for top, left in product(range(0, height - bands + step, step), range(0, width - frames + step, step)):
-        window = ..., slice(top, top + bands), slice(left, left + frames)
-        hidden = x.clone()
-        hidden[window] = mean[window]
-        falls[window] += whole - network(hidden, lengths).log_softmax(1)[0, target]
-        windows[window] += 1
+    lefts = range(0, width - frames + step, step)
+    for top in range(0, height - bands + step, step):  # a batch: all windows at this height
+        inside = torch.zeros(len(lefts), 1, height, width, dtype=torch.bool, device=x.device)
+        for window, left in zip(inside, lefts, strict=True):
+            window[:, top : top + bands, left : left + frames] = True
+        logits = network(torch.where(inside, mean, x), lengths.expand(len(lefts)))  # (windows, classes)
+        fall = whole - logits.log_softmax(1)[:, target, None, None]  # (windows, 1, 1)
+        falls += (fall * inside[:, 0]).sum(0)
+        windows += inside[:, 0].sum(0)
     return (falls / windows.clamp(min=1)).cpu()
 
 
 def gradient(network, x, lengths, target):
-    """How much each value of the spectrogram moves the score of a class, |d score / d x| (Simonyan, arXiv 1312.6034).
+    """How much each value of the spectrogram moves the logit of a class, |d logit / d x| (Simonyan, arXiv 1312.6034).
 
     It takes and returns the same shapes as `occlusion`.
     """

@@ -12,6 +12,7 @@ For this to be fair, an epoch may not be chosen by one voice of a pair for the o
 
 from itertools import combinations
 
+import numpy as np
 import pandas as pd
 
 from ..errors import LabError
@@ -29,22 +30,27 @@ def answers(runs):
     For the clips of one voice the other one is called `outer`: for it a choice may rest on them. `configuration` is an
     Experiment without split and seed, `run` an id.
     """
-    tables = []
+    tables, configurations = [], {}
     for run in runs:
         split = run.experiment.split
         if run.experiment.recipe.select != "last" or split.protocol != "leave_one_speaker_out":
             mend = 'Train with the split of nested.pairs and Recipe(select="last").'
             raise LabError(f"Run {run.id} chose its epoch on a voice, or was not split by voices. {mend}")
-        configuration = run.experiment.change(seed=0, split={"speaker": "", "validation_speaker": ""})
+        configurations[run.id] = run.experiment.change(seed=0, split={"speaker": "", "validation_speaker": ""})
         for part, outer in (("test", split.validation_speaker), ("validation", split.speaker)):
-            tables.append(run.predictions(part).assign(outer=outer, configuration=configuration, run=run.id))
+            tables.append(run.predictions(part).assign(outer=outer, run=run.id))
     said = pd.concat(tables, ignore_index=True)
-    return said.assign(right=said.label == said.predicted)
+    found = list(dict.fromkeys(configurations.values()))
+    numbers = said.run.map({run: found.index(configuration) for run, configuration in configurations.items()})
+    # a category: to hash and compare an Experiment for each of thousands of rows would take seconds
+    configuration = pd.Categorical.from_codes(numbers, found)
+    return said.assign(configuration=configuration, right=said.label == said.predicted)
 
 
 def inner(said):
     """What each choice rests on: accuracy by configuration and outer voice (rows) and by inner voice (columns)."""
-    table = said.groupby(["configuration", "outer", "speaker"], sort=False).right.mean().unstack().sort_index(axis=1)
+    groups = said.groupby(["configuration", "outer", "speaker"], sort=False, observed=True)
+    table = groups.right.mean().unstack().sort_index(axis=1)
     for (configuration, outer), accuracies in table.iterrows():
         absent = [voice for voice in accuracies.index[accuracies.isna()] if voice != outer]
         if absent or len(table.columns) < 3:
@@ -56,7 +62,8 @@ def inner(said):
 def chosen(said):
     """Of all answers, those about each voice by the configuration that was best inside the other voices."""
     best = inner(said).mean(axis=1).groupby(level="outer").idxmax()  # the mean skips the outer voice
-    return said[said.configuration == said.speaker.map({voice: best[voice][0] for voice in best.index})]
+    mine = [(said.speaker == voice) & (said.configuration == best[voice][0]) for voice in best.index]
+    return said[np.any(mine, axis=0)]
 
 
 def vote(said):
@@ -77,7 +84,7 @@ def report(runs):
     heard = chosen(answers(runs))
     asked, voted = heard.groupby("speaker"), vote(heard)
     columns = {
-        "configuration": asked.configuration.first(),
+        "configuration": asked.configuration.first().astype(object),
         "one network": asked.right.mean(),
         "all together": (voted.label == voted.predicted).groupby(voted.speaker).mean(),
     }

@@ -54,9 +54,9 @@ class Seeds(tuple):
         """The difference to another configuration as a sentence: who is ahead, or that no difference was shown."""
         return verdict(self.minus(other), first, second)
 
-    def mean(self, figure, part="test"):
+    def mean(self, metric, part="test"):
         """Mean over the seeds of a metric of `metrics.metrics_of`, such as "balanced_accuracy"."""
-        return sum((run.test() if part == "test" else run.validation)[figure] for run in self) / len(self)
+        return sum((run.test() if part == "test" else run.validation)[metric] for run in self) / len(self)
 
     @property
     def confusion(self):
@@ -113,7 +113,7 @@ def configuration(experiment):
 
 
 def summary(runs):
-    """A row per configuration: mean and standard deviation (`std`) over its seeds, fractions between 0 and 1.
+    """A row per configuration: mean and standard deviation (`_std`) over its seeds, fractions between 0 and 1.
 
     Test metrics are given where all seeds were tested, with the 95% interval of their mean by bootstrap over speakers.
     """

@@ -58,7 +58,7 @@ class Run:
         return (self.folder / "test.json").exists()
 
     def test(self, other=None):
-        """Metrics on the test part, or that of another corpus: computed at the first call, read from then on."""
+        """Metrics of the test part, or of that of another corpus: computed at the first call, read from then on."""
         name = "test" if other is None else f"test-{other.name}"
         path = self.folder / f"{name}.json"
         if not path.exists():

@@ -4,6 +4,8 @@
 one file, `sounds/HASH.csv.gz` beside their folders; a record that was copied without it compares nothing.
 """
 
+import zlib
+
 import pandas as pd
 
 from ..errors import LabError
@@ -24,7 +26,14 @@ def refuse_other(name, corpus, store, folder, run_id):
     path = folder / "sounds" / f"{name}.csv.gz"
     if name is None or not path.exists():
         return
-    kept = pd.read_csv(path, keep_default_na=False, dtype=str).set_index("path").sound
+    try:
+        table = pd.read_csv(path, keep_default_na=False, dtype=str)
+        if digest(table.to_numpy().tolist(), 12) != name:
+            raise ValueError("it holds other hashes than its name says")
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        mend = "Delete it: the sound of the runs beside it is then not compared."
+        raise LabError(f"{path} is damaged ({error}). {mend}") from error
+    kept = table.set_index("path").sound
     other = kept.index[kept != store.index.sound.reindex(kept.index)]
     if len(other):
         raise LabError(

@@ -134,10 +134,10 @@ def best(runs):
     if not runs:
         raise LabError("There is no run to choose from. See the errors above, mend the settings and run again.")
     tasks = {(run.record["corpus"]["fingerprint"], run.labels, run.experiment.split) for run in runs}
-    figure, *others = {run.experiment.recipe.select for run in runs}
+    metric, *others = {run.experiment.recipe.select for run in runs}
     if len(tasks) > 1 or others:
         wrong = "These runs differ in corpus, labels, split or selection metric, so the best of them means nothing."
         raise LabError(f"{wrong} Choose among runs of one task.")
     found = groups(runs)
     complete = [same for same in found if len(same) == max(map(len, found))]  # a lucky seed alone may not win
-    return max(complete, key=lambda same: same.mean("accuracy" if figure == "last" else figure, "validation"))
+    return max(complete, key=lambda same: same.mean("accuracy" if metric == "last" else metric, "validation"))

@@ -44,6 +44,6 @@ def legend_above(ax, columns=None, **look):
 
 
 def fraction_line(line, name, fraction, style=":", color="0.3"):
-    """A line at a fraction between 0 and 1, named in percent; `line` is `ax.axhline` or `ax.axvline`."""
+    """A line at a fraction between 0 and 1, labelled in percent; `line` is `ax.axhline` or `ax.axvline`."""
     if fraction is not None:
         line(100 * fraction, linestyle=style, color=color, label=f"{name}: {100 * fraction:.3g}%")

@@ -73,7 +73,7 @@ def sizes(table, *, chance):
 
 
 def lr_range_test(table, *, marks):
-    """Loss against the learning rate of a range test (`lr_finder.lr_range_test`); `marks` maps names to rates."""
+    """Loss against the learning rate of a range test (`lr_finder.lr_range_test`); `marks` names some."""
     ax = plt.figure(figsize=(8, 3.2)).subplots()
     ax.plot(table.lr, table.loss, color="C0", alpha=0.3, linewidth=1, label="one batch")
     ax.plot(table.lr, table.smooth, color="C0", linewidth=2, label="running mean")

@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn
 from IPython import display as page
+from IPython import get_ipython
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
@@ -41,6 +42,9 @@ def set_style():
 
 def banner():
     """Say in the notebook (or the terminal) that the voices are synthetic."""
+    if get_ipython() is None:  # a plain Python script, where `display` would print the dict
+        print(BANNER)
+        return
     style = "border-left: 6px solid #d55e00; padding: 6px 12px; background: #d55e0018"
     html = f'<div style="{style}"><b>Synthetic speech.</b> {BANNER}</div>'
     page.display({"text/html": html, "text/plain": BANNER}, raw=True)

@@ -66,7 +66,7 @@ class Augmentation:
 
 
 class Augmenter:
-    """Applies an `Augmentation` to the clips of one source, whose paths seed their random draws.
+    """Applies an `Augmentation` to the clips of one part, whose paths seed their random draws.
 
     `noises` comes from `noise_bank`; `other` is the number of the class of nonwords.
     """

@@ -30,7 +30,7 @@ def batches_of(corpus, part, feature, device, memory=1_000_000_000, store=None, 
 
 
 class Batches:
-    """One part of a corpus, ready to be batched: `source[index]` is a batch, with `index` from `batches`.
+    """One part of a corpus, ready to be batched: `part[index]` is a batch, with `index` from `batches`.
 
     Features are computed once and stay on the device if they fit into `memory` (bytes) and no augmentation changes the
     waveforms; else batch by batch. `rows` are row numbers in the store, `targets` numbers of classes.
@@ -117,7 +117,7 @@ class Batches:
         order = torch.arange(len(self)) if seed is None else torch.randperm(len(self), generator=generator)
         if self.fixed:
             return order.split(size)
-        length = torch.from_numpy(self.samples)  # each BUCKET of batches is sorted by it, then the batches are shuffled
+        length = torch.from_numpy(self.samples)  # BUCKET batches at a time are sorted by it, then all are shuffled
         pools = order.split(len(self) if seed is None else BUCKET * size)
         batches = [batch for pool in pools for batch in pool[length[pool].argsort(stable=True)].split(size)]
         return batches if seed is None else [batches[i] for i in torch.randperm(len(batches), generator=generator)]

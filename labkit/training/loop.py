@@ -27,7 +27,7 @@ _ONE = threading.RLock()  # torch has one generator per process, so one thread a
 
 @dataclass
 class Callback:
-    """Callback: sees a training from outside, and stops it when `stop` is set. Panels and bars override its methods."""
+    """Sees a training from outside, and stops it when `stop` is set. Panels and bars override its methods."""
 
     stop: bool = False
 
@@ -77,12 +77,12 @@ def fit(network, train, validation, recipe, classes, seed=0, checkpoint=None, ca
     if checkpoint is not None and checkpoint.exists():
         history, best = load_checkpoint(checkpoint, network, optimiser, identity)
     for epoch in range(len(history) + 1, recipe.epochs + 1):
-        started = time.perf_counter()
         losses, right = [], 0
         network.train()
         train.begin(seed, epoch)
         batches = train.batches(recipe.batch, epoch_seed(seed, epoch))
         with seeded(epoch_seed(seed, epoch), train.device):
+            started = time.perf_counter()  # not before: another thread may have trained until now
             for number, index in enumerate(batches):
                 steps = (epoch - 1) * len(batches) + number if recipe.schedule_step == "batch" else epoch - 1
                 lr = recipe.lr * SCHEDULES[recipe.schedule](steps / (recipe.epochs * len(batches)), history)
@@ -139,7 +139,7 @@ def training_step(network, batch, optimiser, lr, loss_of, recipe):
 
 @torch.no_grad()
 def predict(network, data, recipe=None, loss_of=None, batch=512):
-    """Run a network over a source in eval mode: logits (clips, classes), and the mean loss if `loss_of` is given."""
+    """Run a network over a part in eval mode: logits (clips, classes), and the mean loss if `loss_of` is given."""
     network.eval()
     outputs, batches = [], data.batches(batch)
     half = recipe is not None and recipe.precision == "bf16"

@@ -1,4 +1,4 @@
-"""Learning-rate range test: let the rate grow from batch to batch, and watch the loss (Smith, arXiv 1506.01186)."""
+"""Range test: let the learning rate grow from batch to batch, and look at the loss (Smith, arXiv 1506.01186)."""
 
 import math
 
@@ -18,7 +18,7 @@ def lr_range_test(experiment, corpus, device="cpu", low=1e-5, high=1.0, batches=
     """Train on a split corpus for a few batches with a learning rate that grows by a constant factor.
 
     Returns a table with a row per batch: `lr`, `loss` (of that batch) and `smooth` (its running mean). It ends early
-    if the loss leaves all bounds. The recipe's own rate, schedule and epochs are not used.
+    if the loss leaves all bounds. The recipe's own `lr`, schedule and epochs are not used.
     """
     if not 0 < low < high < math.inf or batches < 2:
         raise LabError(f"low={low}, high={high}, batches={batches}: 0 < low < high, at least 2 batches. Change these.")
@@ -46,12 +46,12 @@ def lr_range_test(experiment, corpus, device="cpu", low=1e-5, high=1.0, batches=
 
 
 def steepest(table):
-    """The rate at which the loss of `lr_range_test` falls fastest before it is lowest: a good peak for a schedule."""
+    """The learning rate where the loss of `lr_range_test` falls fastest before it is lowest: a good peak."""
     half = max(1, len(table) // 16)
     # A mean over neighbours on both sides: a running mean would lag behind.
     level = table.loss.rolling(2 * half + 1, center=True, min_periods=1).mean() if half > 1 else table.loss
     level = level[: level.idxmin() + 1]  # what comes after the lowest loss is recovery from a crash
     slope = (level.shift(-half) - level.shift(half)).dropna()
     if slope.empty or slope.min() >= 0:
-        raise LabError("The loss never fell, so no rate is better than another. Begin with a smaller rate (low).")
+        raise LabError("The loss never fell, so no learning rate is better than another. Set a smaller low.")
     return float(table.lr[slope.idxmin()])

@@ -51,6 +51,8 @@ class SettingsPanel(Panel):
     def check(self):
         """The experiment, and its model in words; LabError if no such network can be built."""
         experiment = self.experiment
+        if self.busy:  # perhaps in this process: building a network would change the training's random numbers
+            return experiment, experiment.model.name
         try:
             with torch.random.fork_rng([]), torch.device("meta"):  # shapes without numbers: takes no memory
                 network = experiment.model.build(experiment.feature.shape, self.classes)

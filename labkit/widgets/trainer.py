@@ -112,7 +112,7 @@ class TrainerPanel(SettingsPanel):
             )
         if experiment != self._trained:
             self._shown = []
-        self._trained, self.error, self._watch, self.process = experiment, None, PanelWatch(self), take()
+        self._trained, self.error, self._callback, self.process = experiment, None, PanelCallback(self), take()
         self.bar.value, self.bar.max, self.bar.bar_style = 0, experiment.recipe.epochs, ""
         self.controls["guess"].disabled = self.resume.disabled = True
         self.say(f"Training {experiment.model.name} ...")
@@ -135,7 +135,7 @@ class TrainerPanel(SettingsPanel):
     def _work(self):
         """What the thread does. Whatever happens ends as a message: nobody sees a thread's errors."""
         try:
-            run = self.process.train(self._trained, self.lab.data, self.lab.results, self.lab.device, self._watch)
+            run = self.process.train(self._trained, self.lab.data, self.lab.results, self.lab.device, self._callback)
             words = self._finish(run)
         except Exception as error:
             self.error, words, self.bar.bar_style = error, in_words(error), "danger"
@@ -159,15 +159,15 @@ class TrainerPanel(SettingsPanel):
         metrics = run.validation
         heard = "that it was trained on" if run.record["protocol"] in LEAKY else "it never heard"
         guessed = "" if self.guess is None else f"; your guess was {self.guess:.0%}"
+        how = "Trained" if self._callback.seen else "This run was there already, so it was loaded"
         result = (
-            f"{'Trained' if self._watch.seen else 'This run was there already, so it was loaded'}: validation accuracy "
-            f"{metrics['accuracy']:.1%} on {metrics['clips']:,} clips of speakers {heard} "
+            f"{how}: validation accuracy {metrics['accuracy']:.1%} on {metrics['clips']:,} clips of speakers {heard} "
             f"(chance {metrics['chance']:.1%}{guessed}), weights of epoch {run.record['best_epoch']}."
         )
-        return " ".join([result, *self._watch.notes])
+        return " ".join([result, *self._callback.notes])
 
 
-class PanelWatch(Callback):
+class PanelCallback(Callback):
     """Tells a panel how its training goes."""
 
     def __init__(self, panel):

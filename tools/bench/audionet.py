@@ -1,7 +1,7 @@
 """A training step of AudioNet: the lab's way against the same network written the usual way.
 
 Usual: nn.Conv1d, then ReLU, then max pool, in 32-bit numbers. Ours: convolutions of height 1 with channels last, the
-pool before the ReLU. Both get the lab's memory settings, the same clips and weights, and compute the same scores.
+pool before the ReLU. Both get the lab's memory settings, the same clips and weights, and compute the same logits.
 """
 
 import numpy as np
@@ -44,7 +44,7 @@ class Usual(nn.Module):
             linear = nn.Linear(ours.in_features, ours.out_features)
             linear.load_state_dict(ours.state_dict())
             layers += [linear, *([nn.ReLU()] if network.rectify else []), nn.Dropout(network.dropout.p)]
-        self.layers = nn.Sequential(*layers[: -1 - network.rectify])  # nothing follows the scores
+        self.layers = nn.Sequential(*layers[: -1 - network.rectify])  # nothing follows the logits
 
     def forward(self, x, lengths):
         inside = torch.arange(x.shape[2], device=x.device) < lengths[:, None, None]

@@ -36,7 +36,7 @@ VALIDATION = 0.1  # clips validated after each epoch, for each trained on
 
 
 class Nothing(nn.Module):
-    """Scores from one frame: what an epoch costs when the model costs next to nothing."""
+    """Logits from one frame: what an epoch costs when the model costs next to nothing."""
 
     def __init__(self, shape, classes):
         super().__init__()
