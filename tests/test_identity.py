@@ -219,22 +219,32 @@ def test_a_damaged_test_names_a_mend_that_works(content, two):
     assert reread(two[0]).test() == expected
 
 
+def begun(results):
+    return results.rglob("checkpoint.safetensors")
+
+
 def test_the_checkpoint_of_another_run_is_refused(corpus, tmp_path):
     """One of nine epochs gave a recipe of three a record of nine."""
     long, short = quick().change(recipe={"epochs": 9}), quick()
     for experiment, epochs in ((long, 8), (short, 1)):
         train(experiment, corpus, tmp_path, callback=StopAfter(epochs))
-    longer, shorter = sorted(
-        tmp_path.rglob("checkpoint.safetensors"),
-        key=lambda path: -len(read_json(path.parent / "experiment.json")["recipe"]),
-    )
-    if read_json(longer.parent / "experiment.json")["recipe"]["epochs"] != 9:
-        longer, shorter = shorter, longer
+    found = {read_json(path.with_name("experiment.json"))["recipe"]["epochs"]: path for path in begun(tmp_path)}
+    longer, shorter = found[9], found[3]
     shutil.copy(longer, shorter)
     with pytest.raises(LabError, match="belongs to run .*first epoch"):
         train(short, corpus, tmp_path)
     shorter.unlink()
     assert len(train(short, corpus, tmp_path).history) == 3
+
+
+def test_a_changed_number_in_the_history_of_a_checkpoint_is_found(corpus, tmp_path):
+    train(quick(), corpus, tmp_path, callback=StopAfter(1))
+    (path,) = begun(tmp_path)
+    content = path.read_bytes()
+    place = content.index(b"train_loss") + 16
+    path.write_bytes(content[:place] + (b"1" if content[place : place + 1] != b"1" else b"2") + content[place + 1 :])
+    with pytest.raises(LabError, match="damaged .*first epoch"):
+        train(quick(), corpus, tmp_path)
 
 
 def test_records_of_the_first_edition_are_still_read(two):

@@ -9,15 +9,19 @@ import zlib
 import pandas as pd
 
 from ..errors import LabError
-from ..files import digest, write_table
+from ..files import alone, digest, write_table
 
 
 def keep(corpus, store, folder):
     """Write the hashes of all clips of a corpus below the `folder` of its runs; returns the hash of them all."""
     table = store.index.sound.reindex(corpus.clips.path).reset_index()  # columns: path, sound
     name = digest(table.to_numpy().tolist(), 12)
-    if not (path := folder / "sounds" / f"{name}.csv.gz").exists():
-        write_table(path, table)
+    path = folder / "sounds" / f"{name}.csv.gz"
+    with alone(folder.parent / ".locks" / f"sounds-{name}.lock"):
+        for left in path.parent.glob(f".{path.name}.*.partial"):  # by a killed process
+            left.unlink(missing_ok=True)
+        if not path.exists():
+            write_table(path, table)
     return name
 
 

@@ -136,8 +136,11 @@ def _do(module, experiment, corpus, results, device, folder, callback):
 def interrupted(base, corpus, results):
     """The latest interrupted training with corpus, target and split of `base`: (Experiment, epochs kept), or None."""
     corpus, _, folder = place(base, corpus, results)
-    begun = folder.parent.glob("*/experiment.json")
-    for path in sorted(begun, key=lambda path: path.stat().st_mtime, reverse=True):
+    begun = []
+    for path in folder.parent.glob("*/experiment.json"):
+        with suppress(OSError):  # another kernel has just finished it
+            begun.append((path.stat().st_mtime, path))
+    for _, path in sorted(begun, reverse=True):
         with suppress(LabError):  # under way, of a model that this kernel lacks, or damaged: nothing to go on with
             found, folder = Experiment.from_dict(read_json(path)), path.parent
             run_id = found.change(corpus=base.corpus, target=base.target, split=base.split).id(corpus.fingerprint)

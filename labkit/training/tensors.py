@@ -47,7 +47,8 @@ def write_tensors(path, tensors, about=None):
     """Write tensors, with a dict of JSON values and their hash, as a safetensors file: whole or not at all."""
     # A copy each: safetensors refuses tensors that share memory, as tied weights do.
     tensors = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
-    about = json.dumps({**(about or {}), "sha256": _hash(tensors)})  # one text: safetensors writes several in any order
+    about = {**(about or {})}
+    about = json.dumps({**about, "sha256": _hash(tensors, about)})  # one text: safetensors writes several in any order
     content = save(tensors, {"about": about})
     with atomic_file(path) as temporary:
         temporary.write_bytes(content)
@@ -67,9 +68,8 @@ def read_tensors(path, mend, run_id=None):
     except (SafetensorError, ValueError, TypeError, OSError) as error:
         why = "a pickle is never loaded, since it can run any code"
         raise LabError(f"{path} is not a whole safetensors file ({error}); {why}. {mend}") from error
-    found = _hash(tensors)
-    if about.get("sha256", found) != found:
-        raise LabError(f"{path} was damaged after it was written: its numbers have another hash. {mend}")
+    if about and about.pop("sha256", None) != _hash(tensors, about):
+        raise LabError(f"{path} was damaged after it was written: it has another hash. {mend}")
     if broken := [name for name, value in tensors.items() if not torch.isfinite(value).all()]:
         raise LabError(f"{path} holds numbers that are not finite, in {broken[0]}. {mend}")
     if run_id is not None and about.get("run", run_id) != run_id:
@@ -77,9 +77,9 @@ def read_tensors(path, mend, run_id=None):
     return tensors, about
 
 
-def _hash(tensors):
-    content = hashlib.sha256()
+def _hash(tensors, about):
+    content = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
     for name, value in sorted(tensors.items()):
-        content.update(name.encode())
+        content.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
         content.update(value.reshape(-1).view(torch.uint8).numpy())
     return content.hexdigest()
