@@ -6,7 +6,9 @@ headers of the files say, and counts each kind of problem in a sentence: nothing
 
 import csv
 import io
+import os
 import re
+import stat
 
 import pandas as pd
 import soundfile
@@ -131,13 +133,17 @@ def when_changed(path):
 
     A program may set the time of a file's content; that of its entry (on Windows its birth) it cannot set.
     """
-    status = path.stat() if path.is_file() else None
-    return (status.st_size, max(status.st_mtime_ns, status.st_ctime_ns)) if status else (0, 0)
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return 0, 0
+    is_file = stat.S_ISREG(status.st_mode)
+    return (status.st_size, max(status.st_mtime_ns, status.st_ctime_ns)) if is_file else (0, 0)
 
 
 def scan(root, paths):
     """What the headers say of each file (`sample_rate` in Hz): a table, kept until a file's size or time changes."""
-    listing = [(path, *when_changed(root / path)) for path in paths]
+    listing = [(path, *when_changed(os.path.join(root, path))) for path in paths]
     kept = cache() / f"headers-{digest(repr((VERSION, str(root.resolve()), listing)).encode())}.csv"
     if not kept.exists():
         rows = [(path, *_header(root / path, size), size) for path, size, _ in listing]

@@ -5,7 +5,6 @@ import shutil
 import warnings
 from dataclasses import dataclass
 from glob import escape
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -43,7 +42,8 @@ def open_store(corpus, sample_rate=None, progress=True):
     """The waveform store of a corpus and its parts at a rate in Hz (by default its own), built at the first call."""
     sample_rate = sample_rate or corpus.sample_rate
     # Names, sizes and times of the files: a changed corpus gets a new store, and an open one is never touched.
-    times = [when_changed(Path(os.path.normpath(corpus.root / path)))[1] for path in corpus.whole.path]
+    files = (os.path.normpath(os.path.join(corpus.root, path)) for path in corpus.whole.path)
+    times = [when_changed(file)[1] for file in files]
     content = digest([STORE_VERSION, sample_rate, corpus.whole.values.tolist(), times], 12)
     folder = cache() / "stores" / f"{corpus.name}-{sample_rate}-{content}"
     if not folder.is_dir():

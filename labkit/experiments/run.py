@@ -156,7 +156,8 @@ def train(experiment, corpus, results, device="cpu", callback=None):
     device = torch.device(device)
     corpus, run_id, folder = place(experiment, corpus, results)
     corpus, record = split(corpus, experiment.split), folder / "run.json"
-    if not record.exists():
+    there = record.exists()
+    if not there:
         lock = Path(results) / ".locks" / f"{run_id}.lock"
         with alone(lock, waiting=f"Another kernel is training run {run_id}; waiting for it."):
             if not record.exists():  # else the other kernel finished it
@@ -166,7 +167,7 @@ def train(experiment, corpus, results, device="cpu", callback=None):
     run = Run(folder, read_record(folder), corpus, device)
     if run.id != run_id:
         raise LabError(f"{record} is the record of run {run.id}, not of {run_id}. Delete it and train again.")
-    if "sounds" in run.record:
+    if there and "sounds" in run.record:
         run.refuse_other_sound(*readable(corpus, experiment.feature, ()))
     return run
 
