@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import shutil
+import zlib
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -117,6 +118,16 @@ def write_table(path, table):
     text = table.to_csv(index=False, lineterminator="\n")
     with atomic_file(path) as temporary:
         temporary.write_bytes(gzip.compress(text.encode(), mtime=0))
+
+
+def read_table(path, mend, **how):
+    """A table that `write_table` wrote; what is no whole table raises LabError naming it and the mend."""
+    import pandas as pd  # here: the processes that speak do without
+
+    try:
+        return pd.read_csv(path, keep_default_na=False, **how)
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise LabError(f"{path} is damaged ({error}). {mend}") from error
 
 
 def read_json(path, mend="Delete it and run again."):

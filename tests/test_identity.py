@@ -219,6 +219,15 @@ def test_a_damaged_test_names_a_mend_that_works(content, two):
     assert reread(two[0]).test() == expected
 
 
+def test_a_table_of_the_first_edition_that_was_cut_is_named(two):
+    test = json.loads((two[0].folder / "test.json").read_text())
+    write_json(two[0].folder / "test.json", {key: value for key, value in test.items() if key != "of"})
+    path = two[0].folder / "test.csv.gz"
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(LabError, match="test.csv.gz is damaged .*again"):
+        reread(two[0]).predictions()
+
+
 def begun(results):
     return results.rglob("checkpoint.safetensors")
 

@@ -17,7 +17,7 @@ from ..data.splits import split
 from ..device import device_name
 from ..errors import LabError, LabWarning, choose
 from ..evaluation.predictions import predictions, readable
-from ..files import alone, digest, read_json, write_json, write_table
+from ..files import alone, digest, read_json, read_table, write_json, write_table
 from ..metrics import confusion, metrics_of
 from ..models import count_parameters
 from ..models.classifier import Classifier
@@ -92,13 +92,13 @@ class Run:
             self.test()
         tables = {path.name.removesuffix(".csv.gz"): path for path in sorted(self.folder.glob("*.csv.gz"))}
         path = choose(part, tables, f"table of predictions in {self.folder}")
+        mend = "Delete that folder and train again; one that came with the lab comes back with git checkout -- results."
         if part.startswith("test"):
             self.read_test(part)
         elif part in self.record.get("tables", {}) and self.record["tables"][part] != _hash(path):
-            mend = "Delete that folder and train again."
             raise LabError(f"{path} is damaged, or of another run than {self.id}. {mend}")
         text = dict.fromkeys(("path", "speaker", "label", "predicted"), str)  # a digit is a name here, not a number
-        return pd.read_csv(path, keep_default_na=False, dtype=text)
+        return read_table(path, mend, dtype=text)
 
     def confusion(self, part="test"):
         """Confusion matrix in clips: true labels down, predicted ones across."""

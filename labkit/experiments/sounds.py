@@ -4,12 +4,8 @@
 one file, `sounds/HASH.csv.gz` beside their folders; a record that was copied without it compares nothing.
 """
 
-import zlib
-
-import pandas as pd
-
 from ..errors import LabError
-from ..files import alone, digest, write_table
+from ..files import alone, digest, read_table, write_table
 
 
 def keep(corpus, store, folder):
@@ -30,13 +26,10 @@ def refuse_other(name, corpus, store, folder, run_id):
     path = folder / "sounds" / f"{name}.csv.gz"
     if name is None or not path.exists():
         return
-    try:
-        table = pd.read_csv(path, keep_default_na=False, dtype=str)
-        if digest(table.to_numpy().tolist(), 12) != name:
-            raise ValueError("it holds other hashes than its name says")
-    except (OSError, EOFError, ValueError, zlib.error) as error:
-        mend = "Delete it: the sound of the runs beside it is then not compared."
-        raise LabError(f"{path} is damaged ({error}). {mend}") from error
+    mend = "Delete it: the sound of the runs beside it is then not compared."
+    table = read_table(path, mend, dtype=str)
+    if digest(table.to_numpy().tolist(), 12) != name:
+        raise LabError(f"{path} is damaged (it holds other hashes than its name says). {mend}")
     kept = table.set_index("path").sound
     other = kept.index[kept != store.index.sound.reindex(kept.index)]
     if len(other):
