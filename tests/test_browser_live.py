@@ -21,16 +21,16 @@ LIVE, PATIENCE = 1, 3  # numbers of cells
 CELLS = [
     "import os, time\nimport ears, labkit\nlab = labkit.start('panels', device='cpu')",
     "panel = labkit.LivePanel(lab, {classifier})\npanel",
-    """hear = panel.hear
+    """push = panel.push
 
 
 def slow(*block):  # as slow as the test wants
     while not os.path.exists({gate!r}):
         time.sleep(0.05)
-    hear(*block)
+    push(*block)
 
 
-panel.hear = slow""",
+panel.push = slow""",
     "waiting = 1.0 if globals().get('waiting') == 10.0 else 10.0\npanel.microphone.waiting = waiting",
 ]
 

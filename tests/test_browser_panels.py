@@ -166,12 +166,12 @@ def test_a_training_is_started_stopped_and_resumed_by_clicks_and_other_cells_run
 
 def test_a_wrong_value_is_a_message_in_the_panel(page):
     panel = cell(page, TRAINER)
-    sample_rate = panel.get_by_label("sample_rate", exact=True)
-    sample_rate.fill("-1")
-    sample_rate.press("Enter")
-    says(panel, "rate cannot be -1")
-    sample_rate.fill("0.01")
-    sample_rate.press("Enter")
+    lr = panel.get_by_label("lr", exact=True)
+    lr.fill("-1")
+    lr.press("Enter")
+    says(panel, "lr cannot be -1")
+    lr.fill("0.01")
+    lr.press("Enter")
     says(panel, "Press Train")
 
 

@@ -215,7 +215,7 @@ def test_a_network_with_a_decision_keeps_it(network, corpus):
 def test_the_command_writes_a_record_and_says_what_it_measured(
     network, made, own_folders, monkeypatch, tmp_path, capsys
 ):
-    monkeypatch.setattr("labkit.experiments.pretrained.load", lambda name: network)
+    monkeypatch.setattr("labkit.cli.live_command.load", lambda name: network)
     path = tmp_path / "live" / "tiny.json"
     asked = ["live", "tiny", "--data", str(made), "--mixtures", "1", "--seconds", "8", "--snr", "10"]
     assert command([*asked, "--record", str(path)]) == 0
