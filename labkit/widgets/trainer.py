@@ -116,7 +116,6 @@ class TrainerPanel(SettingsPanel):
         self.bar.value, self.bar.max, self.bar.bar_style = 0, experiment.recipe.epochs, ""
         self.controls["guess"].disabled = self.resume.disabled = True
         self.say(f"Training {experiment.model.name} ...")
-        self.redraw()
         self.busy = True
         self.thread = threading.Thread(target=self._work, daemon=True)
         self.thread.start()
