@@ -363,6 +363,20 @@ def test_an_mp3_that_ends_within_a_frame_is_found_and_a_whole_one_is_not(tmp_pat
         assert bool(scan(tmp_path, [f"clips/{path.name}"]).problem.notna()[0]) == cut
 
 
+def test_frames_of_changing_size_are_followed_where_no_header_says_how_many_bytes_there_are(tmp_path):
+    """As of a variable bit rate, streamed: here the frames of a small and a large file behind each other."""
+    joined = b""
+    for level in (0.9, 0.1):
+        path, noise = tmp_path / f"{level}.mp3", np.random.default_rng(0).uniform(-0.5, 0.5, 16_000)
+        soundfile.write(path, noise, 16_000, compression_level=level, bitrate_mode="CONSTANT")
+        data = path.read_bytes()
+        joined += data[data.index(data[:2], 4) :]  # without the first frame, which counts them
+    path = tmp_path / "joined.mp3"
+    for data, cut in ((joined, False), (joined[:-30], True)):
+        path.write_bytes(data)
+        assert bool(scan(tmp_path, [path.name]).problem.notna()[0]) == cut
+
+
 def test_clips_without_a_speaker_are_counted(release):
     rows = validated(release)[1:]
     rows[4] = line("", 4)

@@ -21,7 +21,7 @@ from .corpus import PARTS, Corpus, parts_by_speaker
 KINDS = (".wav", ".flac", ".ogg", ".mp3")
 NOISE = "_background_noise_"  # a folder of noises, which are not clips
 LOST = 0.3  # seconds that a clip may be shorter than somebody else says
-VERSION = 4  # of what `_header` says; raise it, and files that were scanned before are read again
+VERSION = 5  # of what `_header` says; raise it, and files that were scanned before are read again
 
 
 def audio_files(root, kinds=KINDS):
@@ -176,15 +176,27 @@ def _header(path, size):
     return round(seconds, 4), info.samplerate, problem
 
 
+# Kilobits a second by the number in a frame's header, for MPEG 1 and for MPEG 2 and 2.5, layer III (ISO/IEC 11172-3).
+_KILOBITS = (
+    (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+    (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+)
+_HERTZ = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
+
+
 def _cut_off(data, log):
-    """Whether an MP3 file ends within a frame, as one does that was not copied whole; False where nobody can tell."""
-    tag, size = (re.search(rf"{what}[\s:]*(\d+)", log) for what in ("header length", "framesize"))
+    """Whether an MP3 file ends before it should, as one does that was not copied whole; False where nobody can tell."""
+    tag = re.search(r"header length[\s:]*(\d+)", log)
     start = place = int(tag[1]) if tag else 0
     name = max(data.find(b"Xing", start, start + 48), data.find(b"Info", start, start + 48))
     if name > 0 and data[name + 7] & 2:  # the first frame says how many bytes there are
         count = name + 8 + 4 * (data[name + 7] & 1)
         return len(data) - start < int.from_bytes(data[count : count + 4], "big")
-    bits = data[start + 2]  # of the first frame: bit rate and sample rate, and whether it is padded by a byte
-    while size and place + 3 <= len(data) and data[place] == 255 and data[place + 2] >> 2 == bits >> 2:
-        place += int(size[1]) - (bits >> 1 & 1) + (data[place + 2] >> 1 & 1)
+    while place + 4 <= len(data):  # else from frame to frame
+        first, second, third = data[place : place + 3]
+        version, layer, bits, hertz = second >> 3 & 3, second >> 1 & 3, third >> 4, third >> 2 & 3
+        if first != 255 or second < 224 or layer != 1 or version == 1 or bits in (0, 15) or hertz == 3:
+            return False  # another tag, or something this walk does not know
+        samples = 144000 if version == 3 else 72000
+        place += samples * _KILOBITS[version != 3][bits] // _HERTZ[version][hertz] + (third >> 1 & 1)
     return place > len(data)
