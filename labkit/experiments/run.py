@@ -93,7 +93,7 @@ class Run:
         tables = {path.name.removesuffix(".csv.gz"): path for path in sorted(self.folder.glob("*.csv.gz"))}
         path = choose(part, tables, f"table of predictions in {self.folder}")
         mend = "Delete that folder and train again; one that came with the lab comes back with git checkout -- results."
-        if part.startswith("test"):
+        if part.startswith("test-"):
             self.read_test(part)
         elif part in self.record.get("tables", {}) and self.record["tables"][part] != _hash(path):
             raise LabError(f"{path} is damaged, or of another run than {self.id}. {mend}")
