@@ -25,7 +25,7 @@ ORDER = "errors files device settings synthetic data features models,published m
 ORDER += " streaming plots widgets lab,__init__ checks cli,__main__"
 RANK = {name: rank for rank, names in enumerate(ORDER.split()) for name in names.split(",")}
 LONGEST = 300  # lines of a file
-MOST = 11_500
+MOST = 12_500
 UNSAFE = {"pickle", "cPickle", "dill", "cloudpickle", "shelve", "joblib", "marshal"}
 TEXT = {".py", ".md", ".toml", ".txt", ".lock", ".yml", ".yaml", ".json", ".ipynb", ".csv", ".js", ".css", ""}
 

@@ -4,6 +4,7 @@ import json
 import pickle
 import re
 import signal
+import subprocess
 import sys
 import time
 import warnings
@@ -86,6 +87,7 @@ def test_a_run_leaves_its_record_its_predictions_and_its_weights(run, corpus, re
     assert record["device"].startswith("CPU (") and "thread" in record["device"]
     assert record["versions"] == {"python": sys.version.split()[0], "torch": torch.__version__}
     assert re.fullmatch(r"20\d\d-\d\d-\d\d", record["date"]) and record["seconds_per_epoch"] > 0
+    assert record["commit"] is None or re.fullmatch(r"[0-9a-f]{12}\+?", record["commit"])
     assert list(run.history.epoch) == [1, 2, 3] and run.labels == ("fall", "hold", "rise") and not run.synthetic
     assert "gru" in repr(run) and "tiny" in repr(run) and f"best epoch {record['best_epoch']} of 3" in repr(run)
 
@@ -558,3 +560,19 @@ def test_tables_read_back_are_the_tables_written(run):
     pd.testing.assert_frame_equal(
         table.reset_index(drop=True), run.predictions("validation"), check_dtype=False, rtol=1e-3
     )
+
+
+def test_a_record_says_which_commit_made_it(tmp_path, monkeypatch):
+    """And that the code was changed since; installed as a package, the lab knows none."""
+    module = tmp_path / "labkit" / "experiments" / "run.py"
+    module.parent.mkdir(parents=True)
+    module.touch()
+    monkeypatch.setattr(runs, "__file__", str(module))
+    assert runs.commit() is None
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b.c"]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "first"]):
+        subprocess.run([*git, *words], check=True)
+    made = runs.commit()
+    assert re.fullmatch("[0-9a-f]{12}", made)
+    module.write_text("changed")
+    assert runs.commit() == made + "+"

@@ -55,7 +55,7 @@ def test_a_grid_of_the_lab_is_called_by_its_name():
 
 def test_each_grid_of_the_lab_can_be_read():
     paths = sorted((home() / "results").glob("*.json"))
-    assert len(paths) >= 5 and all(Grid.read(path).experiments() for path in paths)
+    assert len(paths) >= 5 and all(map(Grid.read, paths))  # its members are made
 
 
 # Several grids, one table
@@ -235,3 +235,32 @@ def test_a_sweep_killed_three_times_gives_the_records_of_an_undisturbed_one(tmp_
     from tools.kill import survive_kills
 
     survive_kills(tmp_path, times=3, seed=2, job="sweep")
+
+
+TUNED = {"tune": {"recipe.lr": [1e-6, 0.01]}, "seeds": (0, 1)}
+
+
+def test_a_grid_that_tunes_gives_every_network_the_same_trials(corpus, tmp_path):
+    """Each network keeps the rate that was best for it on validation, and only that one gets all seeds."""
+    grid = Grid(BASE, {"model": [{"name": "rnn", "hidden": 8}, {"name": "gru", "hidden": 8}]}, **TUNED)
+    assert [(each.model.name, each.recipe.lr, each.seed) for each in grid.trials()] == [
+        ("rnn", 1e-6, 0), ("rnn", 0.01, 0), ("gru", 1e-6, 0), ("gru", 0.01, 0)
+    ]  # fmt: skip
+    tried, failed = sweep(grid.trials(), corpus, tmp_path, report=str)
+    assert not failed
+    members = grid.experiments(tried)
+    assert [(each.model.name, each.seed) for each in members] == [("rnn", 0), ("rnn", 1), ("gru", 0), ("gru", 1)]
+    for name in ("rnn", "gru"):
+        trials = {
+            run.validation["accuracy"]: run.experiment.recipe.lr for run in tried if run.experiment.model.name == name
+        }
+        assert {each.recipe.lr for each in members if each.model.name == name} == {trials[max(trials)]}
+    with pytest.raises(LabError, match="1 of 2 trials of rnn .* are not trained"):
+        grid.experiments(tried[1:])
+
+
+def test_a_grid_that_tunes_refuses_unequal_terms():
+    for unequal in ({"epochs": 3}, {"batch": 2}, {"augmentation": {"gain": 6.0}}):
+        with pytest.raises(LabError, match=f"not on equal terms: they differ in recipe.{next(iter(unequal))}"):
+            Grid(BASE, {"recipe": [{}, unequal]}, **TUNED)
+    Grid(BASE, {"recipe": [{}, {"optimiser": "adam"}]}, **TUNED)  # which is no advantage

@@ -48,19 +48,24 @@ def main(args):
         corpus = join(corpus, [read(folder) for folder in args.extra])
     print(corpus, *(f"note: {note}" for part in (corpus, *corpus.more) for note in part.skipped), sep="\n")
     results = args.results or Path(os.environ.get("LABKIT_RESULTS") or home() / "results" / "local")
-    wanted = list(dict.fromkeys(member for grid in grids.values() for member in grid.experiments()))
+    trials = list(dict.fromkeys(trial for grid in grids.values() if grid.tune for trial in grid.trials()))
     with workers(args.workers) if args.workers > 1 else nullcontext() as executor:
         bar = None if executor else lambda experiment: TrainingBar(str(experiment))
-        runs, failed = sweep(wanted, corpus, results, device, bar, executor=executor)
+        runs, failed = sweep(trials, corpus, results, device, bar, executor=executor)
+        if not failed:  # of the trials: what each network keeps of them is trained with all seeds
+            members = {name: grid.experiments(runs) for name, grid in grids.items()}
+            wanted = list(dict.fromkeys(member for some in members.values() for member in some))
+            runs, failed = sweep(wanted, corpus, results, device, bar, executor=executor)
     if failed:
         print(f"\n{as_text(summary(runs))}" if runs else "")
-        print(f"\n{len(failed)} of {len(wanted)} failed (see FAILED above): nothing is chosen or tested yet.")
+        print(
+            f"\n{len(failed)} of {len(failed) + len(runs)} failed (see FAILED above): nothing is chosen or tested yet."
+        )
         return 1
     chosen = {}
-    for grid, described in grids.items():
-        members = set(described.experiments())
+    for grid, some in members.items():
         try:
-            chosen[grid] = best([run for run in runs if run.experiment in members])
+            chosen[grid] = best([run for run in runs if run.experiment in some])
         except LabError as error:  # one that varies the split, say: its members are there to be looked at
             print(f"\nNothing is chosen in {grid}: {error}")
     winners = list({run.id: run for some in chosen.values() for run in some}.values())

@@ -1,6 +1,7 @@
 """What a run leaves behind, and how it comes to be: exists -> loaded; else trained; interrupted -> resumed."""
 
 import platform
+import subprocess
 import sys
 import time
 import warnings
@@ -274,5 +275,20 @@ def origin(device):
         "device": device_name(device),
         "date": time.strftime("%Y-%m-%d"),
         "command": " ".join(["python -m labkit", *words]) if Path(program).name == "__main__.py" else "labkit.train",
+        "commit": commit(),
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
     }
+
+
+def commit():
+    """The lab's commit, with "+" if labkit was changed since; None where it is no clone."""
+    clone = Path(__file__).resolve().parents[2]
+    if not (clone / ".git").exists():  # installed as a package
+        return None
+    git = ["git", "-C", str(clone)]
+    try:
+        head = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True)
+        changed = subprocess.run([*git, "status", "--porcelain", "labkit"], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):  # there is no git here
+        return None
+    return head.stdout.strip() + ("+" if changed.stdout else "")

@@ -17,6 +17,8 @@ from .experiment import Experiment
 from .records import groups, read_runs
 from .run import train
 
+TERMS = ("epochs", "batch", "augmentation")  # of a recipe: what a comparison on equal terms may not vary
+
 
 @settings
 class Grid:
@@ -24,6 +26,10 @@ class Grid:
 
     An axis is a part of the experiment ("model", "feature", "recipe" ...), whose values are dicts of settings; a single
     setting ("recipe.lr"); or "experiment", for several parts at once: its values lead from parts to such dicts.
+
+    `tune` makes a comparison on equal terms: written as `axes`, it holds what every combination may choose for itself.
+    Each is tried with each of these values, the first seed of `seeds` alone, and keeps what was best on validation. The
+    combinations may then not differ in their number of updates and their augmentation.
 
     >>> grid = Grid(axes={"model": [{"name": "rnn"}, {"name": "gru"}], "recipe.lr": [1e-3, 3e-3]}, seeds=(0, 1))
     >>> len(grid.experiments())
@@ -34,9 +40,15 @@ class Grid:
     axes: dict[str, Annotated[list, Field(min_length=1)]] = field(default_factory=dict)
     seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0, 1, 2)
     about: str = ""  # what it is for
+    tune: dict[str, Annotated[list, Field(min_length=1)]] = field(default_factory=dict)
 
     def __post_init__(self):
-        self.experiments()  # an impossible member shows here, before any is trained
+        members = self.trials() if self.tune else self.experiments()  # an impossible one shows here, before training
+        terms = {name: {getattr(member.recipe, name) for member in members} for name in TERMS}
+        unequal = [name for name in TERMS if len(terms[name]) > 1]
+        if self.tune and unequal:
+            mend = "Give all the same, or compare without `tune` and say what differs."
+            raise LabError(f"These members are not on equal terms: they differ in recipe.{unequal[0]}. {mend}")
 
     @classmethod
     def read(cls, path):
@@ -46,21 +58,45 @@ class Grid:
             raise LabError(f"{path} holds no settings. It should be a JSON object like results/recurrent.json.")
         return cls(**{"seeds": [0], **values})
 
-    def experiments(self):
-        """All members, seeds innermost; a duplicate is listed once."""
-        members = []
-        for values in itertools.product(*self.axes.values()):
-            member = self.base
-            for key, value in zip(self.axes, values, strict=True):
-                part, _, setting = key.partition(".")
-                changes = value if key == "experiment" else {part: {setting: value} if setting else value}
-                if not isinstance(changes, dict):
-                    raise LabError(f"A value of the axis 'experiment' is settings by part, not {value!r}. Write it so.")
-                if "seed" in changes or key == "corpus" or "name" in changes.get("corpus", {}):
-                    raise LabError(f"{key!r} cannot be an axis: seeds have their own list, and a grid has one corpus.")
-                member = member.change(**changes)
-            members += [member.change(seed=seed) for seed in self.seeds]
-        return list(dict.fromkeys(members))
+    def trials(self):
+        """Of a grid that tunes: every combination with every value of `tune`, with the first seed."""
+        members = _combinations(self.base.change(seed=self.seeds[0]), self.axes)
+        return list(dict.fromkeys(trial for member in members for trial in _combinations(member, self.tune)))
+
+    def experiments(self, runs=()):
+        """All members, seeds innermost; a duplicate is listed once. A grid that tunes needs the `runs` of its trials.
+
+        Raises LabError if a trial is missing.
+        """
+        members = _combinations(self.base, self.axes)
+        if self.tune:
+            trained, tuned = {run.experiment: run for run in runs}, []
+            for member in members:
+                trials = _combinations(member.change(seed=self.seeds[0]), self.tune)
+                missing = [trial for trial in trials if trial not in trained]
+                if missing:
+                    mend = "Sweep the grid on this corpus: `python -m labkit sweep NAME`."
+                    raise LabError(f"{len(missing)} of {len(trials)} trials of {member} are not trained. {mend}")
+                tuned.append(best([trained[trial] for trial in trials]).experiment)
+            members = tuned
+        return list(dict.fromkeys(member.change(seed=seed) for member in members for seed in self.seeds))
+
+
+def _combinations(base, axes):
+    """An experiment changed by every combination of the values of some axes."""
+    members = []
+    for values in itertools.product(*axes.values()):
+        member = base
+        for key, value in zip(axes, values, strict=True):
+            part, _, setting = key.partition(".")
+            changes = value if key == "experiment" else {part: {setting: value} if setting else value}
+            if not isinstance(changes, dict):
+                raise LabError(f"A value of the axis 'experiment' is settings by part, not {value!r}. Write it so.")
+            if "seed" in changes or key == "corpus" or "name" in changes.get("corpus", {}):
+                raise LabError(f"{key!r} cannot be an axis: seeds have their own list, and a grid has one corpus.")
+            member = member.change(**changes)
+        members.append(member)
+    return members
 
 
 def committed(name, corpus):
@@ -69,13 +105,12 @@ def committed(name, corpus):
     They come without corpus and weights; members without a record are left out. `groups` brings seeds together.
     """
     records = home() / "results" / "records"
-    experiments = Grid.read(home() / "results" / f"{name}.json").experiments()
-    runs = {}
-    for model in {experiment.model.name for experiment in experiments}:
+    grid, runs = Grid.read(home() / "results" / f"{name}.json"), {}
+    for model in {trial.model.name for trial in grid.trials()}:
         for folder in sorted(records.glob(f"*/{model}-*")):
             if folder.parent.name.split("+")[0] == corpus:  # also where other corpora were joined to it
                 runs |= {run.experiment: run for run in read_runs(folder)}
-    found = [runs[experiment] for experiment in experiments if experiment in runs]
+    found = [runs[experiment] for experiment in grid.experiments(runs.values()) if experiment in runs] if runs else []
     if not found:
         mend = "They come with the lab: fetch it whole with `git clone`."
         raise LabError(f"There are no records of {name!r} on {corpus} in {records}. {mend}")
