@@ -141,6 +141,7 @@ def test_single_settings_can_be_changed():
     assert other.model == Model("lstm", hidden=64, bidirectional=True, layers=2) and base.seed == 0
     assert base.change(model={"name": "gru"}).model == Model("gru", hidden=64, bidirectional=True)
     assert base.change(feature=Raw()).feature == Raw()
+    assert base.change(feature={"name": "raw", "seconds": 0.5}).feature == Raw(seconds=0.5)  # in a grid, for example
 
 
 @pytest.mark.parametrize(

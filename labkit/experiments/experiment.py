@@ -107,12 +107,15 @@ class Experiment:
         return digest(parts, 12)
 
     def change(self, **changes):
-        """A copy with some parts replaced; a dict changes single settings: `change(recipe={"epochs": 5}, seed=3)`."""
+        """A copy with some parts replaced; a dict changes single settings: `change(recipe={"epochs": 5}, seed=3)`.
+
+        A dict with the `name` of a feature is a new feature: what it does not say is as that feature has it.
+        """
         for key, value in changes.items():
             part = choose(key, vars(self), "part of an experiment")
             if isinstance(value, dict) and key == "model":
                 changes[key] = {"name": part.name, **dict(part.options), **value}
-            elif isinstance(value, dict):
+            elif isinstance(value, dict) and not (key == "feature" and "name" in value):
                 changes[key] = replace(part, **value)
         return replace(self, **changes)
 
