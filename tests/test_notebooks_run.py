@@ -99,6 +99,14 @@ def test_what_changes_by_itself_is_taken_out_and_the_rest_is_kept():
     assert [cell.id for cell in notebooks.normalise(node).cells][1:] == before
 
 
+def test_what_a_cell_prints_stays_before_and_after_its_pictures():
+    printed = [new_output("stream", name="stdout", text=text) for text in ("a", "b\n", "c\n")]
+    picture = new_output("display_data", data={"image/png": "aGk=", "text/plain": "picture"})
+    node = new_notebook(cells=[new_code_cell("1", outputs=[*printed[:2], picture, printed[2]])])
+    outputs = notebooks.normalise(node).cells[0].outputs
+    assert [output.get("text", "picture") for output in outputs] == ["ab\n", "picture", "c\n"]
+
+
 def test_a_web_page_has_the_pictures_description_and_leads_to_pages(tmp_path):
     picture = new_output("display_data", data={"image/png": "aGk="}, metadata={"image/png": {"alt": "A rising line"}})
     node = new_notebook(

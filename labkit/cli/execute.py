@@ -83,7 +83,6 @@ def execute(path):
         kernel_name=KERNEL["name"],
         extra_arguments=["--log-level=ERROR"],  # new kernels warn that they talk over TCP, here to this machine only
         resources={"metadata": {"path": str(path.parent)}},
-        coalesce_streams=True,  # how a stream is cut into pieces depends on the clock
         record_timing=False,
     )
     try:
@@ -121,8 +120,19 @@ def normalise(node):
         cell["id"] = digest(f"{text} {seen[text]}".encode(), 8)
         seen[text] += 1
         if cell.cell_type == "code":
-            cell.outputs = [output for output in cell.outputs if _worth_keeping(output)]
+            cell.outputs = [output for output in _joined(cell.outputs) if _worth_keeping(output)]
     return node
+
+
+def _joined(outputs):
+    """Pieces of a stream that follow each other as one (how it is cut depends on the clock), and all in their order."""
+    whole = []
+    for output in outputs:
+        if output.output_type == "stream" and whole and whole[-1].get("name") == output.name:
+            whole[-1].text += output.text
+        else:
+            whole.append(output)
+    return whole
 
 
 def _worth_keeping(output):
