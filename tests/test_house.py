@@ -171,3 +171,10 @@ def test_ruff_has_nothing_to_say():
     command = [sys.executable, "-m", "ruff", "check", "--quiet", "--output-format", "concise", "labkit", "tests"]
     done = subprocess.run([*command, "notebooks"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+def test_labkit_does_without_torchaudio():
+    """Its features are written out, so that the newest torch can be used: torchaudio only fits the one it was built for."""
+    wrong = re.compile(r"^\s*(import|from) torchaudio", re.M)
+    assert not [path for path in modules() if wrong.search(path.read_text(encoding="utf-8"))]
+    assert wrong.search("if here:\n    from torchaudio.functional import create_dct")

@@ -165,10 +165,11 @@ def run_all(paths, keep, **folders):
     if not os.environ.get("LABKIT_RESULTS"):
         shutil.rmtree(results, ignore_errors=True)  # training really happens, each time
     prepare(LABKIT_RESULTS=results, **folders)
+    start = time.monotonic()
     for path in paths:
         print(f"{path.stem} ...", flush=True)
         node, error = execute(path)
         keep(path, normalise(node), error)
         failed += [path.stem] if error else []
-    print(f"\n{len(paths) - len(failed)} of {len(paths)} notebooks ran through.")
+    print(f"\n{len(paths) - len(failed)} of {len(paths)} notebooks ran through in {time.monotonic() - start:.0f} s.")
     return failed

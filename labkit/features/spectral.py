@@ -136,9 +136,7 @@ class SpectralExtractor(nn.Module):
         self.silence = 0.0 if self.cepstrum or feature.clip_mean else silent  # the feature's value without sound
         self.before = feature.fft // 2 - (feature.fft - feature.window) // 2  # samples of a window before its time
         if self.cepstrum:
-            import torchaudio.functional as F
-
-            self.register_buffer("dct", F.create_dct(feature.n_mfcc, feature.n_mels, norm="ortho"), persistent=False)
+            self.register_buffer("dct", cosines(feature.n_mfcc, feature.n_mels), persistent=False)
 
     def forward(self, waveforms, lengths):
         feature = self.feature
@@ -187,23 +185,57 @@ class SpectralExtractor(nn.Module):
 
 def mel_filters(feature):
     """Triangular mel filters, shape (frequencies, bands); warns of bands so narrow that no frequency falls in."""
-    from torchaudio.functional import melscale_fbanks
-
     bands, sample_rate = feature.n_mels, feature.mel_rate or feature.sample_rate
-    shared = {"n_freqs": feature.fft // 2 + 1, "f_min": feature.f_min, "f_max": feature.f_max or sample_rate / 2}
-    shared |= {"sample_rate": sample_rate, "norm": feature.mel_norm, "mel_scale": feature.mel_scale}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torchaudio's own warning does not say what would work
-        filters = melscale_fbanks(n_mels=bands, **shared)
-        works = bands
-        while works and not melscale_fbanks(n_mels=works, **shared).amax(0).all():
-            works -= 1
+    edges = feature.f_min, feature.f_max or sample_rate / 2
+    hz = torch.linspace(0, sample_rate // 2, feature.fft // 2 + 1)  # of the spectrum's frequencies
+    filters = triangles(hz, *edges, bands, feature.mel_scale, feature.mel_norm)
+    works = bands
+    while works and not triangles(hz, *edges, works, feature.mel_scale).amax(0).all():
+        works -= 1
     if empty := int((filters.amax(0) == 0).sum()):
         about = (
             f"{empty} of {bands} mel bands are empty: n_fft {feature.fft} at {sample_rate} Hz is too coarse for them."
         )
         warnings.warn(f"{about} At most {works} bands work; or take a longer n_fft.", LabWarning, stacklevel=3)
     return filters
+
+
+def triangles(hz, low, high, bands, scale="htk", norm=None):
+    """Weight of each frequency, `hz`, in each band, (frequencies, bands): a triangle from centre to next centre.
+
+    The centres are equally far apart in mel between `low` and `high` Hz; a triangle is 1 high or, with the norm
+    "slaney", of area 1 (Slaney, Auditory Toolbox, 1998).
+    """
+    to_mel, to_hz = MEL_SCALES[scale]
+    low, high = (float(to_mel(torch.tensor(edge, dtype=torch.float64))) for edge in (low, high))
+    corner = to_hz(torch.linspace(low, high, bands + 2))  # Hz: the end of a triangle is the centre of the next
+    width, distance = corner.diff(), corner - hz[:, None]  # (bands + 1,), (frequencies, bands + 2)
+    rising, falling = -distance[:, :-2] / width[:-1], distance[:, 2:] / width[1:]
+    weights = torch.minimum(rising, falling).clamp(min=0)
+    return weights * (2 / (corner[2:] - corner[:-2])) if norm else weights
+
+
+def _slaney_mel(hz):
+    return torch.where(hz < 1000, hz * 3 / 200, 15 + 27 * (hz / 1000).log() / math.log(6.4))
+
+
+def _slaney_hz(mel):
+    return torch.where(mel < 15, mel * (200 / 3), 1000 * ((mel - 15) * (math.log(6.4) / 27)).exp())
+
+
+# Hz to mel and back. HTK: the HTK book, eq. 5.13. Slaney: as Hz up to 1,000, then 27 steps for a factor of 6.4.
+MEL_SCALES = {
+    "htk": (lambda hz: 2595 * (1 + hz / 700).log10(), lambda mel: 700 * (10 ** (mel / 2595) - 1)),
+    "slaney": (_slaney_mel, _slaney_hz),
+}
+
+
+def cosines(coefficients, bands):
+    """The discrete cosine transform of a spectrum's bands, orthonormal: shape (bands, coefficients)."""
+    place, k = torch.arange(bands) + 0.5, torch.arange(coefficients)
+    waves = torch.cos(math.pi / bands * place[:, None] * k)  # column k has k half periods
+    waves[:, 0] /= math.sqrt(2)
+    return waves * math.sqrt(2 / bands)
 
 
 def delta(x, lengths, width=7):
