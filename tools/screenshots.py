@@ -1,4 +1,4 @@
-"""Take the pictures of the panels that the README shows: `python -m tools.screenshots [folder]`.
+"""Take the pictures of the panels that the README shows: `PYTHONPATH=tests python -m tools.screenshots [folder]`.
 
 It runs the panels on the synthetic corpus in a JupyterLab and a browser of its own, as the browser tests do, and writes
 figures/panel_NAME_light.png and figures/panel_NAME_dark.png.
