@@ -78,7 +78,9 @@ class Augmenter:
         if settings.others and other is None:
             wrong = f"pieces={settings.pieces} and backwards={settings.backwards} need a class {UNKNOWN!r}."
             raise LabError(f"{wrong} Add it to the class table of the target: a pair of its name twice.")
-        self.settings, self.feature, self.noises, self.other = settings, feature, noises, other
+        self.settings, self.feature, self.other = settings, feature, other
+        if noises is not None:  # half of it once more at its end, so that a clip may begin anywhere in it
+            self.starts, self.circle = len(noises), torch.cat([noises, noises[: len(noises) // 2]])
         self.keys = np.array([int(digest(path, 16), 16) for path in paths], dtype=np.uint64)
 
     def draw(self, index, seed, epoch):
@@ -102,9 +104,8 @@ class Augmenter:
         if self.feature.padding == "signal":
             inside = torch.ones_like(inside)  # the zeros around count as recorded silence, which has noise too
         if settings.noise:
-            circle = torch.cat([self.noises, self.noises[: x.shape[1]]])
-            stretches = circle.unfold(0, x.shape[1], 1)  # of this length, from every sample on, without a copy
-            noise = stretches[(draws[:, NOISE_START] * len(self.noises)).long()] * inside  # (batch, samples)
+            stretches = self.circle.unfold(0, x.shape[1], 1)  # of this length, from every sample on, without a copy
+            noise = stretches[(draws[:, NOISE_START] * self.starts).long()] * inside  # (batch, samples)
             snr = settings.snr_low + (settings.snr_high - settings.snr_low) * draws[:, SNR]
             ratio = speech.square().sum(1) / noise.square().sum(1).clamp(min=1e-9) * 10 ** (-snr / 10)
             level = torch.where(draws[:, NOISY] < settings.noise, ratio.sqrt(), 0.0)
