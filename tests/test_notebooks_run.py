@@ -34,7 +34,9 @@ def test_a_failing_notebook_names_its_cell_and_the_next_one_still_runs(tmp_path,
     def keep(path, node, error):
         seen[path.stem], errors[path.stem] = node, error
 
-    assert notebooks.run_all(paths, keep) == ["00_bad"]
+    failed, took = notebooks.run_all(paths, keep)
+    assert failed == ["00_bad"] and took.keys() == {"00_bad", "01_good"}
+    assert all(each["seconds"] > 0 and each["memory"] > 10 for each in took.values())
     assert errors["00_bad"].startswith("cell 2 of 00_bad") and "x / 0" in errors["00_bad"]
     assert errors["00_bad"].endswith("ZeroDivisionError: division by zero")
     assert not errors["01_good"] and seen["01_good"].cells[0].outputs[0].text == "fine\n"
@@ -45,14 +47,24 @@ def test_a_failing_notebook_names_its_cell_and_the_next_one_still_runs(tmp_path,
 
 
 def test_a_kernel_that_dies_is_a_failure_in_words(tmp_path):
-    _, error = notebooks.execute(save(tmp_path, "00_dies", "import os", "os._exit(1)"))
+    _, error, _ = notebooks.execute(save(tmp_path, "00_dies", "import os", "os._exit(1)"))
     assert error.startswith("cell 2") and "the kernel died" in error
 
 
-def test_a_cell_that_takes_too_long_is_a_failure_in_words(tmp_path, monkeypatch):
-    monkeypatch.setattr(notebooks, "CELL_TIMEOUT", 1)
-    _, error = notebooks.execute(save(tmp_path, "00_slow", "import time; time.sleep(60)"))
-    assert "longer than 1 seconds" in error
+def test_a_cell_that_does_nothing_is_a_failure_in_words(tmp_path, monkeypatch):
+    monkeypatch.setattr(notebooks, "STUCK", 2)
+    _, error, _ = notebooks.execute(save(tmp_path, "00_stuck", "import threading; threading.Event().wait()"))
+    assert error.startswith("cell 1 of 00_stuck") and error.endswith("the cell did nothing for 2 seconds")
+
+
+def test_a_cell_that_works_is_left_alone_and_one_that_works_without_end_is_not(tmp_path, monkeypatch):
+    monkeypatch.setattr(notebooks, "STUCK", 2)
+    work = "import time; end = time.monotonic() + 6\nwhile time.monotonic() < end: pass"
+    _, error, took = notebooks.execute(save(tmp_path, "00_works", work))
+    assert not error and took["processor"] >= 1
+    monkeypatch.setattr(notebooks, "ENDLESS", 4)
+    _, error, _ = notebooks.execute(save(tmp_path, "00_endless", "while True: pass"))
+    assert error.endswith("used more than 4 seconds of processor time")
 
 
 def test_a_notebook_runs_in_its_own_folder_and_stores_the_same_twice(tmp_path):
@@ -66,7 +78,7 @@ def test_a_notebook_runs_in_its_own_folder_and_stores_the_same_twice(tmp_path):
     )
     texts = []
     for _ in range(2):
-        node, error = notebooks.execute(path)
+        node, error, _ = notebooks.execute(path)
         assert not error
         notebooks.write(notebooks.normalise(node), path)
         texts.append(path.read_text(encoding="utf-8"))

@@ -4,21 +4,27 @@ import os
 import re
 import shutil
 import sys
+import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager, suppress
 from textwrap import indent
 
 import nbformat
 import psutil
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbconvert import HTMLExporter
 from nbconvert.preprocessors import ClearOutputPreprocessor
 
 from ..errors import LabError, choose
-from ..files import digest, home, write_text
+from ..files import digest, home, read_json, write_text
+from .check_command import cores
 
-CELL_TIMEOUT = 600  # seconds
+STUCK, ENDLESS = 300, 1800  # seconds without any work; seconds of processor time: more than any notebook takes
+MEMORY = 3e9  # bytes that one notebook may need
+TIMES = "notebooks/times.json"  # what each notebook took when its outputs were stored: seconds, processor seconds, MB
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 LANGUAGE = {"file_extension": ".py", "mimetype": "text/x-python", "name": "python", "pygments_lexer": "ipython3"}
 VOLATILE = ("execution", "ExecuteTime", "collapsed", "scrolled", "trusted", "widgets")
@@ -72,37 +78,73 @@ def prepare(**values):
 def execute(path):
     """Run all cells of a notebook in a fresh kernel, in the notebook's own folder.
 
-    Prints the seconds, and the most memory that its kernel held after a cell. Returns the notebook, with outputs up to
-    the cell that failed; and that cell with the last line of its error, or "" if all cells ran.
+    Prints what it took. Returns the notebook, with outputs up to the cell that failed; that cell with the last line of
+    its error, or "" if all cells ran; and what it took: seconds, processor seconds, the most memory after a cell in MB.
     """
     start, error, number, memory = time.monotonic(), "", 1, 0
     node, _ = ClearOutputPreprocessor().preprocess(nbformat.read(path, as_version=4), {})
     client = NotebookClient(
         node,
-        timeout=CELL_TIMEOUT,
+        timeout=None,  # a slow machine may take its time: `Watch` ends a kernel that does not work any more
         kernel_name=KERNEL["name"],
         extra_arguments=["--log-level=ERROR"],  # new kernels warn that they talk over TCP, here to this machine only
         resources={"metadata": {"path": str(path.parent)}},
         record_timing=False,
     )
+    watch = Watch()
     try:
-        with client.setup_kernel():
+        with client.setup_kernel(), watch.over(psutil.Process(client.km.provisioner.pid)):
             for number, cell in enumerate(node.cells, 1):
                 if sys.stdout.isatty():
                     print(f"\r{path.stem}: cell {number} of {len(node.cells)} ", end="\r", flush=True)
                 client.execute_cell(cell, number - 1)
-                memory = max(memory, psutil.Process(client.km.provisioner.pid).memory_info().rss)
+                memory = max(memory, watch.kernel.memory_info().rss)
     except CellExecutionError as failure:
         error = f"{failure.ename}: {failure.evalue}"
-    except CellTimeoutError:
-        error = f"the cell took longer than {CELL_TIMEOUT} seconds"
     except (DeadKernelError, RuntimeError, psutil.Error) as failure:
-        error = f"the kernel died, perhaps for want of memory ({failure})"
+        error = watch.ended or f"the kernel died, perhaps for want of memory ({failure})"
     if error:
         error = f"cell {number} of {path.name}:\n{indent(node.cells[number - 1].source, '    ')}\n{error}"
-    seconds, status = time.monotonic() - start, f"FAILED in {error}" if error else "ok"
-    print(f"{path.stem:<32} {seconds:6.1f} s {memory / 1e6:7,.0f} MB  {status}", flush=True)
-    return node, error
+    took = {"seconds": time.monotonic() - start, "processor": watch.used, "memory": memory / 1e6}
+    took, status = {key: round(value) for key, value in took.items()}, f"FAILED in {error}" if error else "ok"
+    figures = "{seconds:5} s, {processor:5} s of processor time, {memory:6,} MB".format(**took)
+    print(f"{path.stem:<28}{figures}  {status}", flush=True)
+    return node, error, took
+
+
+class Watch:
+    """Follows the processor time of a kernel, and kills it when a cell does nothing, or works without end."""
+
+    used, ended = 0.0, ""  # seconds so far; why it was killed
+
+    @contextmanager
+    def over(self, kernel):
+        """Watch the process of a kernel inside this block."""
+        self.kernel, self.done = kernel, threading.Event()
+        thread = threading.Thread(target=self.watch, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self.done.set()
+            thread.join()
+
+    def watch(self):
+        before, since = 0.0, time.monotonic()
+        with suppress(psutil.Error):  # it has ended by itself
+            while True:
+                processes = [self.kernel, *self.kernel.children(recursive=True)]
+                self.used = max(self.used, sum(sum(process.cpu_times()[:4]) for process in processes))
+                if self.used - before > 0.02 * STUCK:
+                    before, since = self.used, time.monotonic()
+                if time.monotonic() - since > STUCK:
+                    self.ended = f"the cell did nothing for {STUCK} seconds"
+                if self.used > ENDLESS:
+                    self.ended = f"the notebook used more than {ENDLESS} seconds of processor time"
+                if self.ended:
+                    self.kernel.kill()
+                if self.ended or self.done.wait(1):
+                    return
 
 
 def normalise(node):
@@ -125,13 +167,17 @@ def normalise(node):
 
 
 def _joined(outputs):
-    """Pieces of a stream that follow each other as one (how it is cut depends on the clock), and all in their order."""
-    whole = []
+    """All in their order, but a stream between two pictures as one: how it is cut depends on the clock."""
+    whole, streams = [], {}
     for output in outputs:
-        if output.output_type == "stream" and whole and whole[-1].get("name") == output.name:
-            whole[-1].text += output.text
+        if output.output_type != "stream":
+            streams = {}
+        elif output.name in streams:
+            streams[output.name].text += output.text
+            continue
         else:
-            whole.append(output)
+            streams[output.name] = output
+        whole.append(output)
     return whole
 
 
@@ -157,19 +203,28 @@ def write_html(node, path):
 
 
 def run_all(paths, keep, **folders):
-    """Execute notebooks one after the other; one that fails does not stop the others.
+    """Execute notebooks, the longest first, as many at a time as there are cores and memory for.
 
-    `keep` is called with (path, normalised notebook, error) after each. Returns the names of those that failed.
+    One that fails does not stop the others. `keep` is called with (path, normalised notebook, error) after each.
+    Returns the names of those that failed, and what each took: {name: seconds, processor seconds, MB}.
     """
-    results, failed = home() / "build" / "results", []
+    results, failed, took = home() / "build" / "results", [], {}
     if not os.environ.get("LABKIT_RESULTS"):
         shutil.rmtree(results, ignore_errors=True)  # training really happens, each time
     prepare(LABKIT_RESULTS=results, **folders)
     start = time.monotonic()
-    for path in paths:
-        print(f"{path.stem} ...", flush=True)
-        node, error = execute(path)
-        keep(path, normalise(node), error)
-        failed += [path.stem] if error else []
-    print(f"\n{len(paths) - len(failed)} of {len(paths)} notebooks ran through in {time.monotonic() - start:.0f} s.")
-    return failed
+    before = read_json(home() / TIMES) if (home() / TIMES).exists() else {}
+    order = sorted(paths, key=lambda path: -before.get(path.stem, {"seconds": 0})["seconds"])
+    at_once = max(1, min(cores(), len(paths), int(psutil.virtual_memory().available / MEMORY)))
+    print(f"{len(paths)} notebooks, {at_once} at a time", flush=True)
+    with ThreadPoolExecutor(at_once) as pool:
+        running = {pool.submit(execute, path): path for path in order}
+        for future in as_completed(running):
+            path, (node, error, took[path.stem]) = running[future], future.result()
+            keep(path, normalise(node), error)
+            failed += [path.stem] if error else []
+    seconds = time.monotonic() - start
+    processor = sum(each["processor"] for each in took.values())
+    good = f"{len(paths) - len(failed)} of {len(paths)} notebooks ran through"
+    print(f"\n{good} in {seconds:.0f} s ({processor:,} s of processor time).")
+    return sorted(failed), took

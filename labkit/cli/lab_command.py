@@ -15,7 +15,7 @@ def main(args):
         notebooks.write(node, build / "notebooks" / path.name)
         notebooks.write_html(node, build / "html" / f"{path.stem}.html")
 
-    failed = notebooks.run_all(notebooks.find(args.notebooks), keep, LABKIT_FIGURES=build / "figures")
+    failed, _ = notebooks.run_all(notebooks.find(args.notebooks), keep, LABKIT_FIGURES=build / "figures")
     pages = sorted(path.stem for path in (build / "html").glob("[0-9]*.html"))
     links = "\n".join(f'<li><a href="{name}.html">{name}</a></li>' for name in pages)
     write_text(build / "html" / "index.html", PAGE.format(links))

@@ -1,5 +1,6 @@
 """`python -m labkit notebooks`: execute the notebooks and store their outputs in them, for readers on the web."""
 
+from ..files import home, read_json, write_json
 from . import execute as notebooks
 from .execute import add_arguments as add_arguments
 
@@ -9,7 +10,10 @@ def main(args):
         if not error:
             notebooks.write(node, path)
 
-    failed = notebooks.run_all(notebooks.find(args.notebooks), keep)
+    failed, took = notebooks.run_all(notebooks.find(args.notebooks), keep)
+    times = home() / notebooks.TIMES
+    before = read_json(times) if times.exists() else {}
+    write_json(times, dict(sorted({**before, **took}.items())))
     if failed:
         print(f"Left as they were: {', '.join(failed)}. Mend the cells named above and run this again.")
     return int(bool(failed))

@@ -22,7 +22,7 @@ def add_arguments(parser):
 def command(rest):
     """The pytest command line for the arguments `rest`; pytest takes `PATHS` if none of them is a path."""
     # a notebook's cells share a kernel and a module's tests its fixtures: each stays with one worker (loadscope)
-    options = f"--doctest-modules --nbval-lax --nbval-current-env --nbval-cell-timeout={notebooks.CELL_TIMEOUT} "
+    options = f"--doctest-modules --nbval-lax --nbval-current-env --nbval-cell-timeout={notebooks.ENDLESS} "
     options += f"-n {WORKERS} --dist loadscope"
     return [sys.executable, "-m", "pytest", *options.split(), "-o", f"testpaths={PATHS}", *rest]
 
