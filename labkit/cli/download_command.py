@@ -1,4 +1,4 @@
-"""`python -m labkit download NAME`: fetch a corpus of real recordings."""
+"""`python -m labkit download NAME`: fetch a corpus of real recordings, or cut one out of another."""
 
 from ..data.download import DOWNLOADS, download, present
 
@@ -15,7 +15,7 @@ def main(args):
     if not args.names:
         print("python -m labkit download NAME, where NAME is one of:\n")
         for name, entry in DOWNLOADS.items():
-            size = f"{entry.size / 1e6:,.0f} MB" if entry.url else "by hand"
+            size = f"{entry.size / 1e6:,.0f} MB" if entry.url else "a cut" if entry.source else "by hand"
             here = "here" if present(name, args.data) else ""
-            print(f"  {name:<22} {size:>8}  {entry.licence:<26} {here:<5} {entry.title}")
+            print(f"  {name:<23} {size:>8}  {entry.licence:<26} {here:<5} {entry.title}")
         print("\nStart with fsdd: it is the smallest.")

@@ -1,4 +1,4 @@
-"""Fetch real corpora: one registry, one function. `python -m labkit download NAME` is its command.
+"""Fetch real corpora, or cut them out of fetched ones: one registry, one function, `python -m labkit download NAME`.
 
 A download goes to `data/.downloads/`, is checked there, and unpacked under a temporary name that is changed in one
 step: a corpus folder that exists is complete.
@@ -22,8 +22,9 @@ from urllib3.exceptions import HTTPError, ProtocolError
 
 from ..errors import LabError, choose
 from ..files import alone, atomic_folder, need_disk, writing
-from . import data_folder
+from . import CORPORA, data_folder
 from .audio import bars
+from .speech_commands import cut
 
 BLOCK = 1 << 15  # bytes; a stall or a kill loses less than two of them
 TIMEOUT = 30  # seconds without a byte after which a connection counts as cut
@@ -50,10 +51,12 @@ class Download:
     size: int = 0  # bytes of the archive, about: twice as many are refused
     unpacked: int = 0  # bytes of its files, about: twice as many are refused
     sha256: str = ""  # of the archive, where it is published
+    source: str = ""  # of a cut: name of the corpus that it is a part of; lists/ says which clips it takes
 
 
 GOOGLE = "https://storage.googleapis.com/download.tensorflow.org/data"
 WORDS = partial(Download, page="https://arxiv.org/abs/1804.03209", licence="CC BY 4.0", proof="testing_list.txt")
+CUT = partial(WORDS, source="speech_commands")  # its folder has its name, which records keep
 DOWNLOADS = {
     "speech_commands": WORDS(
         title="Speech Commands v0.02: 35 English words",
@@ -62,6 +65,12 @@ DOWNLOADS = {
         size=2_428_923_189,
         unpacked=3_400_000_000,
         sha256="af14739ee7dc311471de98f5f9d2c9191b18aedfe957f4a6ff791c709868ff58",
+    ),
+    "speech_commands_core": CUT("eight commands, four digits of v0.02, official parts", folder="speech_commands_core"),
+    "speech_commands_4words": CUT("down, no, up, yes of v0.02, official parts", folder="speech_commands_4words"),
+    "speech_commands_35words": CUT(
+        "test speakers of v0.02, in the lab's own parts: do not mix it with the other cuts",
+        folder="speech_commands_35words",
     ),
     "speech_commands_v0.01": WORDS(
         title="Speech Commands v0.01: the first version, 30 words",
@@ -110,20 +119,21 @@ def present(name, data=None):
 def download(name, data=None, keep_archive=False):
     """Fetch, check and unpack a corpus below `data`; returns its folder. An interrupted call is continued by the next.
 
-    The archive is deleted in the end, unless `keep_archive` leaves it in `data/.downloads`.
+    A cut is taken out of its source, which is fetched first where it is not here. The archive is deleted in the end,
+    unless `keep_archive` leaves it in `data/.downloads`.
     """
     entry, data = choose(name, DOWNLOADS, "corpus to download"), Path(data or data_folder())
     folder, archive = data / entry.folder, data / ".downloads" / Path(entry.url).name
     if present(name, data):
         return folder
-    if not entry.url:
+    if not entry.url and not entry.source:
         raise LabError(
             f"{entry.title}: each person has to accept its terms, so this program cannot fetch it. Open {entry.page} "
             "in a browser, choose the language (a Delta Segment is small enough to start with), accept the terms and "
             f"download. Unpack it and move the folder that holds {entry.proof} and `clips` to {folder}."
         )
     taken = f"Another process is downloading {name}. Wait for it, or stop it and run again."
-    with alone(archive.parent / f"{name}.lock", refusal=taken):
+    with alone(data / ".downloads" / f"{name}.lock", refusal=taken):
         if present(name, data):  # the other process has just finished
             return folder
         if folder.exists():
@@ -131,6 +141,10 @@ def download(name, data=None, keep_archive=False):
             raise LabError(f"{wrong} Move it away or delete it, then run the command again.")
         for left in data.glob(f".{entry.folder}.*.partial"):  # by a killed process
             shutil.rmtree(left, ignore_errors=True)
+        if entry.source:
+            places = [data / place for place in CORPORA[entry.source].real if (data / place).is_dir()]
+            cut(name, places[0] if places else download(entry.source, data, keep_archive), folder)
+            return folder
         here = max(_size(archive), _size(Path(f"{archive}.partial")))
         need_disk(data, entry.size - here + entry.unpacked, f"{name} (the archive and its files)")
         if not archive.exists():

@@ -9,6 +9,7 @@ import io
 import os
 import re
 import stat
+from pathlib import Path
 
 import pandas as pd
 import soundfile
@@ -20,6 +21,7 @@ from .corpus import PARTS, Corpus, parts_by_speaker
 
 KINDS = (".wav", ".flac", ".ogg", ".mp3")
 NOISE = "_background_noise_"  # a folder of noises, which are not clips
+LISTS = Path(__file__).with_name("lists")  # NAME.csv.gz: the clips of a cut, a corpus that is part of another
 LOST = 0.3  # seconds that a clip may be shorter than somebody else says
 VERSION = 5  # of what `_header` says; raise it, and files that were scanned before are read again
 
@@ -28,7 +30,8 @@ def audio_files(root, kinds=KINDS):
     """Paths below `root`, relative and sorted, of the files whose names end as sounds do; of all if `kinds` is None."""
     if not root.is_dir():
         get = "`python -m labkit check` says which corpora are found; set LABKIT_DATA to the folder of yours"
-        raise LabError(f"{root} is not a folder. {get}, or run `python -m labkit download speech_commands`.")
+        name = root.name if (LISTS / f"{root.name}.csv.gz").exists() else "speech_commands"
+        raise LabError(f"{root} is not a folder. {get}, or run `python -m labkit download {name}`.")
     files = [path for path in root.rglob("*") if (kinds is None or path.suffix.lower() in kinds) and not path.is_dir()]
     found = sorted(path.relative_to(root).as_posix() for path in files)
     found = [path for path in found if path[0] != "." and "/." not in path]
