@@ -4,11 +4,12 @@ import ctypes
 import os
 import platform
 import threading
+import warnings
 from multiprocessing import connection, parent_process
 
 import torch
 
-from .errors import LabError
+from .errors import LabError, LabWarning
 
 
 def settle(device="auto"):
@@ -29,14 +30,26 @@ def settle(device="auto"):
             for threshold in (-1, -3):  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
                 libc.mallopt(threshold, size)
     if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        device = os.environ.get("LABKIT_DEVICE") or "auto"
+    if device != "auto":
+        return usable(device)
+    for device, there in (("cuda", torch.cuda.is_available), ("mps", torch.backends.mps.is_available)):
+        try:
+            if there():
+                return usable(device)
+        except LabError as error:  # a driver that does not fit, or a GPU that is full
+            warnings.warn(f"{str(error).partition(' Use ')[0]} The CPU is used.", LabWarning, stacklevel=3)
+    return torch.device("cpu")
+
+
+def usable(device):
+    """The device of that name; LabError if nothing can be computed on it."""
     try:
-        found = torch.device(device)
-        torch.empty(1, device=found)
+        (torch.ones(1, device=device) + 1).item()
     except (RuntimeError, AssertionError) as error:
         wrong = f"The device {str(device)!r} cannot be used ({str(error).splitlines()[0]})."
         raise LabError(f"{wrong} Use device='auto' or device='cpu'.") from error
-    return found
+    return torch.device(device)
 
 
 def end_with_parent():

@@ -68,7 +68,7 @@ def start(chapter, corpus="speech_commands", data="auto", scale="lab", seed=0, d
     scale : {"lab", "full"}
         The environment variables LABKIT_DATA and LABKIT_SCALE override these two.
     device : str
-        "auto" (CUDA, then Apple's MPS, then the CPU) or a name that torch knows.
+        "auto" (LABKIT_DEVICE if that is set; CUDA, then Apple's MPS, then the CPU) or a name that torch knows.
     """
     scale = choose(os.environ.get("LABKIT_SCALE") or scale, {"lab": "lab", "full": "full"}, "scale")
     device = settle(device)
@@ -79,7 +79,7 @@ def start(chapter, corpus="speech_commands", data="auto", scale="lab", seed=0, d
     plots.set_style()
     opened = find(corpus, os.environ.get("LABKIT_DATA") or data, scale)
     # Absolute, since a notebook's working directory is not the repository.
-    figures = Path(os.environ.get("LABKIT_FIGURES") or home() / "figures").absolute()
+    figures = Path(os.environ.get("LABKIT_FIGURES") or home() / "build" / "figures").absolute()
     results = Path(os.environ.get("LABKIT_RESULTS") or home() / "results" / "local").absolute()
     print(f"{chapter}: scale {scale!r}, seed {seed}, on {device_name(device)}, torch {torch.__version__}")
     print(f"data: {opened}")

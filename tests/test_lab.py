@@ -2,6 +2,7 @@
 
 import random
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -30,9 +31,11 @@ def test_starting_prints_three_lines_that_say_on_what_and_where(made, tmp_path, 
     assert lines[1] == (
         "data: tiny: 72 clips of 12 speakers, 3 labels, 16,000 Hz (official: train 36, validation 18, test 18)"
     )
-    assert lines[2] == f"results: {tmp_path / 'results'}, figures: figures"
+    assert lines[2] == f"results: {tmp_path / 'results'}, figures: {Path('build', 'figures')}"
     assert lab.data.name == "tiny" and lab.scale == "lab" and lab.device == torch.device("cpu") and lab.seed == 3
-    assert lab.results == tmp_path / "results" and lab.figures == home() / "figures"
+    assert (
+        lab.results == tmp_path / "results" and lab.figures == home() / "build" / "figures"
+    )  # nothing that is committed
     assert labkit.start is start
 
 
@@ -110,17 +113,44 @@ def test_a_number_of_threads_that_is_none_is_named(made, monkeypatch):
             start("x", data=made, device="cpu")
 
 
-def test_the_best_device_that_is_there_is_taken(monkeypatch):
-    tried = []
-    monkeypatch.setattr(machine.torch, "empty", lambda *_, device: tried.append(str(device)))
-    monkeypatch.setattr(machine.torch.cuda, "is_available", lambda: True)
-    assert machine.settle() == torch.device("cuda")
-    monkeypatch.setattr(machine.torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(machine.torch.backends.mps, "is_available", lambda: True)
+@pytest.fixture
+def gpus(monkeypatch):
+    """Devices that are said to be there, and those on which something can be computed."""
+    there, usable, tried = set(), {"cpu"}, []
+
+    def ones(*_, device):
+        tried.append(str(device))
+        if device not in usable:
+            raise RuntimeError("CUDA error: out of memory\nmore lines")
+        return torch.zeros(1)
+
+    monkeypatch.setattr(machine.torch, "ones", ones)
+    monkeypatch.setattr(machine.torch.cuda, "is_available", lambda: "cuda" in there)
+    monkeypatch.setattr(machine.torch.backends.mps, "is_available", lambda: "mps" in there)
+    return there, usable, tried
+
+
+def test_the_best_device_that_is_there_is_taken(gpus):
+    there, usable, tried = gpus
+    assert machine.settle() == torch.device("cpu")
+    there |= {"mps"}
+    usable |= {"mps", "cuda"}
     assert machine.settle() == torch.device("mps") and machine.settle("cpu") == torch.device("cpu")
-    monkeypatch.setattr(machine.torch.backends.mps, "is_available", lambda: False)
-    assert machine.settle("auto") == torch.device("cpu") and tried == ["cuda", "mps", "cpu", "cpu"]
+    there |= {"cuda"}
+    assert machine.settle("auto") == torch.device("cuda") and tried == ["mps", "cpu", "cuda"]
     assert machine.device_name(torch.device("mps")).startswith("Apple GPU (")
+
+
+def test_a_gpu_on_which_nothing_can_be_computed_is_left_alone_with_a_note(gpus, monkeypatch):
+    gpus[0].add("cuda")
+    with pytest.warns(LabWarning, match="'cuda' cannot be used .CUDA error: out of memory.. The CPU is used"):
+        assert machine.settle() == torch.device("cpu")
+    with pytest.raises(LabError, match="'cuda' cannot be used"):  # who asks for it is told
+        machine.settle("cuda")
+    monkeypatch.setenv("LABKIT_DEVICE", "cuda")
+    with pytest.raises(LabError, match="'cuda' cannot be used"):
+        machine.settle()
+    assert machine.settle("cpu") == torch.device("cpu")
 
 
 # Where the data are

@@ -10,7 +10,7 @@ def main(args):
         if not error:
             notebooks.write(node, path)
 
-    failed, took = notebooks.run_all(notebooks.find(args.notebooks), keep)
+    failed, took = notebooks.run_all(notebooks.find(args.notebooks), keep, LABKIT_FIGURES=home() / "figures")
     times = home() / notebooks.TIMES
     before = read_json(times) if times.exists() else {}
     write_json(times, dict(sorted({**before, **took}.items())))
