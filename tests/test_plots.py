@@ -1,5 +1,6 @@
 """Pictures: axes in seconds and hertz, nothing on top of anything, and the stamp on synthetic speech."""
 
+import base64
 import io
 import itertools
 import re
@@ -277,8 +278,12 @@ class Shown:
     def __init__(self, monkeypatch):
         import IPython.display
 
-        self.all = []
-        monkeypatch.setattr(IPython.display, "display", lambda what, **options: self.all.append(what))
+        def display(what, metadata=None, raw=False):
+            self.all.append(what)
+            self.metadata.append(metadata)
+
+        self.all, self.metadata = [], []
+        monkeypatch.setattr(IPython.display, "display", display)
 
 
 @pytest.mark.parametrize("synthetic", [True, False])
@@ -287,7 +292,8 @@ def test_a_figure_is_shown_with_alt_text_and_kept(tmp_path, monkeypatch, synthet
     ax = plots.waveform(sine(100), RATE)
     plots.show(ax, tmp_path / "wave", "A caption", "A wave in words", synthetic)
     picture, caption = shown.all
-    assert picture.alt == "A wave in words" and (tmp_path / "wave.png").read_bytes() == picture.data
+    assert base64.b64decode(picture["image/png"]) == (tmp_path / "wave.png").read_bytes()
+    assert shown.metadata == [{"image/png": {"alt": "A wave in words"}}, None]
     assert ("synthetic speech" in caption.data) == synthetic
     assert (plots.STAMP in [text.get_text() for text in ax.figure.texts]) == synthetic
     assert not plt.get_fignums(), "a figure that stays open is drawn a second time"

@@ -1,5 +1,6 @@
 """How figures and tables look, and how they get onto the page: style, stamp, caption, file."""
 
+import base64
 import io
 import threading
 
@@ -91,7 +92,8 @@ def show(what, path, caption, alt, synthetic):
         with atomic_file(path.with_suffix(".png")) as temporary:
             temporary.write_bytes(png)
         plt.close(what)
-        page.display(page.Image(data=png, format="png", alt=alt))
+        data = {"image/png": base64.b64encode(png).decode(), "text/plain": f"<{alt}>"}
+        page.display(data, metadata={"image/png": {"alt": alt}}, raw=True)  # Colab's IPython has no Image(alt=)
     else:
         table = what.assign(data=STAMP) if synthetic else what
         write_text(path.with_suffix(".csv"), table.to_csv(lineterminator="\n"))

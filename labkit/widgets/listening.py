@@ -66,7 +66,9 @@ class ListeningPanel(Panel):
         files, problems = self.controls["upload"].value, []
         if not files:
             return
-        self.controls["upload"].value = ()  # so that the same file can be uploaded again
+        self.controls["upload"].set_trait("value", type(files)())  # so that the same file can be uploaded again
+        if isinstance(files, dict):  # ipywidgets 7, on Colab
+            files = [{"name": name, **file} for name, file in files.items()]
         self.batch = []  # what becomes of them, for panels that take several at once
         with self.drawn_once():
             for file in files:

@@ -13,6 +13,7 @@ from ..errors import LabError, choose
 from ..plots import render, stamp
 
 LOOK = {"style": {"description_width": "6.5em"}, "layout": {"width": "20.5em"}}  # three beside each other in a window
+VIEW = "application/vnd.jupyter.widget-view+json"
 NO_SOUND = "Run {} was read without its recordings. Pass what lab.train(run.experiment) returns."
 
 
@@ -112,8 +113,10 @@ class Panel:
 
             output.enable_custom_widget_manager()
         lines = [self.row(*(line if isinstance(line, tuple) else [line])) for line in self.rows()]
-        data = ipywidgets.VBox(lines, layout=Layout(width="100%"))._repr_mimebundle_() or {}
-        data["text/plain"] = f"{type(self).__name__}: {self.said}"
+        view = ipywidgets.VBox(lines, layout=Layout(width="100%"))
+        data = {"text/plain": f"{type(self).__name__}: {self.said}"}
+        # written out, since Colab's ipywidgets 7 has no _repr_mimebundle_
+        data[VIEW] = {"version_major": 2, "version_minor": 0, "model_id": view.model_id}
         png, alt = self.still()
         data["image/png"] = base64.b64encode(png).decode()
         return data, {"image/png": {"alt": alt}}
