@@ -1,8 +1,8 @@
 """Run notebooks with the packages of Google Colab: `python -m tools.colab [--env FOLDER] [NOTEBOOK ...]`.
 
-Colab has its own, older IPython, ipywidgets, numpy and pandas. They are installed, as tools/colab.txt lists them, into an
-environment of their own (build/colab/env, several gigabytes at the first call). Each notebook then runs in its kernel, in a
-clone of the last commit, as the notebooks' first cell makes one there. Prints what each took, and its error.
+Colab has its own, older IPython, ipywidgets, numpy and pandas. They are installed, as tools/colab.txt lists them, into
+an environment of their own (build/colab/env, several gigabytes at the first call). Each notebook then runs in its
+kernel, in a clone of the last commit, as the first cell of a notebook makes one there. Prints what each took.
 """
 
 import argparse
