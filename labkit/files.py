@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import shutil
+import subprocess
 import zlib
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,6 +18,20 @@ def home():
     """Folder of the lab: the repository if labkit is installed from one, else the current folder."""
     repository = Path(__file__).resolve().parents[1]
     return repository if (repository / "notebooks").is_dir() else Path.cwd()
+
+
+def commit():
+    """The lab's commit, with "+" if labkit was changed since; None where it is no clone."""
+    clone = Path(__file__).resolve().parents[1]
+    if not (clone / ".git").exists():  # installed as a package
+        return None
+    git = ["git", "-C", str(clone)]
+    try:
+        head = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True)
+        changed = subprocess.run([*git, "status", "--porcelain", "labkit"], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):  # there is no git here
+        return None
+    return head.stdout.strip() + ("+" if changed.stdout else "")
 
 
 def cache():

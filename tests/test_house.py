@@ -96,6 +96,13 @@ def files():
     return [ROOT / name for name in done.stdout.split("\0") if name and (ROOT / name).is_file()]
 
 
+def test_the_repository_is_small():
+    """Few files, pictures and tests apart, and few bytes: records are packed (docs/CONTRIBUTING.md)."""
+    counted = [path for path in files() if path.relative_to(ROOT).parts[0] not in ("figures", "tests")]
+    assert len(counted) <= 400
+    assert sum(path.stat().st_size for path in files()) <= 15e6
+
+
 def test_imports_run_one_way():
     found = {path: wrong_way(path.read_text(encoding="utf-8"), path.relative_to(PACKAGE).parts) for path in modules()}
     assert {path.name: rooms for path, rooms in found.items() if rooms} == {}

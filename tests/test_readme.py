@@ -77,8 +77,7 @@ def test_the_tables_are_those_of_the_records(name, corpora):
     (block,) = re.findall(rf"<!-- {name} table -->\n(.*?)<!-- end of {name} table -->", README, re.DOTALL)
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in block.strip().splitlines()[2:]]
     models = {re.search(r"`(\w+)`", " ".join(row)).group(1) for row in rows}
-    records = ROOT / "results" / "records"
-    runs = [run for model in models for folder in records.glob(f"*/{model}-*") for run in read_runs(folder)]
+    runs = [run for run in read_runs(ROOT / "results" / "records") if run.experiment.model.name in models]
     known = {}
     for row in summary([run for run in runs if run.tested]).to_dict("records"):
         figure = f"{100 * row['test']:.1f} [{100 * row['test_low']:.1f}, {100 * row['test_high']:.1f}]"

@@ -19,6 +19,7 @@ import tiny
 import torch
 from tiny import SPEAKERS, TEST, Interrupt, program, quietly, until
 
+from labkit import files as lab_files
 from labkit.data import speech_commands
 from labkit.data.splits import Split, split
 from labkit.errors import LabError, LabWarning
@@ -564,15 +565,15 @@ def test_tables_read_back_are_the_tables_written(run):
 
 def test_a_record_says_which_commit_made_it(tmp_path, monkeypatch):
     """And that the code was changed since; installed as a package, the lab knows none."""
-    module = tmp_path / "labkit" / "experiments" / "run.py"
+    module = tmp_path / "labkit" / "files.py"
     module.parent.mkdir(parents=True)
     module.touch()
-    monkeypatch.setattr(runs, "__file__", str(module))
-    assert runs.commit() is None
+    monkeypatch.setattr(lab_files, "__file__", str(module))
+    assert lab_files.commit() is None
     git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b.c"]
     for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "first"]):
         subprocess.run([*git, *words], check=True)
-    made = runs.commit()
+    made = lab_files.commit()
     assert re.fullmatch("[0-9a-f]{12}", made)
     module.write_text("changed")
-    assert runs.commit() == made + "+"
+    assert lab_files.commit() == made + "+"

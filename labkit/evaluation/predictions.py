@@ -93,6 +93,8 @@ def audit(run, batch=64):
     (which counts a clip of a short last batch more). `run.predictions` has their tables by these names.
     """
     path = run.folder / "audit.json"
+    if "audit" in run.record:  # of a packed sweep
+        return run.record["audit"]
     if not path.exists():
         train, train_metrics = run.evaluate(part="train", leaky=True)
         blurred, metrics = run.evaluate(mode="train", batch=batch)

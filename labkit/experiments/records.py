@@ -6,24 +6,32 @@ from pathlib import Path
 import pandas as pd
 
 from ..errors import LabError, LabWarning
-from ..files import read_json
 from ..metrics import percent, speaker_interval, verdict
+from .packed import Sweep
 from .run import Run, read_record
 
 
-def read_runs(folder):
-    """All runs below a folder, each once, without their corpora. A warning names records that cannot be read."""
-    runs = {}
-    for path in sorted(Path(folder).rglob("run.json")):
+def read_runs(folder, experiments=None):
+    """All runs below a folder, each once, without their corpora; or only those of these experiments.
+
+    They lie in folders of their own, or packed as sweeps. A warning names what cannot be read.
+    """
+    found, models = {}, {experiment.model.name for experiment in experiments or ()}
+    for path in sorted([*Path(folder).rglob("run.json"), *Path(folder).rglob("*.jsonl")]):
         try:
-            run = Run(path.parent, read_record(path.parent))
-            for test in run.folder.glob("test*.json"):  # what is wrong with one is found here
-                run.read_test(test.stem)
-            runs.setdefault(run.id, run)
+            if path.name == "run.json":
+                runs = [Run(path.parent, read_record(path.parent))]
+            else:
+                runs = Sweep(path).runs(models and (lambda name: name.rpartition("-")[0] in models))
+            runs = [run for run in runs if experiments is None or run.experiment in experiments]
+            for run in runs:
+                for test in run.tests:  # what is wrong with one is found here
+                    run.read_test(test)
+            found |= {run.id: run for run in runs if run.id not in found}
         except (LabError, KeyError) as error:  # one damaged record, or of a model this session lacks, spoils no table
-            said = f"The record {path.parent.name} cannot be read and is left out: {error}"
-            warnings.warn(said, LabWarning, stacklevel=2)
-    return list(runs.values())
+            what = f"record {path.parent.name}" if path.name == "run.json" else f"sweep {path.stem}"
+            warnings.warn(f"The {what} cannot be read and is left out: {error}", LabWarning, stacklevel=2)
+    return list(found.values())
 
 
 class Seeds(tuple):
@@ -140,9 +148,9 @@ def elsewhere(runs):
     """A row per configuration and other corpus that it was tested on: means over seeds."""
     rows = []
     for same in groups(runs):
-        for part in sorted({path.stem for run in same for path in run.folder.glob("test-*.json")}):
-            tested = Seeds(run for run in same if (run.folder / f"{part}.json").exists())
-            metrics = read_json(tested[0].folder / f"{part}.json")  # what all seeds share is read of the first
+        for part in sorted({test for run in same for test in run.tests if test != "test"}):
+            tested = Seeds(run for run in same if part in run.tests)
+            metrics = tested[0].read_test(part)  # what all seeds share is read of the first
             rows.append(
                 {
                     "trained on": _named(same.record["corpus"]),

@@ -1,7 +1,6 @@
 """What a run leaves behind, and how it comes to be: exists -> loaded; else trained; interrupted -> resumed."""
 
 import platform
-import subprocess
 import sys
 import time
 import warnings
@@ -18,7 +17,7 @@ from ..data.splits import split
 from ..device import device_name
 from ..errors import LabError, LabWarning, choose
 from ..evaluation.predictions import predictions, readable
-from ..files import alone, digest, read_json, read_table, write_json, write_table
+from ..files import alone, commit, digest, read_json, read_table, write_json, write_table
 from ..metrics import confusion, metrics_of
 from ..models import count_parameters
 from ..models.classifier import Classifier
@@ -43,9 +42,12 @@ class Run:
         self.synthetic = self.record["corpus"]["synthetic"]
         self.experiment = Experiment.from_dict(self.record["experiment"])
         self.labels = tuple(self.record["labels"])
-        # a row per epoch: losses, accuracies, learning rate, seconds
-        self.history = pd.DataFrame(self.record["history"]).rename(columns=OLD_NAMES)
         self.validation = self.record["validation"]  # metrics, with the weights of the best epoch
+
+    @cached_property
+    def history(self):
+        """A row per epoch: losses, accuracies, learning rate, seconds."""
+        return pd.DataFrame(self.record["history"]).rename(columns=OLD_NAMES)
 
     def __repr__(self):
         made = " (synthetic speech)" if self.synthetic else ""
@@ -55,14 +57,19 @@ class Run:
         )
 
     @property
+    def tests(self):
+        """Which tests it has: "test", and "test-NAME" on another corpus."""
+        return sorted(path.stem for path in self.folder.glob("test*.json"))
+
+    @property
     def tested(self):
-        return (self.folder / "test.json").exists()
+        return "test" in self.tests
 
     def test(self, other=None):
         """Metrics of the test part, or of that of another corpus: computed at the first call, read from then on."""
         name = "test" if other is None else f"test-{other.name}"
         path = self.folder / f"{name}.json"
-        if not path.exists():
+        if name not in self.tests:
             table, metrics = self.evaluate(other)
             write_table(self.folder / f"{name}.csv.gz", table)
             of = {"run": self.id, "table": _hash(self.folder / f"{name}.csv.gz")}
@@ -91,6 +98,10 @@ class Run:
         """Per clip of "validation", "test" or "test-NAME": `path`, `speaker`, `label`, `predicted`, `confidence`."""
         if part == "test":
             self.test()
+        return self.read_predictions(part)
+
+    def read_predictions(self, part):
+        """The table of a part from its file; LabError if it is damaged, or of another run."""
         tables = {path.name.removesuffix(".csv.gz"): path for path in sorted(self.folder.glob("*.csv.gz"))}
         path = choose(part, tables, f"table of predictions in {self.folder}")
         mend = "Delete that folder and train again; one that came with the lab comes back with git checkout -- results."
@@ -154,18 +165,21 @@ def train(experiment, corpus, results, device="cpu", callback=None):
     The experiment chooses from a corpus that was opened whole, and splits it; records lie in the folder `results`. If
     the `training.Callback` stops it, the result is None; what was learnt is kept, and the next call goes on from there.
     """
+    from .packed import find  # here, since a packed run is a Run
+
     device = torch.device(device)
     corpus, run_id, folder = place(experiment, corpus, results)
     corpus, record = split(corpus, experiment.split), folder / "run.json"
-    there = record.exists()
+    packed = None if record.exists() else find(folder, corpus=corpus, device=device)
+    there = packed or record.exists()
     if not there:
         lock = Path(results) / ".locks" / f"{run_id}.lock"
         with alone(lock, waiting=f"Another kernel is training run {run_id}; waiting for it."):
             if not record.exists():  # else the other kernel finished it
                 _train(experiment, corpus, run_id, folder, device, callback or Callback())
-    if not record.exists():
+    if not (packed or record.exists()):
         return None
-    run = Run(folder, read_record(folder), corpus, device)
+    run = packed or Run(folder, read_record(folder), corpus, device)
     if run.id != run_id:
         raise LabError(f"{record} is the record of run {run.id}, not of {run_id}. Delete it and train again.")
     if there and "sounds" in run.record:
@@ -278,17 +292,3 @@ def origin(device):
         "commit": commit(),
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
     }
-
-
-def commit():
-    """The lab's commit, with "+" if labkit was changed since; None where it is no clone."""
-    clone = Path(__file__).resolve().parents[2]
-    if not (clone / ".git").exists():  # installed as a package
-        return None
-    git = ["git", "-C", str(clone)]
-    try:
-        head = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True)
-        changed = subprocess.run([*git, "status", "--porcelain", "labkit"], capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):  # there is no git here
-        return None
-    return head.stdout.strip() + ("+" if changed.stdout else "")

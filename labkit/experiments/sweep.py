@@ -63,6 +63,10 @@ class Grid:
         members = _combinations(self.base.change(seed=self.seeds[0]), self.axes)
         return list(dict.fromkeys(trial for member in members for trial in _combinations(member, self.tune)))
 
+    def candidates(self):
+        """All that a sweep of it may train, whatever its trials say: each of them, with every seed."""
+        return list(dict.fromkeys(trial.change(seed=seed) for trial in self.trials() for seed in self.seeds))
+
     def experiments(self, runs=()):
         """All members, seeds innermost; a duplicate is listed once. A grid that tunes needs the `runs` of its trials.
 
@@ -106,10 +110,9 @@ def committed(name, corpus):
     """
     records = home() / "results" / "records"
     grid, runs = Grid.read(home() / "results" / f"{name}.json"), {}
-    for model in {trial.model.name for trial in grid.trials()}:
-        for folder in sorted(records.glob(f"*/{model}-*")):
-            if folder.parent.name.split("+")[0] == corpus:  # also where other corpora were joined to it
-                runs |= {run.experiment: run for run in read_runs(folder)}
+    for folder in sorted(records.glob("*")):
+        if folder.name.split("+")[0] == corpus:  # also where other corpora were joined to it
+            runs |= {run.experiment: run for run in read_runs(folder, set(grid.candidates()))}
     found = [runs[experiment] for experiment in grid.experiments(runs.values()) if experiment in runs] if runs else []
     if not found:
         mend = "They come with the lab: fetch it whole with `git clone`."
