@@ -1,6 +1,7 @@
 """Settings as frozen values: each field says what it takes, and a value that does not fit is an error that names it."""
 
 from dataclasses import fields, is_dataclass
+from functools import cache
 from typing import Annotated, dataclass_transform
 
 import numpy as np
@@ -74,9 +75,12 @@ def as_json(value):
         return [as_json(item) for item in value]
     if not is_dataclass(value):
         return value
-    written = {}
-    for field in fields(value):
-        default = field.default_factory() if callable(field.default_factory) else field.default
-        if getattr(value, field.name) != default:
-            written[field.name] = as_json(getattr(value, field.name))
-    return written
+    usual = defaults(type(value))
+    return {name: as_json(getattr(value, name)) for name in usual if getattr(value, name) != usual[name]}
+
+
+@cache
+def defaults(kind):
+    """Defaults of the settings of a class, by name."""
+    made = {field.name: field.default_factory for field in fields(kind) if callable(field.default_factory)}
+    return {field.name: made[field.name]() if field.name in made else field.default for field in fields(kind)}
