@@ -177,8 +177,8 @@ def test_the_tables_agree_with_the_records(settings, made, tmp_path):
     for same, row in zip(groups(runs), groupings.to_dict("records"), strict=True):
         scores = [r.test()["accuracy"] for r in same]
         assert row["test"] == pytest.approx(sum(scores) / 2)
-        interval = metrics.speaker_interval([r.predictions() for r in same])
-        assert (row["test_low"], row["test_high"]) == (interval["low"], interval["high"])
+        found = metrics.interval([r.predictions() for r in same])
+        assert (row["test_low"], row["test_high"]) == (found["low"], found["high"])
         assert row["test_low"] <= row["test"] <= row["test_high"]
         assert f"{100 * row['test']:.1f}%" in in_words(row)
 

@@ -13,6 +13,7 @@ from labkit import data as corpora
 from labkit.data import MARKER, speech_commands
 from labkit.data.corpus import Corpus, parts_by_speaker
 from labkit.data.layout import audio_files, scan, usable
+from labkit.data.speech_commands import protocol_of, published_part
 from labkit.errors import LabError
 
 pytest_plugins = ["tiny"]
@@ -35,7 +36,7 @@ def test_the_tiny_corpus_is_what_it_should_be(corpus):
     assert [len(corpus.part(part)) for part in ("train", "validation", "test")] == [36, 18, 18]
     assert sorted(clips.repetition.unique()) == [0, 1] and sorted(clips.seconds.unique()) == [0.4, 0.45, 0.5, 0.55]
     assert repr(corpus) == (
-        "tiny: 72 clips of 12 speakers, 3 labels, 16,000 Hz (official: train 36, validation 18, test 18)"
+        "tiny: 72 clips of 12 speakers, 3 labels, 16,000 Hz (its own lists: train 36, validation 18, test 18)"
     )
     with pytest.raises(LabError, match="no part called 'tests'. Did you mean 'test'"):
         corpus.part("tests")
@@ -337,6 +338,19 @@ def test_real_speech_commands_has_its_official_parts(real_audio):
     assert [len(corpus.part(part)) for part in ("train", "validation", "test")] == [2727, 679, 880]
     assert [corpus.part(part).speaker.nunique() for part in ("train", "validation", "test")] == [1000, 235, 112]
     assert corpus.labels == ("down", "no", "up", "yes") and len(corpus.noises) == 2 and not corpus.skipped
+    assert corpus.protocol == "official"
+
+
+def test_parts_that_are_not_the_publishers_are_not_called_official(real_audio):
+    corpus = corpora.find("speech_commands", real_audio / "speech_commands_35words")
+    assert corpus.protocol == "its own lists" and "its own lists: train 1,832" in repr(corpus)
+    assert corpora.find("speech_commands", real_audio / "speech_commands_v0.01_30words").protocol == "official"
+    record = {"protocol": "official", "corpus": {"synthetic": False}, "training_speakers": ["c50f55b8"]}
+    assert published_part("c50f55b8") == "train" and protocol_of(record) == "official"
+    tested = corpus.part("train").speaker.unique()[:1].tolist()
+    assert protocol_of(record | {"training_speakers": tested}) == "its own lists"
+    assert protocol_of(record | {"corpus": {"synthetic": True}}) == "its own lists"
+    assert protocol_of(record | {"protocol": "by_speaker"}) == "by_speaker"
 
 
 def test_real_lists_that_name_absent_files_are_used_as_far_as_they_go(real_audio):

@@ -310,7 +310,7 @@ def test_the_tables_own_split_is_obeyed_and_a_leak_in_it_is_called_one(root):
     head = "path,label,speaker,split\n"
     table_of(root, head + "a.wav,yes,ana,Train\nb.wav,yes,luis,val\nc.wav,yes,eva,testing\n")
     corpus = load(root)
-    assert corpus.clips.split.tolist() == ["train", "validation", "test"] and corpus.protocol == "official"
+    assert corpus.clips.split.tolist() == ["train", "validation", "test"] and corpus.protocol == "its own lists"
     table_of(root, head + "a.wav,yes,ana,train\nb.wav,yes,ana,test\nc.wav,yes,eva,validation\n")
     with pytest.warns(LabWarning, match="1 speakers are in more than one part .* the first: ana"):
         assert load(root).protocol == "by_clip_leaky"

@@ -29,7 +29,7 @@ def test_starting_prints_three_lines_that_say_on_what_and_where(made, tmp_path, 
     assert len(lines) == 3
     assert lines[0].startswith("01_exploration: scale 'lab', seed 3, on CPU (") and torch.__version__ in lines[0]
     assert lines[1] == (
-        "data: tiny: 72 clips of 12 speakers, 3 labels, 16,000 Hz (official: train 36, validation 18, test 18)"
+        "data: tiny: 72 clips of 12 speakers, 3 labels, 16,000 Hz (its own lists: train 36, validation 18, test 18)"
     )
     assert lines[2] == f"results: {tmp_path / 'results'}, figures: {Path('build', 'figures')}"
     assert lab.data.name == "tiny" and lab.scale == "lab" and lab.device == torch.device("cpu") and lab.seed == 3

@@ -11,7 +11,7 @@ from tiny import RATE, SPEAKERS, TEST, VALIDATION, WORDS
 from labkit.cli import main as command
 from labkit.errors import LabError
 from labkit.files import home, read_json
-from labkit.metrics import speaker_interval
+from labkit.metrics import interval
 from labkit.streaming import Decision, Detection
 from labkit.streaming import benchmark as live
 from labkit.streaming.benchmark import LATE, LEVEL, MixturePlan, background, mixture, pool, spoken
@@ -188,7 +188,7 @@ def test_the_interval_is_over_speakers():
     some = [heard(("no", "yes", "unknown"), [("yes", 1.3, 0.9)])]
     stream_metrics = live.stream_metrics(some, ("no", "yes", "unknown"), Decision(0.5, 0, 0))
     words = live.decided(some, ("no", "yes", "unknown"), Decision(0.5, 0, 0))[0]
-    assert stream_metrics["hits_high"] == speaker_interval([words])["high"]
+    assert stream_metrics["hits_high"] == interval([words])["high"]
 
 
 def test_a_record_says_on_whom_and_what_the_threshold_was_chosen(network, corpus, capsys):

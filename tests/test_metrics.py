@@ -1,4 +1,4 @@
-"""Scores are scikit-learn's, and intervals are as wide as speakers are few."""
+"""Scores are scikit-learn's; the one that comes first fits the classes."""
 
 import numpy as np
 import pandas as pd
@@ -6,22 +6,7 @@ import pytest
 from sklearn import metrics as theirs
 
 from labkit.errors import LabError
-from labkit.metrics import confusion, metrics_of, speaker_interval, verdict
-
-
-def table(right, speakers):
-    """Predictions with so many right answers, clip by clip."""
-    return pd.DataFrame(
-        {
-            "path": [f"{number:04}.wav" for number in range(len(right))],
-            "speaker": speakers,
-            "label": "yes",
-            "predicted": np.where(right, "yes", "no"),
-        }
-    )
-
-
-# Scores
+from labkit.metrics import absent, confusion, headline, in_percent, metrics_of
 
 
 def answers(true, predicted):
@@ -78,129 +63,17 @@ def test_confusion_counts_clips_and_keeps_classes_nobody_said():
     assert (found.values == expected).all()
 
 
-# Intervals
+def test_balanced_accuracy_comes_first_where_the_majority_is_above_one_and_a_half_times_chance():
+    even = {"accuracy": 0.9, "balanced_accuracy": 0.5, "chance": 0.25, "majority": 0.375}
+    assert headline(even) == "accuracy" and in_percent(even) == "accuracy 90.0%"
+    uneven = even | {"majority": 0.376}
+    assert headline(uneven) == "balanced_accuracy"
+    assert in_percent(uneven) == "balanced accuracy 50.0% (accuracy 90.0%)"
+    assert headline(even | {"majority": None}) == "accuracy", "nobody knows what is frequent in training"
 
 
-def clustered(rng, people=30, clips=8, std=0.18, truth=0.75):
-    """Predictions of people who are understood better or worse: (table, clips right at each person)."""
-    each = np.clip(rng.normal(truth, std, people), 0, 1)
-    right = rng.random((people, clips)) < each[:, None]
-    return table(right.ravel(), np.repeat([f"s{number}" for number in range(people)], clips))
-
-
-def coverage(level, by_clip=False, times=300):
-    rng = np.random.default_rng(1)
-    truth = np.clip(rng.normal(0.75, 0.18, 200_000), 0, 1).mean()
-    hits = 0
-    for _ in range(times):
-        predictions = clustered(rng)
-        if by_clip:  # as if each clip were somebody else's
-            predictions = predictions.assign(speaker=predictions.path)
-        interval = speaker_interval([predictions], draws=300, level=level)
-        hits += interval["low"] <= truth <= interval["high"]
-    return hits / times
-
-
-def test_the_interval_covers_the_truth_as_often_as_it_says():
-    assert 0.90 <= coverage(0.95) <= 0.98
-    assert 0.73 <= coverage(0.80) <= 0.86
-
-
-def test_an_interval_over_clips_would_be_too_sure():
-    assert coverage(0.95, by_clip=True) < 0.89
-
-
-def test_an_interval_says_over_what_it_runs():
-    rng = np.random.default_rng(0)
-    tables = [clustered(rng) for _ in range(3)]
-    found = speaker_interval(tables)
-    accuracies = [(one.label == one.predicted).mean() for one in tables]
-    assert found["mean"] == pytest.approx(np.mean(accuracies)) and found["low"] < found["mean"] < found["high"]
-    assert found["speakers"] == 30 and found["seeds"] == 3 and all(type(found[key]) is float for key in ("low", "high"))
-    assert speaker_interval(tables) == found and speaker_interval(tables, seed=1) != found
-    narrow = speaker_interval(tables, level=0.5)
-    assert found["low"] < narrow["low"] < narrow["high"] < found["high"]
-
-
-def test_people_with_more_clips_weigh_more_as_they_do_in_accuracy():
-    predictions = table([True] * 90 + [False] * 10, ["a"] * 90 + ["b"] * 10)
-    found = speaker_interval([predictions])
-    assert found["mean"] == pytest.approx(0.9) and (found["low"], found["high"]) == (0, 1)
-
-
-def test_all_right_leaves_no_doubt_between_people():
-    found = speaker_interval([table([True] * 8, list("aabbccdd"))])
-    assert (found["mean"], found["low"], found["high"]) == (1, 1, 1)
-
-
-def test_the_order_of_the_rows_plays_no_role():
-    predictions = clustered(np.random.default_rng(2))
-    mixed = predictions.sample(frac=1, random_state=0)
-    assert speaker_interval([predictions, mixed]) == speaker_interval([predictions, predictions])
-    assert speaker_interval([predictions], [mixed])["high"] == 0
-
-
-def test_a_paired_comparison_sees_what_two_intervals_do_not():
-    rng = np.random.default_rng(3)
-    base = clustered(rng, people=60)
-    wrong = np.flatnonzero(base.label != base.predicted)
-    better = base.copy()
-    better.loc[rng.choice(wrong, len(wrong) // 4, replace=False), "predicted"] = "yes"
-    alone = [speaker_interval([one]) for one in (base, better)]
-    assert alone[0]["high"] > alone[1]["low"], "the two intervals overlap"
-    difference = speaker_interval([better], [base])
-    assert difference["low"] > 0 and difference["mean"] == pytest.approx(alone[1]["mean"] - alone[0]["mean"])
-    opposite = speaker_interval([base], [better])
-    assert opposite["low"] == pytest.approx(-difference["high"]) and opposite["mean"] == pytest.approx(
-        -difference["mean"]
-    )
-
-
-def test_a_paired_comparison_of_equals_shows_no_difference_as_often_as_it_says():
-    rng = np.random.default_rng(4)
-    shown = 0
-    for _ in range(200):
-        each = np.clip(rng.normal(0.75, 0.18, 30), 0, 1)[:, None]
-        sides = [
-            table((rng.random((30, 8)) < each).ravel(), np.repeat([f"s{number}" for number in range(30)], 8))
-            for _ in range(2)
-        ]
-        interval = speaker_interval(sides[:1], sides[1:], draws=300)
-        shown += not interval["low"] <= 0 <= interval["high"]
-    assert shown / 200 <= 0.10
-
-
-def test_sides_tested_on_different_clips_are_not_compared():
-    one = clustered(np.random.default_rng(5))
-    with pytest.raises(LabError, match="The two sides were tested on different clips. Test both"):
-        speaker_interval([one], [one[1:]])
-    with pytest.raises(LabError, match="The seeds were tested on different clips. Use the same split"):
-        speaker_interval([one, one.assign(path="x" + one.path)])
-
-
-def test_of_one_speaker_there_is_a_mean_and_no_interval():
-    one = clustered(np.random.default_rng(5)).assign(speaker="ana")
-    found = speaker_interval([one])
-    assert found["mean"] == (one.label == one.predicted).mean() and (found["speakers"], found["seeds"]) == (1, 1)
-    assert np.isnan(found["low"]) and np.isnan(found["high"])
-    difference = speaker_interval([one.assign(predicted=one.label)], [one.assign(predicted="-")])
-    assert verdict(difference, "GRU", "LSTM") == "GRU minus LSTM: +100.0 points for one speaker: no difference shown."
-
-
-@pytest.mark.parametrize(
-    ("low", "mean", "high", "words"),
-    [
-        (0.01, 0.02, 0.03, "GRU minus LSTM: +2.0 points [+1.0, +3.0] over 9 speakers and 3 seeds: GRU is ahead."),
-        (-0.03, -0.02, -0.01, "GRU minus LSTM: -2.0 points [-3.0, -1.0] over 9 speakers and 3 seeds: LSTM is ahead."),
-        (
-            -0.01,
-            0.02,
-            0.05,
-            "GRU minus LSTM: +2.0 points [-1.0, +5.0] over 9 speakers and 3 seeds: no difference shown.",
-        ),
-        (0.0, 0.02, 0.05, "GRU minus LSTM: +2.0 points [+0.0, +5.0] over 9 speakers and 3 seeds: no difference shown."),
-    ],
-)
-def test_a_verdict_names_a_winner_only_where_the_interval_excludes_zero(low, mean, high, words):
-    interval = {"low": low, "mean": mean, "high": high, "speakers": 9, "seeds": 3}
-    assert verdict(interval, "GRU", "LSTM") == words
+def test_classes_without_clips_are_named():
+    predictions = answers("aac", "abc")
+    assert absent(predictions, ["a", "b", "c", "d"]) == "; no clips of b, d"
+    assert absent(predictions, ["a", "c"]) == ""
+    assert absent(predictions, list("abcdefghijkl")) == "; no clips of b, d, e, f, g, h, i, j and 2 more"

@@ -12,7 +12,7 @@ from labkit.experiments import nested_cv as nested
 from labkit.experiments.experiment import Experiment, Subset
 from labkit.experiments.sweep import Grid, best, committed, sweep
 from labkit.features import MFCC
-from labkit.metrics import speaker_interval
+from labkit.metrics import interval
 from labkit.models import Model
 from labkit.training.recipe import Recipe
 
@@ -159,7 +159,7 @@ def never_heard_by(runs):
 
 def test_means_over_voices_have_an_interval_over_voices(trained):
     table, said = nested.report(trained), nested.chosen(nested.answers(trained))
-    together = speaker_interval([nested.vote(said)])
+    together = interval([nested.vote(said)])
     assert together["mean"] == pytest.approx(table["all together"].mean()) and together["speakers"] == 3
     assert together["low"] <= together["mean"] <= together["high"]
     assert said.right.mean() == pytest.approx(table["one network"].mean())

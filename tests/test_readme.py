@@ -101,7 +101,7 @@ def test_the_table_of_new_voices_is_that_of_the_records():
 
     from labkit.experiments import nested_cv as nested
     from labkit.experiments.sweep import committed
-    from labkit.metrics import speaker_interval
+    from labkit.metrics import interval
 
     def figure(one):
         return f"{100 * one['mean']:.1f} [{100 * one['low']:.1f}, {100 * one['high']:.1f}]"
@@ -121,11 +121,11 @@ def test_the_table_of_new_voices_is_that_of_the_records():
     rows = rows_of("voices")
     assert len(rows) == 5
     for row, (clips, voices) in zip(rows[:3], {**known, "voice_mnist": "voice_mnist_voices"}.items(), strict=True):
-        assert row[1] == figure(speaker_interval(kept(clips, True))), row
-        assert row[2:] == [figure(speaker_interval(kept(voices, False))), worst(kept(voices, False))], row
+        assert row[1] == figure(interval(kept(clips, True))), row
+        assert row[2:] == [figure(interval(kept(voices, False))), worst(kept(voices, False))], row
     for row, grid in zip(rows[3:], ("fsdd_nested", "fsdd_voices"), strict=True):
         votes = [nested.vote(nested.chosen(nested.answers(committed(grid, "fsdd"))))]
-        assert row[2:] == [figure(speaker_interval(votes)), worst(votes)], row
+        assert row[2:] == [figure(interval(votes)), worst(votes)], row
 
 
 def test_the_table_of_live_recognition_is_that_of_the_records():

@@ -82,7 +82,7 @@ def test_a_run_leaves_its_record_its_predictions_and_its_weights(run, corpus, re
         **{"name": "tiny", "fingerprint": corpus.fingerprint},
         **{"synthetic": False, "licence": "CC BY 4.0"},
     }
-    assert record["labels"] == ["fall", "hold", "rise"] and record["protocol"] == "official"
+    assert record["labels"] == ["fall", "hold", "rise"] and record["protocol"] == "its own lists"
     assert len(record["history"]) == 3 and 1 <= record["best_epoch"] <= 3
     assert record["parameters"] == 3 * 8 * (8 + 8 + 2) + 9 * 3
     assert record["device"].startswith("CPU (") and "thread" in record["device"]

@@ -7,7 +7,7 @@ import pytest
 from labkit.experiments.experiment import Experiment
 from labkit.experiments.records import Seeds, groups
 from labkit.experiments.sweep import committed
-from labkit.metrics import confusion, speaker_interval, verdict
+from labkit.metrics import confusion, interval, verdict
 
 
 class FakeRun:
@@ -30,7 +30,7 @@ class FakeRun:
                 "predicted": np.where(rng.random(200) < chance, label, other),
             }
         )
-        self.validation = {"accuracy": chance}
+        self.validation = {"accuracy": chance, "chance": 0.5, "majority": 0.5}
 
     def predictions(self, part="test"):
         return self.table if part == "test" else self.table[:100]
@@ -52,22 +52,32 @@ def bad():
     return Seeds([FakeRun(seed, 0.6, "lstm") for seed in range(3)])
 
 
-def test_accuracy_is_the_interval_over_speakers_of_all_seeds(good):
+def test_accuracy_is_the_interval_of_all_seeds(good):
     tables = [run.table for run in good]
-    assert good.accuracy == speaker_interval(tables) and good.accuracy["seeds"] == 3
+    assert good.accuracy == interval(tables) and good.accuracy["seeds"] == 3
     assert good.accuracy["mean"] == pytest.approx(np.mean([run.test()["accuracy"] for run in good]))
-    assert good.accuracy_on("validation") == speaker_interval([table[:100] for table in tables])
+    assert good.score("validation") == interval([table[:100] for table in tables])
     assert good.mean("accuracy") == pytest.approx(good.accuracy["mean"]) and good.mean("accuracy", "validation") == 0.9
     assert good.confusion.to_numpy().sum() == 600 and good.parameters == 7 and good.experiment.seed == 0
 
 
 def test_a_difference_is_paired_and_said_in_a_sentence(good, bad):
     difference = good.minus(bad)
-    assert difference == speaker_interval([run.table for run in good], [run.table for run in bad])
+    assert difference == interval([run.table for run in good], [run.table for run in bad])
     assert difference["low"] > 0 and bad.minus(good)["high"] < 0
     assert good.verdict(bad, "GRU", "LSTM") == verdict(difference, "GRU", "LSTM")
     assert good.verdict(bad, "GRU", "LSTM").endswith("GRU is ahead.")
     assert good.minus(bad, "validation") != difference
+
+
+def test_where_classes_are_uneven_the_balanced_figure_is_compared(good, bad):
+    assert good.metric == "accuracy" and good.score() == good.accuracy
+    for run in (*good, *bad):
+        run.validation["majority"] = 0.8
+    tables = [run.table for run in good]
+    assert good.metric == "balanced_accuracy" and good.score() == interval(tables, metric="balanced_accuracy")
+    assert good.score("validation") == interval([table[:100] for table in tables], metric="balanced_accuracy")
+    assert good.minus(bad)["metric"] == "balanced_accuracy" and "points of balanced accuracy" in good.verdict(bad)
 
 
 def test_runs_are_grouped_by_all_but_the_seed_in_order_and_once(good, bad):
@@ -81,4 +91,4 @@ def test_a_committed_grid_comes_as_its_configurations():
     found = groups(committed("recurrent", "speech_commands_4words"))
     assert all(len(same) == len({run.experiment.seed for run in same}) == 3 for same in found)
     assert len({same.experiment for same in found}) == len(found) > 1
-    assert found[0].accuracy == speaker_interval([run.predictions() for run in found[0]])
+    assert found[0].accuracy == interval([run.predictions() for run in found[0]])

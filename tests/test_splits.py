@@ -42,7 +42,8 @@ def test_no_speaker_is_in_two_parts(protocol):
         result = split(corpus, settings_of(protocol, corpus, seed))
         sets = [speakers(result, part) for part in PARTS]
         assert all(sets) and not sets[0] & sets[1] and not sets[0] & sets[2] and not sets[1] & sets[2]
-        assert len(result) == len(corpus) and result.protocol == protocol
+        assert len(result) == len(corpus)
+        assert result.protocol == ("its own lists" if protocol == "official" else protocol)
         assert set.union(*sets) == set(corpus.clips.speaker) and shared_speakers(result) == []
         assert split(corpus, settings_of(protocol, corpus, seed)).clips.equals(result.clips), "the same every time"
 

@@ -178,7 +178,7 @@ def test_it_is_read_as_common_voice_is(folder, tmp_path, monkeypatch):
     monkeypatch.setenv("LABKIT_CACHE", str(tmp_path))
     corpus = common_voice.load(folder)
     assert corpus.synthetic and corpus.skipped == () and corpus.labels == tuple(sorted(ACCENTS))
-    assert corpus.protocol == "official" and corpus.sample_rate == 16_000 and len(corpus) == 16
+    assert corpus.protocol == "its own lists" and corpus.sample_rate == 16_000 and len(corpus) == 16
     assert dict(corpus.clips.split.value_counts()) == {"train": 6, "validation": 5, "test": 5}
     assert (corpus.clips.area == corpus.clips.label).all() and (corpus.clips.fifteen != "").all()
     assert set(corpus.clips.sentence) <= set(SENTENCES) and corpus.clips.seconds.between(1.2, 6.0).all()

@@ -10,12 +10,14 @@ from tiny import program, until
 
 import labkit
 from labkit.errors import LabError
+from labkit.experiments import records
 from labkit.experiments import run as runs
 from labkit.experiments.experiment import Experiment
 from labkit.features import MFCC, LogMel
 from labkit.models import MODELS, Model, register
 from labkit.training.recipe import Recipe
 from labkit.widgets import TrainerPanel
+from labkit.widgets.comparison import compared
 from labkit.widgets.controls import as_code
 
 pytest_plugins = ["tiny"]
@@ -76,9 +78,22 @@ def test_training_by_button_gives_a_run_a_curve_a_line_in_the_table_and_a_dot_in
     assert len(loss.lines[1].get_xdata()) == 2 and "2 epochs" in trainer.alt
     assert trainer.table.loc[1, ["model", "epochs"]].tolist() == ["gru", 2]
     assert "hidden=8" in trainer.table.settings[1] and "hidden=8" in trainer.table_view.value
-    assert "Validation part of tiny, split official" in trainer.table_view.value
+    assert "Validation part of tiny, split: its own lists" in trainer.table_view.value
     assert [label.get_text() for label in trainer.chart.axes[0].get_yticklabels()] == ["1: gru"]
     assert 'alt="The runs' in trainer.chart_view.value and 'alt="Training curves of gru' in trainer.picture.value
+
+
+def test_where_classes_are_uneven_balanced_accuracy_comes_first(trainer):
+    trainer.train.click()
+    run = trainer.wait(120)
+    assert "validation_accuracy" in trainer.table and "validation accuracy" in repr(run)
+    run.validation["majority"] = 0.9
+    table, html, chart = compared([run])
+    assert table.validation_balanced_accuracy[1] == run.validation["balanced_accuracy"]
+    assert "validation_balanced_accuracy" in html and "balanced accuracy" in chart.axes[0].get_xlabel()
+    assert f"validation balanced accuracy {run.validation['balanced_accuracy']:.1%} (accuracy" in repr(run)
+    columns = list(records.table([run]))
+    assert columns.index("balanced_accuracy") < columns.index("accuracy")
 
 
 def test_the_same_settings_are_loaded_and_others_are_trained(trainer):

@@ -15,8 +15,10 @@ from labkit.errors import LabError
 from labkit.experiments.pretrained import load
 from labkit.experiments.run import Run, read_record
 from labkit.files import atomic_file, home, read_json, write_json, write_text
+from labkit.metrics import absent, headline
 
 LARGEST = 1_000_000  # bytes
+COLUMNS = {"macro_f1": "macro F1", "majority": "always the commonest word"}
 FILES = ("weights.safetensors", "test.json", "test.csv.gz", "validation.csv.gz")
 
 
@@ -38,14 +40,16 @@ def ship(run, name, place=None, decision=None):
             shutil.copyfile(run.folder / file, temporary)
     record = run.record | ({} if decision is None else {"decision": decision})
     write_json(target / "run.json", record)
-    write_text(target / "card.md", card(name, record, test))
+    write_text(target / "card.md", card(name, record, test, absent(run.predictions(), run.labels)))
     return load(name, place=place)
 
 
-def card(name, record, test):
-    """A model card (Mitchell et al., arXiv 1810.03993) in Markdown."""
+def card(name, record, test, missing=""):
+    """A model card (Mitchell et al., arXiv 1810.03993) in Markdown; `missing` says which classes have no test clips."""
     corpus = record["corpus"]
-    shown = ("accuracy", "balanced_accuracy", "macro_f1", "chance", "majority")
+    first = headline(record["validation"])
+    shown = dict.fromkeys([first, "accuracy", "balanced_accuracy", "macro_f1", "chance", "majority"])
+    columns = " | ".join(COLUMNS.get(key, key.replace("_", " ")) for key in shown)
     scores = "\n".join(
         f"| {part} | " + " | ".join(f"{100 * metrics[key]:.1f}%" for key in shown) + " |"
         for part, metrics in (("validation", record["validation"]), ("test", test))
@@ -81,9 +85,9 @@ speakers are in `run.json`. Trained on {record["date"]} with torch {record["vers
 
 Nobody is in two parts.
 
-**Test, once, on speakers never heard.** The epoch was chosen on validation.
+**Test, once, on speakers never heard{missing}.** The epoch was chosen on validation.
 
-| | accuracy | balanced accuracy | macro F1 | chance | always the commonest word |
+| | {columns} |
 |---|---|---|---|---|---|
 {scores}
 {listening}

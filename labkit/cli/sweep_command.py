@@ -87,6 +87,6 @@ def main(args):
 def as_text(table):
     """A summary of runs, without what all of its rows share and what the records tell in more detail."""
     varied = [name for name in ("split", "feature") if table[name].nunique() > 1]
-    shown = [*varied, "model", "seeds", "parameters", "s_per_epoch", "validation", "validation_std"]
+    shown = [*varied, "model", "seeds", "parameters", "s_per_epoch", "metric", "validation", "validation_std"]
     shown += [name for name in ("test", "test_low", "test_high") if name in table]
     return formatted(table[shown]).to_string(index=False)

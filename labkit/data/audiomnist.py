@@ -46,7 +46,7 @@ def load(root):
     notes += counted(sorted(here - known), added, f"{name}: ")
     cut = f"clips are longer than {WINDOW:g} s (a feature cuts their end: give it more seconds)"
     notes += counted(long, cut, f"{name}: ")
-    return make_corpus(place, clips, notes, name=name, labels=tuple("0123456789"), licence="MIT")
+    return make_corpus(place, clips, notes, name=name, labels=tuple("0123456789"), licence="MIT", protocol="official")
 
 
 def read_metadata(path):

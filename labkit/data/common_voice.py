@@ -63,7 +63,7 @@ def load(root):
     labels = sorted(set(clips.label), key=lambda label: (label == "unknown", label))
     notes = [*notes, *problems, *told]
     licence = "CC0 1.0; and never try to find out who a speaker is"
-    return make_corpus(place, clips, notes, name=name, labels=labels, licence=licence)
+    return make_corpus(place, clips, notes, name=name, labels=labels, licence=licence, protocol="official")
 
 
 def _tables(folder):

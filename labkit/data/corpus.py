@@ -11,6 +11,7 @@ from ..files import digest
 
 COLUMNS = ["path", "label", "speaker", "split", "seconds", "bytes"]
 PARTS = ("train", "validation", "test")
+OWN = "its own lists"  # protocol of a corpus that says who is in which part, but not as its publisher does
 UNKNOWN = "unknown"  # the class of all that is no word of the vocabulary
 EXTRA = "extra"  # column: "" for a clip of the main corpus, else the name of the corpus that it came from
 DIGITS = {name: str(i) for i, name in enumerate("zero one two three four five six seven eight nine".split())}
@@ -31,7 +32,7 @@ class Corpus:
     clips: pd.DataFrame = field(repr=False)
     noises: tuple = ()  # paths of background noises, which are not clips
     skipped: tuple = ()  # a sentence for each kind of file that was left out, with counts
-    protocol: str = "official"  # how the clips were split; "by_clip_leaky": speakers are shared between parts
+    protocol: str = OWN  # how the clips were split; "by_clip_leaky": speakers are shared between parts
     whole: pd.DataFrame = field(default=None, repr=False)  # paths and sizes of all that share one waveform store
     more: tuple = ()  # other corpora that an experiment may train on as well (join)
 

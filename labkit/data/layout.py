@@ -17,7 +17,7 @@ import soundfile
 from ..errors import LabError
 from ..files import atomic_file, cache, digest
 from ..synthetic import MARKER
-from .corpus import PARTS, Corpus, parts_by_speaker
+from .corpus import OWN, PARTS, Corpus, parts_by_speaker
 
 KINDS = (".wav", ".flac", ".ogg", ".mp3")
 NOISE = "_background_noise_"  # a folder of noises, which are not clips
@@ -79,7 +79,7 @@ def counted(items, what, where=""):
     return [f"{where}{len(items):,} {what}, the first: {items[0]}."] if items else []
 
 
-def make_corpus(root, clips, notes, *, licence, name="", labels=(), sample_rate=None, protocol="official"):
+def make_corpus(root, clips, notes, *, licence, name="", labels=(), sample_rate=None, protocol=OWN):
     """The Corpus of a table; what is not given is found there. It is called leaky wherever its parts share speakers."""
     if "split" not in clips:
         filled = (parts_by_speaker(clips.speaker, seed=seed) for seed in range(1000))
@@ -88,6 +88,7 @@ def make_corpus(root, clips, notes, *, licence, name="", labels=(), sample_rate=
         clips, protocol = clips.assign(split=next(filled)), "by_speaker"
     leaky = (clips.groupby("speaker").split.nunique() > 1).any()
     synthetic = any((folder / MARKER).exists() for folder in (root, root.parent))
+    protocol = OWN if synthetic and protocol == "official" else protocol  # it stands in for a publisher's corpus
     noises = [f"{NOISE}/{path}" for path in audio_files(root / NOISE)] if (root / NOISE).is_dir() else []
     return Corpus(
         name=name or root.name,

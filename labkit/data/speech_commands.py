@@ -4,6 +4,7 @@ The speaker is the hash in the file name, `WORD/HASH_nohash_N.wav`; the official
 share no speaker with the rest, which is the training part. The lab's records were made with parts of v0.02, its cuts.
 """
 
+import hashlib
 import os
 import re
 import shutil
@@ -15,6 +16,7 @@ from tqdm.auto import tqdm
 from ..errors import LabError
 from ..files import atomic_folder, digest, need_disk, read_table, write_text
 from .audio import bars, decode, wav_bytes
+from .corpus import OWN
 from .layout import LISTS, counted, make_corpus, read_layout, read_text
 
 LAYOUT = "WORD/HASH_nohash_N.wav"
@@ -36,7 +38,21 @@ def load(root):
         if absent := len(listed) - (clips.split == part).sum():
             rest = f"the {part} part is what is here"
             notes.append(f"{root.name}: {name} names {absent} files that are not here; {rest}.")
-    return make_corpus(root, clips, notes, sample_rate=SAMPLE_RATE, licence="CC BY 4.0")
+    protocol = "official" if (clips.speaker.map(published_part) == clips.split).all() else OWN
+    return make_corpus(root, clips, notes, sample_rate=SAMPLE_RATE, licence="CC BY 4.0", protocol=protocol)
+
+
+def published_part(speaker):
+    """The part of a speaker by the publisher's rule (Warden, sec. 4): of the SHA-1 of the name, ten percent each."""
+    percent = int(hashlib.sha1(speaker.encode()).hexdigest(), 16) % 2**27 * 100 / (2**27 - 1)
+    return "validation" if percent < 10 else "test" if percent < 20 else "train"
+
+
+def protocol_of(record):
+    """The protocol of a run record. The first edition called all lists official; its training speakers tell."""
+    hashes = [name for name in record["training_speakers"] if re.fullmatch("[0-9a-f]{8}", name)]
+    own = record["corpus"]["synthetic"] or {published_part(name) for name in hashes} - {"train"}
+    return OWN if record["protocol"] == "official" and own else record["protocol"]
 
 
 def read_cut(name):

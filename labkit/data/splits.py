@@ -24,7 +24,7 @@ GROUPS = {
 
 
 def official(corpus, how):
-    """The publisher's own parts, as the corpus module read them."""
+    """The parts that came with the corpus: the publisher's (else `split` calls them its own lists)."""
     return corpus.clips.split
 
 

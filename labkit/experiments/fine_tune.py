@@ -16,7 +16,7 @@ from torch import nn
 from ..data.corpus import PARTS, UNKNOWN
 from ..errors import LabError, choose
 from ..evaluation.predictions import need_clips, predictions, readable
-from ..metrics import speaker_interval
+from ..metrics import interval
 from ..models import count_parameters
 from ..training.augment import Augmentation
 from ..training.batches import batches_of
@@ -157,7 +157,7 @@ def judge(before, after, corpus, part="test"):
     clips = clips.assign(label=meant.where(known, word), predicted=clips.after).reset_index()
     rows = {}
     for question, table in clips.groupby(asked, observed=True):
-        interval = speaker_interval([table])
+        found = interval([table])
         right = (table.before == table.label).mean()
-        rows[question] = {"clips": len(table), "before": right, "after": interval["mean"], **interval}
+        rows[question] = {"clips": len(table), "before": right, "after": found["mean"], **found}
     return pd.DataFrame(rows.values(), list(rows), ["clips", "speakers", "before", "after", "low", "high"])

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from ..errors import LabError, LabWarning
-from ..metrics import percent, speaker_interval, verdict
+from ..metrics import absent, headline, interval, percent, verdict
 from .packed import Sweep
 from .run import Run, read_record
 
@@ -45,18 +45,23 @@ class Seeds(tuple):
         """Predictions per clip, a table per seed."""
         return [run.predictions(part) for run in self]
 
-    def accuracy_on(self, part):
-        """Mean accuracy over the seeds with its 95% interval over speakers, as `metrics.speaker_interval`."""
-        return speaker_interval(self.tables(part))
+    @property
+    def metric(self):
+        """The metric that comes first (`metrics.headline`), by the validation part: known before any test."""
+        return headline(self[0].validation)
+
+    def score(self, part="test", metric=None):
+        """A metric, else the one that comes first: mean over the seeds with its 95% interval, as `metrics.interval`."""
+        return interval(self.tables(part), metric=metric or self.metric)
 
     @property
     def accuracy(self):
-        """As `accuracy_on` the test part: `mean`, `low`, `high`, `speakers`, `seeds`."""
-        return self.accuracy_on("test")
+        """Accuracy on the test part: `mean`, `low`, `high`, `speakers`, `seeds`."""
+        return self.score(metric="accuracy")
 
     def minus(self, other, part="test"):
-        """Difference in accuracy to another configuration on the same clips, with its interval over speakers."""
-        return speaker_interval(self.tables(part), other.tables(part))
+        """Difference in the first metric to another configuration on the same clips, with its interval."""
+        return interval(self.tables(part), other.tables(part), metric=self.metric)
 
     def verdict(self, other, first="the first", second="the second"):
         """The difference to another configuration as a sentence: who is ahead, or that no difference was shown."""
@@ -97,6 +102,7 @@ def table(runs, part="validation"):
                 "model": configuration(run.experiment),
                 "part": part,
                 "seed": run.experiment.seed,
+                headline(run.validation): None,  # its column comes first
                 **metrics,
                 "parameters": run.record["parameters"],
                 "epochs": len(run.record["history"]),
@@ -123,7 +129,8 @@ def configuration(experiment):
 def summary(runs):
     """A row per configuration: mean and standard deviation (`_std`) over its seeds, fractions between 0 and 1.
 
-    Test metrics are given where all seeds were tested, with the 95% interval of their mean by bootstrap over speakers.
+    `metric` is what comes first (`metrics.headline`): `validation` and `test` are of it, the latter given where all
+    seeds were tested, with the 95% interval of its mean; `accuracy` is of the same part, for comparison.
     """
     rows = []
     for same in groups(runs):
@@ -133,13 +140,18 @@ def summary(runs):
             **beside.loc[0, ["corpus", "split", "feature", "model", "parameters", "chance", "majority"]],
             "seeds": len(same),
             "s_per_epoch": validation.s_per_epoch.median(),
-            "validation": validation.accuracy.mean(),
-            "validation_std": validation.accuracy.std(),  # nan of one seed
+            "metric": same.metric,
+            "validation": validation[same.metric].mean(),
+            "validation_std": validation[same.metric].std(),  # nan of one seed
+            "accuracy": beside.accuracy.mean(),
+            "absent": "",
         }
         if beside is test:
-            interval = same.accuracy
-            row |= {"test": test.accuracy.mean(), "test_std": test.accuracy.std(), "test_clips": test.clips[0]}
-            row |= {f"test_{key}": interval[key] for key in ("low", "high", "speakers")}
+            tables = same.tables()
+            found = interval(tables, metric=same.metric)
+            row |= {"test": found["mean"], "test_std": test[same.metric].std(), "test_clips": test.clips[0]}
+            row |= {f"test_{key}": found[key] for key in ("low", "high", "speakers")}
+            row["absent"] = absent(tables[0], same[0].labels)
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -151,34 +163,41 @@ def elsewhere(runs):
         for part in sorted({test for run in same for test in run.tests if test != "test"}):
             tested = Seeds(run for run in same if part in run.tests)
             metrics = tested[0].read_test(part)  # what all seeds share is read of the first
+            tables, chance = tested.tables(part), metrics["chance"]
+            commonest = tables[0].label.value_counts(normalize=True).iloc[0]
+            first = headline({"majority": commonest, "chance": chance})
             rows.append(
                 {
                     "trained on": _named(same.record["corpus"]),
                     "tested on": _named(metrics["corpus"]),
                     "model": configuration(same.experiment),
                     "clips": metrics["clips"],
-                    **tested.accuracy_on(part),
-                    "chance": metrics["chance"],
-                    "commonest": tested[0].predictions(part).label.value_counts(normalize=True).iloc[0],
+                    **interval(tables, metric=first),
+                    "accuracy": interval(tables)["mean"],
+                    "chance": chance,
+                    "commonest": commonest,
+                    "absent": absent(tables[0], tested[0].labels),
                 }
             )
-    return pd.DataFrame(rows).rename(columns={"mean": "accuracy"})
+    return pd.DataFrame(rows)
 
 
 def in_words(row):
     """A row of `summary` or of `elsewhere` as a sentence that says what it was measured on."""
-    seeds = "one seed" if row["seeds"] == 1 else f"{row['seeds']} seeds"
+    seeds = f"{row['seeds']} seeds" if row["seeds"] > 1 else "one seed: how much another would change is not known"
     chance = f"chance {row['chance']:.1%}"
+    balanced = row["metric"] == "balanced_accuracy"
+    plain = f" (accuracy {row['accuracy']:.1%})" if balanced else ""
     if "tested on" in row:
         return (
-            f"{row['model']}: trained on {row['trained on']}, tested on {row['tested on']}: "
-            f"{percent({**row, 'mean': row['accuracy']})} on {row['clips']} clips of {row['speakers']} speakers; "
-            f"{chance}, always the commonest word there {row['commonest']:.1%} ({seeds})."
+            f"{row['model']}: trained on {row['trained on']}, tested on {row['tested on']}: {percent(row)}{plain} on "
+            f"{row['clips']} clips of {row['speakers']} speakers; {chance}, always the commonest word there "
+            f"{row['commonest']:.1%}{row['absent']} ({seeds})."
         )
-    validation = f"validation {row['validation']:.1%}"
-    where = f"{chance}, majority {row['majority']:.1%} ({row['corpus']}, split {row['split']}, {seeds}"
+    validation = f"validation {row['validation']:.1%}{' balanced' if balanced else ''}"
+    where = f"{chance}, majority {row['majority']:.1%}{row['absent']} ({row['corpus']}, split: {row['split']}, {seeds}"
     if pd.isna(row.get("test")):
-        return f"{row['model']}: {validation}; {where}; not tested)."
-    test = percent({"mean": row["test"], "low": row["test_low"], "high": row["test_high"]})
+        return f"{row['model']}: {validation}{plain}; {where}; not tested)."
+    test = percent({**row, "mean": row["test"], "low": row["test_low"], "high": row["test_high"]})
     people = f"{row['test_clips']:.0f} clips of {row['test_speakers']:.0f} speakers"
-    return f"{row['model']}: test {test} on {people}, {validation}; {where})."
+    return f"{row['model']}: test {test}{plain} on {people}, {validation}; {where})."

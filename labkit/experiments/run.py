@@ -13,12 +13,13 @@ import pandas as pd
 import torch
 
 from ..data.corpus import PARTS
+from ..data.speech_commands import protocol_of
 from ..data.splits import split
 from ..device import device_name
 from ..errors import LabError, LabWarning, choose
 from ..evaluation.predictions import predictions, readable
 from ..files import alone, commit, digest, read_json, read_table, write_json, write_table
-from ..metrics import confusion, metrics_of
+from ..metrics import confusion, in_percent, metrics_of
 from ..models import count_parameters
 from ..models.classifier import Classifier
 from ..training.batches import batches_of
@@ -38,6 +39,7 @@ class Run:
     device: torch.device = torch.device("cpu")
 
     def __post_init__(self):
+        self.record = {**self.record, "protocol": protocol_of(self.record)}
         self.id, self.name = self.record["id"], self.folder.name
         self.synthetic = self.record["corpus"]["synthetic"]
         self.experiment = Experiment.from_dict(self.record["experiment"])
@@ -53,7 +55,7 @@ class Run:
         made = " (synthetic speech)" if self.synthetic else ""
         return self.record.get("in_words") or (
             f"Run {self.id}: {self.experiment} on {self.record['corpus']['name']}{made}, validation "
-            f"{self.validation['accuracy']:.1%}, best epoch {self.record['best_epoch']} of {len(self.history)}"
+            f"{in_percent(self.validation)}, best epoch {self.record['best_epoch']} of {len(self.history)}"
         )
 
     @property

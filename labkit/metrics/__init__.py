@@ -2,8 +2,12 @@
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit, logit, stdtrit
 
 from ..errors import LabError
+
+UNEVEN = 1.5  # times chance: what always guessing the most frequent class may get before balanced accuracy comes first
+FEW = 10  # speakers: an interval over fewer depends on who they happen to be
 
 
 def metrics_of(predictions, labels, majority=None):
@@ -36,65 +40,130 @@ def confusion(predictions, labels):
     return table.reindex(index=labels, columns=labels, fill_value=0)
 
 
-def speaker_interval(tables, others=None, draws=10_000, seed=0, level=0.95):
-    """Accuracy, or a difference in accuracy, with its bootstrap interval over speakers.
+def headline(metrics):
+    """The metric that comes first: balanced accuracy where the majority gets more than 1.5 times chance."""
+    return "balanced_accuracy" if (metrics["majority"] or 0) > UNEVEN * metrics["chance"] else "accuracy"
 
-    Clips of one speaker are right or wrong together, so speakers are drawn, not clips (Efron and Tibshirani, 1993,
-    ch. 8). For a difference, both sides are measured on the same drawn speakers.
+
+def in_percent(metrics):
+    """What comes first of some metrics, such as 'accuracy 90.0%' or 'balanced accuracy 52.8% (accuracy 86.9%)'."""
+    accuracy, balanced = f"accuracy {metrics['accuracy']:.1%}", metrics["balanced_accuracy"]
+    return accuracy if headline(metrics) == "accuracy" else f"balanced accuracy {balanced:.1%} ({accuracy})"
+
+
+def absent(predictions, labels):
+    """The classes without clips (the first eight), such as '; no clips of bird, cat'; empty where each has some."""
+    missing = [label for label in labels if not (predictions.label == label).any()]
+    more = f" and {len(missing) - 8} more" if len(missing) > 8 else ""
+    return f"; no clips of {', '.join(missing[:8])}{more}" if missing else ""
+
+
+def interval(tables, others=None, *, metric="accuracy", same_networks=False, level=0.95):
+    """Accuracy, or a difference in accuracy, with its interval over speakers and seeds.
+
+    How far could the figure move if others spoke, and other seeds were trained? Both are random effects, crossed, as
+    cases and readers where several radiologists judge the same pictures (Obuchowski and Rockette, 1995; Hillis, 2007).
+    Sides of a difference are paired over speakers, not over seeds: seed 0 of two networks is two things.
 
     Parameters
     ----------
     tables, others : list of pandas.DataFrame
         Predictions (`path`, `speaker`, `label`, `predicted`), a table per seed. With `others`, the same clips under
         another configuration, the result is `tables` minus `others`.
-    draws, seed, level
-        Number of bootstrap draws, their seed, coverage of the interval.
+    metric : {"accuracy", "balanced_accuracy"}
+    same_networks : bool
+        Both sides are the same trained networks, in the same order, asked in two ways: seeds are paired, too.
+    level : float
+        Coverage of the interval.
 
     Returns
     -------
     dict
-        `mean`, `low`, `high` (fractions from 0 to 1; `low` and `high` are nan for one speaker), `speakers`, `seeds`.
+        `mean`, `low`, `high` (fractions from 0 to 1; `low` and `high` are nan for one speaker), `speakers`, `seeds`
+        (the fewer of two sides; of one seed, the interval is over speakers only) and `metric`.
     """
-    right, speakers = _right(tables)
+    right, clips = _right(tables)  # (seeds, clips)
+    sides = [right]
     if others is not None:
-        other, _ = _right(others)
-        if not right.index.equals(other.index):
+        other, theirs = _right(others)
+        if not clips.index.equals(theirs.index):
             raise LabError("The two sides were tested on different clips. Test both on the same split.")
-        right = right - other
-    sums = right.groupby(speakers).agg(["sum", "count"])
-    low = high = float("nan")
-    if len(sums) > 1:
-        rng = np.random.default_rng(seed)
-        drawn = rng.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=draws)  # (draws, speakers)
-        means = (drawn @ sums["sum"].values) / (drawn @ sums["count"].values)
-        low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2]).tolist()
-    return {"mean": float(right.mean()), "low": low, "high": high, "speakers": len(sums), "seeds": len(tables)}
+        sides = [right - other] if same_networks else [right, -other]
+    group = clips.label if metric == "balanced_accuracy" else pd.Series("all", clips.index)
+    weight = 1 / (group.nunique() * group.map(group.value_counts()))  # of each clip; all together 1
+    by_clip = pd.Series(sum(side.mean(0) for side in sides), clips.index)
+    seeds, mean = [side @ weight.to_numpy() for side in sides], float(weight @ by_clip)
+    own = weight.groupby([group, clips.speaker]).transform("sum") * group.nunique()  # a speaker's part of the group
+    apart = (by_clip - by_clip.groupby(group).transform("mean")) / np.sqrt(1 - own.where(own < 1 - 1e-9))
+    apart = weight * apart.fillna(by_clip - mean)  # a class that only one speaker said has no mean of others
+    moved, shares = (one.groupby(clips.speaker).sum().to_numpy() for one in (apart, weight))
+    low, high = (np.nan, np.nan) if len(shares) == 1 else bounds(mean, moved, shares, seeds, others is not None, level)
+    counts = {"speakers": len(shares), "seeds": min(map(len, seeds))}
+    return {"mean": mean, "low": float(low), "high": float(high), **counts, "metric": metric}
+
+
+def bounds(mean, moved, shares, seeds, difference, level=0.95):
+    """Low and high end of an interval; docs/RESULTS.md derives it. (Axes before the last: repetitions of a simulation.)
+
+    By `moved` (speakers) each speaker moves the mean, `shares` (speakers) are their weights, which add up to 1, and
+    `seeds` has for each side the figure of each seed. The variance of the mean is V = sum of moved**2, and of s**2 / S
+    for each side, whose S seeds have the standard deviation s. The ends are quantiles of Student's t, an accuracy's on
+    the logit scale. Where nothing varies, as when all is right, up to 1 - 0.05**(1 / speakers) of all people, about
+    3 / speakers (the rule of three), may be unlike those who were tested, and be understood never, or always.
+    """
+    effective, lowest = 1 / (shares**2).sum(-1), -1 if difference else 0
+    parts = [((moved**2).sum(-1), effective - 1)]
+    parts += [(one.var(-1, ddof=1) / one.shape[-1], one.shape[-1] - 1) for one in seeds if one.shape[-1] > 1]
+    variance = sum(part for part, _ in parts)
+    with np.errstate(divide="ignore", invalid="ignore"):  # where nothing varies
+        freedom = variance**2 / sum(part**2 / degrees for part, degrees in parts)
+        half = stdtrit(freedom, (1 + level) / 2) * np.sqrt(variance)
+        low, high = mean - half, mean + half
+        if not difference:
+            half = half / (mean * (1 - mean))
+            low, high = expit(logit(mean) - half), expit(logit(mean) + half)
+    flat, unlike = variance < 1e-12, 1 - (1 - level) ** (1 / effective)
+    low = np.where(flat, mean - unlike * (mean - lowest), np.maximum(low, lowest))
+    return low, np.where(flat, mean + unlike * (1 - mean), np.minimum(high, 1))
 
 
 def _right(tables):
-    """Fraction of seeds that got each clip right, indexed by path; and the clips' speakers."""
+    """Which clips each seed got right (seeds, clips), 1 or 0; and the clips, indexed by path."""
     tables = [table.sort_values("path").set_index("path") for table in tables]
     if any(not table.index.equals(tables[0].index) for table in tables):
         raise LabError("The seeds were tested on different clips. Use the same split for all of them.")
-    right = sum((table.label == table.predicted).astype(float) for table in tables) / len(tables)
-    return right, tables[0].speaker
+    return np.array([table.label == table.predicted for table in tables], float), tables[0]
 
 
 def percent(interval):
-    """An interval in percent, such as '90.0% [85.0, 95.0]'."""
+    """An interval in percent, such as '90.0% [85.0, 95.0]'; it says where it is of balanced accuracy or of one seed."""
     mean, low, high = (100 * interval[key] for key in ("mean", "low", "high"))
-    return f"{mean:.1f}% " + ("[one speaker: no interval]" if np.isnan(low) else f"[{low:.1f}, {high:.1f}]")
+    balanced = " balanced" if interval.get("metric") == "balanced_accuracy" else ""
+    seed = "; one seed" if interval.get("seeds") == 1 else ""
+    ends = "one speaker: no interval" if np.isnan(low) else f"{low:.1f}, {high:.1f}"
+    return f"{mean:.1f}%{balanced} [{ends}{seed}]"
 
 
 def verdict(interval, first="the first", second="the second"):
-    """One sentence for a difference: who is ahead, or that no difference was shown.
+    """One sentence for a difference: who is ahead, or that no difference was shown. Of one seed nobody is ahead.
 
     >>> verdict({"mean": 0.01, "low": -0.01, "high": 0.03, "speakers": 112, "seeds": 3}, "GRU", "LSTM")
     'GRU minus LSTM: +1.0 points [-1.0, +3.0] over 112 speakers and 3 seeds: no difference shown.'
     """
     mean, low, high = (100 * interval[key] for key in ("mean", "low", "high"))
-    over = f"[{low:+.1f}, {high:+.1f}] over {interval['speakers']} speakers and {interval['seeds']} seeds"
-    if interval["speakers"] == 1:
-        over = "for one speaker"
-    ahead = f"{first} is ahead" if low > 0 else f"{second} is ahead" if high < 0 else "no difference shown"
-    return f"{first} minus {second}: {mean:+.1f} points {over}: {ahead}."
+    kind = " of balanced accuracy" if interval.get("metric") == "balanced_accuracy" else ""
+    few = " (too few to say much about others)" if interval["speakers"] < FEW else ""
+    seeds = "one seed" if interval["seeds"] == 1 else f"{interval['seeds']} seeds"
+    over = f"[{low:+.1f}, {high:+.1f}] over {interval['speakers']} speakers{few} and {seeds}"
+    over = "for one speaker" if interval["speakers"] == 1 else over
+    better = first if low > 0 else second if high < 0 else ""
+    found = f"{better} is ahead" if better else "no difference shown"
+    if interval["seeds"] == 1:
+        found = f"{better} does better with this one" if better else found
+        found += "; how much another seed would change is not known"
+    return f"{first} minus {second}: {mean:+.1f} points{kind} {over}: {found}."
+
+
+def by_chance(comparisons):
+    """How many of so many 95% intervals would exclude zero if nothing differed, as a sentence."""
+    return f"Of {comparisons} comparisons about {0.05 * comparisons:.1f} would look like a difference by chance alone."

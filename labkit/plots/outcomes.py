@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import seaborn
 
+from ..metrics import by_chance
 from .canvas import WHITE, fraction_line, legend_above, mark, note
 
 
@@ -17,20 +18,21 @@ def accuracies(table, ax=None, *, chance=None, majority=None, guess=None):
     fraction_line(ax.axvline, "chance", chance)
     fraction_line(ax.axvline, "most frequent class", majority, "--")
     fraction_line(ax.axvline, "guess", guess, "-.", "C1")
-    ax.set(xlabel="accuracy (%)", xlim=(0, 102))
+    ax.set(xlabel=f"{_metric(table)} (%)", xlim=(0, 102))
     return legend_above(ax, 3) if ax.get_legend_handles_labels()[0] else ax
 
 
 def effects(table, ax=None, *, guess=()):
     """Changes of the accuracy (`mean`, `low`, `high`), grey where the interval includes zero; `guess` holds names."""
-    ax = ax or plt.figure(figsize=(8, 1.2 + 0.4 * len(table))).subplots()
+    ax = ax or plt.figure(figsize=(8, 1.5 + 0.4 * len(table))).subplots()
     ax.axvline(0, color="0.3", linewidth=1)
     rows, clear = _rows(ax, table), ((table.low > 0) | (table.high < 0)).to_numpy()
     guessed = np.where(table.index.isin(list(guess)), "  (your guess)", "")
     words = (100 * table["mean"]).map("{:+.1f}".format) + guessed
-    _dots(ax, rows[clear], table[clear], words[clear], label="differs from zero")
+    label = "differs from zero" + (" (one seed)" if "seeds" in table and table.seeds.min() == 1 else "")
+    _dots(ax, rows[clear], table[clear], words[clear], label=label)
     _dots(ax, rows[~clear], table[~clear], words[~clear], "D", "0.5", "no difference shown")
-    ax.set(xlabel="change in accuracy (points)")
+    ax.set(xlabel=f"change in {_metric(table)} (points)\n" + by_chance(len(table)).replace("would", "\nwould"))
     ax.margins(x=0.08)
     return legend_above(ax, 2)
 
@@ -50,6 +52,11 @@ def by_voice(table, *, chance):
     return legend_above(ax)
 
 
+def _metric(table):
+    """What a table of intervals holds, in words."""
+    return table.metric.iloc[0].replace("_", " ") if "metric" in table else "accuracy"
+
+
 def _rows(ax, table):
     """Where the rows of a table are drawn, each beside its name."""
     rows = np.arange(len(table))[::-1]
@@ -60,6 +67,7 @@ def _rows(ax, table):
 
 def _dots(ax, rows, table, words, marker="o", color="C0", label=None):
     """A dot in each row with words above it, and a line from `low` to `high`."""
+    table = table.infer_objects()  # a table that was turned has none but objects
     if "low" in table and "high" in table:
         ax.hlines(rows, 100 * table.low, 100 * table.high, color=color, linewidth=2)
     ax.plot(100 * table["mean"], rows, marker, color=color, markersize=8, label=label)

@@ -17,7 +17,7 @@ from ..errors import LabError
 from ..evaluation.predictions import refuse_training_speakers
 from ..experiments.run import about, origin
 from ..files import digest
-from ..metrics import speaker_interval
+from ..metrics import interval
 from ..settings import Fraction, NotNegative, Positive, settings
 from .decision import Decision, decide
 from .detector import detect
@@ -28,8 +28,8 @@ Heard = namedtuple("Heard", "plan truth times probabilities")  # of a mixture: i
 MISSED = "-"
 CAUSES = ("unknown", "confusion", "repeat", "noise")  # said: an unknown word, another, this one again, nothing
 SUMMARY = (
-    "{part}, {snr:g} dB: {hits:.1%} [{hits_low:.1%}, {hits_high:.1%}] of {words} words of {speakers} speakers found"
-    "{late}; {false_alarms_per_hour:.1f} false alarms an hour in {minutes:g} minutes with {unknown} other words"
+    "{part}, {snr:g} dB, one seed: {hits:.1%} [{hits_low:.1%}, {hits_high:.1%}] of {words} words of {speakers} speakers"
+    " found{late}; {false_alarms_per_hour:.1f} false alarms an hour in {minutes:g} minutes with {unknown} other words"
 )
 THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999)
 
@@ -196,7 +196,7 @@ def stream_metrics(heard, labels, decision):
     Half of the reports come within `latency` seconds of the word's end, nine of ten within `latency_90`.
     """
     words, alarms, rates = decided(heard, labels, decision)
-    plan, hits, late, causes = heard[0].plan, speaker_interval([words]), words.latency.dropna(), list(alarms.cause)
+    plan, hits, late, causes = heard[0].plan, interval([words]), words.latency.dropna(), list(alarms.cause)
     rates.pop("f1")  # the curve has it
     return rates | {
         "snr": plan.snr,

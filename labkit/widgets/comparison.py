@@ -4,7 +4,7 @@ import pandas as pd
 
 from .. import plots
 from ..experiments import records
-from ..metrics import speaker_interval
+from ..metrics import absent, headline, interval
 from ..plots.canvas import note
 from .panel import empty_figure
 
@@ -35,19 +35,23 @@ def drawn_curves(present, earlier, chance, guess, epochs):
 
 
 def compared(runs, guess=None):
-    """Runs as a table (a row each, from 1, with a 95% interval by bootstrap over speakers), as HTML, and as a chart."""
-    table = records.table(runs).rename(columns={"accuracy": "validation_accuracy"})
+    """Runs as a table (a row each, from 1, with a 95% interval over speakers), as HTML, and as a chart."""
+    metric = headline(runs[-1].validation)
+    score = f"validation_{metric}"
+    table = records.table(runs).rename(columns={metric: score})
     words = table.model.str.partition(" ")
-    intervals = pd.DataFrame([speaker_interval([run.predictions("validation")]) for run in runs])
+    said = [run.predictions("validation") for run in runs]
+    intervals = pd.DataFrame([interval([one], metric=metric) for one in said])
     table = table.assign(model=words[0], settings=words[2], low=intervals.low, high=intervals.high)
-    about = "Validation part of {corpus}, split {split}; 95% interval from low to high.".format(**table.iloc[-1])
-    columns = "model settings seed parameters epochs validation_accuracy low high chance majority s_per_epoch"
+    about = "Validation part of {corpus}, split: {split}{absent}; 95% interval over speakers from low to high."
+    about = about.format(**table.iloc[-1], absent=absent(said[-1], runs[-1].labels))
+    columns = f"model settings seed parameters epochs {score} low high chance majority s_per_epoch"
     table = table[columns.split()].set_axis(range(1, len(runs) + 1))
     html = f'<div>{about}</div><div style="overflow-x: auto">{plots.as_html(table)}</div>'
     last = table.tail(SHOWN)
-    dots = last.rename(columns={"validation_accuracy": "mean"}).set_axis([f"{n}: {m}" for n, m in last.model.items()])
+    dots = last.rename(columns={score: "mean"}).set_axis([f"{n}: {m}" for n, m in last.model.items()])
     figure = empty_figure(8.5, 1.5 + 0.42 * len(last))
     lines = {name: last[name].iloc[-1] for name in ("chance", "majority")}
     ax = plots.accuracies(dots, figure.subplots(), **lines, guess=guess)
-    ax.set_xlabel("validation accuracy (%), 95% interval over speakers")
+    ax.set_xlabel(f"{score.replace('_', ' ')} (%), 95% interval over speakers, one seed each")
     return table, f'<div style="line-height: 1.5">{html}</div>', figure

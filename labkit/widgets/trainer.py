@@ -10,6 +10,7 @@ from ..data.splits import LEAKY
 from ..errors import LabError
 from ..experiments.experiment import Experiment
 from ..experiments.train_process import in_words, interrupted, take, waiting
+from ..metrics import in_percent
 from ..training.loop import Callback
 from .comparison import compared, drawn_curves
 from .controls import SettingsPanel
@@ -160,7 +161,7 @@ class TrainerPanel(SettingsPanel):
         guessed = "" if self.guess is None else f"; your guess was {self.guess:.0%}"
         how = "Trained" if self._callback.seen else "This run was there already, so it was loaded"
         result = (
-            f"{how}: validation accuracy {metrics['accuracy']:.1%} on {metrics['clips']:,} clips of speakers {heard} "
+            f"{how}: validation {in_percent(metrics)} on {metrics['clips']:,} clips of speakers {heard} "
             f"(chance {metrics['chance']:.1%}{guessed}), weights of epoch {run.record['best_epoch']}."
         )
         return " ".join([result, *self._callback.notes])

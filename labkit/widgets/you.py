@@ -6,7 +6,7 @@ import pandas as pd
 
 from ..data.recordings import yours
 from ..errors import LabError, LabWarning
-from ..metrics import speaker_interval
+from ..metrics import interval
 
 
 def with_you(table, run):
@@ -35,7 +35,8 @@ def with_you(table, run):
         warnings.warn(f"Your recordings are left out: {error}", LabWarning, stacklevel=2)
         return table
     clips = len(predictions)
-    row = speaker_interval([predictions]) | {"clips": clips}
+    metric = table.metric.iloc[0] if "metric" in table else "accuracy"
+    row = interval([predictions], metric=metric) | {"clips": clips}
     name = f"you ({clips} clip{'' if clips == 1 else 's'})"
     mine = pd.DataFrame([{column: row[column] for column in table if column in row}], index=[name])
     return pd.concat([table, mine]).rename_axis(table.index.name)
