@@ -35,7 +35,7 @@ def test_the_window_sweep_is_of_the_published_networks_in_three_seeds_and_tested
         cell = one.model.name, one.model.full["bidirectional"], one.feature.window_ms
         cells.setdefault(cell, []).append(one.seed)
         known = "official" if corpus == "speech_commands_4words" else "its own lists"
-        assert run.tested and not run.synthetic and run.record["protocol"] == known
+        assert run.tested and not run.synthetic and run.protocol == known
         assert not set(run.record["training_speakers"]) & set(run.predictions("test").speaker)
     assert all(seeds == [0, 1, 2] for seeds in cells.values())
     assert set(cells) <= {(*network, window) for network in PUBLISHED for window in WINDOWS}

@@ -38,7 +38,7 @@ def ship(run, name, place=None, decision=None):
     for file in FILES:
         with atomic_file(target / file) as temporary:
             shutil.copyfile(run.folder / file, temporary)
-    record = run.record | ({} if decision is None else {"decision": decision})
+    record = run.record | {"protocol": run.protocol} | ({} if decision is None else {"decision": decision})
     write_json(target / "run.json", record)
     write_text(target / "card.md", card(name, record, test, absent(run.predictions(), run.labels)))
     return load(name, place=place)

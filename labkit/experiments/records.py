@@ -97,7 +97,7 @@ def table(runs, part="validation"):
             {
                 "run": run.id,
                 "corpus": _named(run.record["corpus"]),
-                "split": " ".join([run.record["protocol"], *split]),
+                "split": " ".join([run.protocol, *split]),
                 "feature": type(run.experiment.feature).__name__,
                 "model": configuration(run.experiment),
                 "part": part,

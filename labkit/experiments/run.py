@@ -39,10 +39,10 @@ class Run:
     device: torch.device = torch.device("cpu")
 
     def __post_init__(self):
-        self.record = {**self.record, "protocol": protocol_of(self.record)}
         self.id, self.name = self.record["id"], self.folder.name
         self.synthetic = self.record["corpus"]["synthetic"]
         self.experiment = Experiment.from_dict(self.record["experiment"])
+        self.protocol = protocol_of(self.record)  # what the record says may be of the first edition
         self.labels = tuple(self.record["labels"])
         self.validation = self.record["validation"]  # metrics, with the weights of the best epoch
 
