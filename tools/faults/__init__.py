@@ -31,7 +31,7 @@ from labkit.errors import LabError, LabWarning
 
 CLASSES = ("named", "correct", "vague", "silent", "raw", "hang", "damage")
 BAD = CLASSES[3:]  # of these there may be none
-LIMIT = 60  # seconds that a fault may take
+LIMIT = 40  # seconds that a fault may take
 MEMORY = 3_000_000_000  # bytes that a fault may take, beside what the program has
 FORK = multiprocessing.get_context("fork")  # each fault starts with everything imported
 
