@@ -320,10 +320,10 @@ def test_a_checkpoint_of_more_epochs_than_asked_for_is_refused(corpus, tmp_path)
         (lambda: Experiment(recipe={"augmentation": {"shift": 2.0}}), "shift=2.0 moves clips out of their 1.0 seconds"),
         (lambda: Experiment.from_dict({"model": {"name": []}}), r"no model called \[\]"),
         (lambda: Experiment.from_dict({"feature": {"name": {}}}), "no feature called {}"),
-        (lambda: Grid(seeds=list(range(20_000))), "20,000 experiments"),
+        (lambda: Grid(seeds=list(range(20_000))), "Grid.seeds cannot be"),
         (
             lambda: Grid(axes={f"recipe.{name}": [1e-3] * 10**4 for name in ("lr", "momentum")}),
-            "300,000,000 experiments",
+            "100,000,000 experiments",
         ),
     ],
 )

@@ -9,34 +9,25 @@ from ..errors import LabError
 
 Whole = Annotated[int, Field(ge=0)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
-Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class Source(TypedDict):
-    name: str
-    fingerprint: str
-    synthetic: bool
-    licence: str
-
-
-class Of(TypedDict):
-    run: str
-    table: str | None
-
-
-SHARES = dict.fromkeys(("accuracy", "balanced_accuracy", "macro_f1", "chance"), Share)
-MEASURED = {"clips": Whole, "classes_present": Whole, **SHARES, "majority": NotRequired[Share | None]}
-Metrics = TypedDict("Metrics", MEASURED)
-COUNTS = dict.fromkeys(("clips", "speakers"), dict[str, Whole])
-TEXTS = dict.fromkeys(("protocol", "majority", "device", "date"), str)
+SHARES = dict.fromkeys(("accuracy", "balanced_accuracy", "macro_f1", "chance"), Annotated[float, Field(ge=0, le=1)])
+MEASURED = {"clips": Whole, "classes_present": Whole, **SHARES, "majority": NotRequired[Number | None]}
+Metrics = TypedDict("Metrics", {**MEASURED})
+Source = TypedDict("Source", {**dict.fromkeys(("name", "fingerprint", "licence"), str), "synthetic": bool})
+Of = TypedDict("Of", {**dict.fromkeys(("run", "table"), str)})
 RECORD = {
-    **{"id": str, "experiment": dict, "corpus": Source, "parameters": Whole, "best_epoch": Whole, **COUNTS, **TEXTS},
-    **{"labels": Annotated[list[str], Field(min_length=1)], "training_speakers": list[str], "skipped": list[str]},
-    **{"history": Annotated[list[dict[str, Number]], Field(min_length=1)], "seconds_per_epoch": Number},
-    **{"validation": Metrics, "tables": NotRequired[dict[str, str | None]], "in_words": NotRequired[str]},
+    **dict.fromkeys(("id", "protocol", "majority", "device", "date"), str),
+    **dict.fromkeys(("parameters", "best_epoch"), Whole),
+    **dict.fromkeys(("clips", "speakers"), dict[str, Whole]),
+    **dict.fromkeys(("labels", "training_speakers"), Annotated[list[str], Field(min_length=1)]),
+    **{"experiment": dict, "corpus": Source, "validation": Metrics, "skipped": list[str], "seconds_per_epoch": Number},
+    **{"history": Annotated[list[dict[str, Number]], Field(min_length=1)]},
+    **{"tables": NotRequired[dict[str, str]], "in_words": NotRequired[str]},
 }
 TEST = {**MEASURED, "corpus": NotRequired[Source], "of": NotRequired[Of]}
-SCHEMAS = {name: TypeAdapter(TypedDict(name, fields)) for name, fields in (("a run record", RECORD), ("a test record", TEST))}
+SCHEMAS = {
+    "a run record": TypeAdapter(TypedDict("Record", RECORD)),
+    "a test record": TypeAdapter(TypedDict("Test", TEST)),
+}
 
 
 def check(value, kind, path, mend):

@@ -39,7 +39,9 @@ def load_checkpoint(path, network, optimiser, identity=None):
                 state.setdefault(int(number), {})[key] = value
             else:
                 parts[part][name] = value.to(device)
-        history, best = HISTORY.validate_python(about["history"]), BEST.validate_python(about["best"])
+        history, best = about["history"], about["best"]
+        HISTORY.validate_python(history)  # only looked at: an epoch read as 1.0 would be another record
+        BEST.validate_python(best)
         for wrong in (parts["best"], parts["network"]):  # the last one stays
             network.load_state_dict(wrong)
         shapes = [{(), tuple(weights.shape)} for weights in network.parameters()]

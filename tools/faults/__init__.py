@@ -48,8 +48,9 @@ class Fault:
 def judge(job, names, same=None, mended=None):
     """(class, what was said) of a job that meets a fault.
 
-    `job()` gives its result and the notes it left as text; `names` are words of which one names the thing; `same(result)`
-    says whether the result is right without a note; `mended()` takes the fault away, after which the job must be right.
+    `job()` gives its result and the notes it left as text; `names` are words of which one names the thing;
+    `same(result)` says whether the result is right without a note; `mended()` takes the fault
+    away, after which the job must be right.
     """
     outcome = _judged(job, names, same)
     if mended is not None and outcome[0] not in BAD:
@@ -85,7 +86,9 @@ def run_all(faults, scratch, seed=0, workers=1, report=lambda line: None):
     done = []
     places = [Path(scratch) / "faults" / str(number) for number in range(len(faults))]
     with ProcessPoolExecutor(workers, FORK) as pool:
-        for fault, outcome in zip(faults, pool.map(_guarded, range(len(faults)), places, itertools.repeat(seed))):
+        for fault, outcome in zip(
+            faults, pool.map(_guarded, range(len(faults)), places, itertools.repeat(seed)), strict=True
+        ):
             done.append((fault, *outcome))
             if outcome[0] in BAD or outcome[0] == "vague":
                 report(f"{outcome[0]:8} {fault.family}: {fault.name}: {outcome[1][:300]!r}")

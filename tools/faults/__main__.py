@@ -1,4 +1,4 @@
-"""`python -m tools.faults --seed 0`: the whole campaign, and a table of what the lab said. Exit code 1: a mark is missed."""
+"""`python -m tools.faults --seed 0`: the whole campaign as a table. Exit code 1: a mark is missed."""
 
 import argparse
 import os

@@ -1,11 +1,10 @@
 """All families of faults."""
 
 import random
-from itertools import islice
 
-from . import Fault, corpora, training
+from . import Fault, archives, corpora, live, runs
 
-FAMILIES = corpora.FAMILIES | training.FAMILIES
+FAMILIES = corpora.FAMILIES | archives.FAMILIES | runs.FAMILIES | live.FAMILIES
 
 
 def every_fault(scratch, seed=0, families=tuple(FAMILIES), limit=None):
