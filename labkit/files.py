@@ -146,17 +146,25 @@ def read_bytes(path):
 MOST_UNPACKED = 500_000_000  # bytes of a table: a few kilobytes may unpack to gigabytes
 
 
-def read_table(path, mend, **how):
-    """A table that `write_table` wrote; what is no whole table raises LabError naming it and the mend."""
-    import pandas as pd  # here: the processes that speak do without
-
+def unpacked(path, mend):
+    """What `write_table` packed, as bytes; a file that is not whole raises LabError naming it and the mend."""
     try:
         with gzip.open(io.BytesIO(read_bytes(path))) as file:
             text = file.read(MOST_UNPACKED)
             if file.read(1):
                 raise ValueError(f"it unpacks to more than {MOST_UNPACKED:,} bytes")
-        return pd.read_csv(io.BytesIO(text), keep_default_na=False, **how)
+        return text
     except (OSError, EOFError, ValueError, MemoryError, zlib.error) as error:
+        raise LabError(f"{path} is damaged ({error}). {mend}") from error
+
+
+def read_table(path, mend, **how):
+    """A table that `write_table` wrote; what is no table raises LabError naming it and the mend."""
+    import pandas as pd  # here: the processes that speak do without
+
+    try:
+        return pd.read_csv(io.BytesIO(unpacked(path, mend)), keep_default_na=False, **how)
+    except ValueError as error:
         raise LabError(f"{path} is damaged ({error}). {mend}") from error
 
 

@@ -110,6 +110,18 @@ def test_an_mp3_that_breaks_off_in_the_middle_is_left_out(recordings):
     assert "p0_0.mp3" in (said := left_out(recordings)) and "damaged: promises 1.00 s" in said
 
 
+def test_an_ogg_without_one_of_its_pages_is_left_out(recordings):
+    path = recordings / "yes" / "p0_0.wav"
+    path.unlink()
+    path = path.with_suffix(".ogg")
+    soundfile.write(path, 0.1 * np.random.default_rng(0).standard_normal(64_000), 16_000)
+    data = path.read_bytes()
+    pages = [place for place in range(len(data)) if data.startswith(b"OggS", place)]
+    assert len(pages) > 4 and not layout._pages_lost(data)
+    path.write_bytes(data[: pages[3]] + data[pages[4] :])
+    assert "p0_0.ogg (damaged: pages are missing" in left_out(recordings)
+
+
 @pytest.mark.parametrize(
     "place, form, value, words",
     [

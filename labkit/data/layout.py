@@ -189,9 +189,20 @@ def _header(path, size):
     if shorter and int(shorter[2]) < int(shorter[1]) < 0xFFFFFFFF:
         whole = seconds * int(shorter[1]) / max(int(shorter[2]), 1)
         problem = f"truncated: promises {whole:.2f} s, holds {seconds:.2f} s"
+    if info.format == "OGG" and not problem and _pages_lost(path.read_bytes()):
+        problem = f"damaged: pages are missing from its {seconds:.2f} s"
     if info.format == "MP3" and not problem and _cut_off(path.read_bytes(), info.extra_info):
         problem = f"truncated: its last frame is cut off after {seconds:.2f} s"
     return round(seconds, 4), info.samplerate, problem
+
+
+def _pages_lost(data):
+    """Whether an OGG file lacks one of its pages, which are numbered and say how long they are (RFC 3533, 6)."""
+    place = number = 0
+    while data[place : place + 4] == b"OggS" and int.from_bytes(data[place + 18 : place + 22], "little") == number:
+        table = data[place + 27 : place + 27 + data[place + 26]]  # lengths of its segments
+        place, number = place + 27 + len(table) + sum(table), number + 1
+    return place != len(data)
 
 
 # Kilobits a second by the number in a frame's header, for MPEG 1 and for MPEG 2 and 2.5, layer III (ISO/IEC 11172-3).

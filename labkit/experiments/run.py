@@ -17,7 +17,7 @@ from ..data.splits import split
 from ..device import device_name
 from ..errors import LabError, LabWarning, choose
 from ..evaluation.predictions import predictions, readable
-from ..files import alone, commit, digest, read_json, read_table, write_json, write_table
+from ..files import alone, commit, digest, read_json, read_table, unpacked, write_json, write_table
 from ..metrics import confusion, metrics_of
 from ..models import count_parameters
 from ..models.classifier import Classifier
@@ -96,7 +96,7 @@ class Run:
         if of and of.get("metrics") not in (None, digest(metrics)):
             raise LabError(f"{path} was damaged after it was written: it has another hash. {mend}")
         if not of:
-            read_table(table, mend)  # whether it is whole
+            unpacked(table, mend)
         return metrics
 
     def predictions(self, part="test"):

@@ -48,7 +48,6 @@ EVIL = {
     "twice": FILES[0],
     "file for folder": ("c/yes", b"x"),
     "file in a file": ("c/yes/0.wav/x", b"x"),
-    "empty name": ("", b"x"),
     "dot": (".", b"x"),
     "bomb": ("c/bomb", bytes(1 << 28)),
     "stream": ("c/yes/0.wav:hidden", b"x"),
