@@ -298,6 +298,18 @@ def test_a_record_names_no_file_outside_its_folder(two, corpus, tmp_path):
     train(QUICK, corpus, tmp_path / "results").test()  # which would say that it is damaged
 
 
+def test_what_a_training_left_that_was_killed_at_its_very_end_goes(corpus, tmp_path):
+    run = train(QUICK, corpus, tmp_path / "results")
+    for name in ("experiment.json", "checkpoint.safetensors"):
+        (run.folder / name).write_text("left")
+    train(QUICK, corpus, tmp_path / "results")
+    assert sorted(path.name for path in run.folder.iterdir()) == [
+        "run.json",
+        "validation.csv.gz",
+        "weights.safetensors",
+    ]
+
+
 def test_a_checkpoint_of_more_epochs_than_asked_for_is_refused(corpus, tmp_path):
     train(QUICK, corpus, tmp_path / "results", callback=tiny.Interrupt(2))
     (path,) = tmp_path.rglob("checkpoint.safetensors")

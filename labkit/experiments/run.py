@@ -1,8 +1,5 @@
 """What a run leaves behind, and how it comes to be: exists -> loaded; else trained; interrupted -> resumed."""
 
-import platform
-import sys
-import time
 import warnings
 from contextlib import closing
 from dataclasses import dataclass
@@ -14,10 +11,9 @@ import torch
 
 from ..data.corpus import PARTS
 from ..data.splits import split
-from ..device import device_name
 from ..errors import LabError, LabWarning, choose
 from ..evaluation.predictions import predictions, readable
-from ..files import alone, commit, digest, read_json, read_table, unpacked, write_json, write_table
+from ..files import alone, digest, read_json, read_table, unpacked, write_json, write_table
 from ..metrics import confusion, metrics_of
 from ..models import count_parameters
 from ..models.classifier import Classifier
@@ -26,7 +22,7 @@ from ..training.loop import Callback, fit, seeded
 from ..training.tensors import read_tensors, write_tensors
 from . import sounds
 from .experiment import OLD_NAMES, SCHEMA, Experiment, named
-from .schema import check
+from .schema import check, origin
 
 
 @dataclass(eq=False)
@@ -177,7 +173,9 @@ def train(experiment, corpus, results, device="cpu", callback=None):
     corpus, record = split(corpus, experiment.split), folder / "run.json"
     packed = None if record.exists() else find(folder, corpus=corpus, device=device)
     there = packed or record.exists()
-    if not there:
+    if there:
+        _tidy(folder)
+    else:
         lock = Path(results) / ".locks" / f"{run_id}.lock"
         waiting = f"Another kernel is training run {run_id}; waiting for it."
         with alone(lock, waiting=waiting), named(experiment):
@@ -252,8 +250,14 @@ def _train(experiment, corpus, run_id, folder, device, callback):
     record["tables"] = {"validation": _hash(folder / "validation.csv.gz")}
     record["hash"] = digest(record)
     write_json(folder / "run.json", record)  # last: from here on the run exists
-    for path in (begun, checkpoint):
-        path.unlink(missing_ok=True)
+    _tidy(folder)
+
+
+def _tidy(folder):
+    """Remove what only a training needs; one that was killed after its last step left it."""
+    for path in (folder / "experiment.json", folder / "checkpoint.safetensors"):
+        if path.exists():
+            path.unlink(missing_ok=True)
 
 
 def read_record(folder, mend=None):
@@ -288,17 +292,4 @@ def parts(corpus):
         "labels": list(corpus.labels),
         "majority": train.label.mode()[0],
         "training_speakers": sorted(train.speaker.unique()),
-    }
-
-
-def origin(device):
-    """How a record was made. Where folders lie concerns nobody else, so the command has only their names."""
-    program, *words = sys.argv or [""]
-    words = [Path(word).name if Path(word).is_absolute() else word for word in words]
-    return {
-        "device": device_name(device),
-        "date": time.strftime("%Y-%m-%d"),
-        "command": " ".join(["python -m labkit", *words]) if Path(program).name == "__main__.py" else "labkit.train",
-        "commit": commit(),
-        "versions": {"python": platform.python_version(), "torch": torch.__version__},
     }

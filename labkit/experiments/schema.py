@@ -1,11 +1,18 @@
-"""What run.json and test.json hold. Records may come from strangers, so this is checked before they are used."""
+"""What run.json and test.json hold, checked since records may come from strangers; and how a record was made."""
 
+import platform
+import sys
+import time
+from pathlib import Path
 from typing import Annotated, NotRequired
 
+import torch
 from pydantic import Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
 
+from ..device import device_name
 from ..errors import LabError
+from ..files import commit
 
 Whole = Annotated[int, Field(ge=0)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
@@ -38,3 +45,16 @@ def check(value, kind, path, mend):
         first = error.errors(include_url=False)[0]
         what = f"{'.'.join(map(str, first['loc']))} {first['msg'].removeprefix('Input ')}".strip()
         raise LabError(f"{path} is not {kind} ({what}). {mend}") from error
+
+
+def origin(device):
+    """How a record was made. Where folders lie concerns nobody else, so the command has only their names."""
+    program, *words = sys.argv or [""]
+    words = [Path(word).name if Path(word).is_absolute() else word for word in words]
+    return {
+        "device": device_name(device),
+        "date": time.strftime("%Y-%m-%d"),
+        "command": " ".join(["python -m labkit", *words]) if Path(program).name == "__main__.py" else "labkit.train",
+        "commit": commit(),
+        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+    }
