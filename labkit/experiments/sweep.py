@@ -156,7 +156,7 @@ def sweep(experiments, corpus, results, device="cpu", callback=None, report=prin
 def _received(future):
     """The run that a worker made, or the error that ended it, or that sending the member gave."""
     run = future if isinstance(future, LabError) else future.result()
-    if isinstance(run, Run) and not run.folder.exists():
+    if type(run) is Run and not run.folder.exists():  # a packed one has no folder
         return LabError(f"Run {run.id} did not leave its record in {run.folder} here. Take a folder that all share.")
     return run
 
