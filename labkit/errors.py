@@ -22,8 +22,10 @@ class LabWarning(UserWarning):
 
 def choose(name, options, what):
     """Look `name` up in the dict `options`; an unknown name raises LabError with the known ones."""
-    if name in options:
+    try:
         return options[name]
+    except (KeyError, TypeError):  # or a list, which is no name
+        pass
     known = [str(option) for option in options]
     near = difflib.get_close_matches(str(name), known, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import io
 import json
 import os
 import secrets
@@ -135,23 +136,45 @@ def write_table(path, table):
         temporary.write_bytes(gzip.compress(text.encode(), mtime=0))
 
 
+def read_bytes(path):
+    """What a file holds; OSError if the path is no file (a pipe or a device would never end)."""
+    if not Path(path).is_file() and os.path.lexists(path):
+        raise OSError("it is no file")
+    return Path(path).read_bytes()
+
+
+MOST_UNPACKED = 500_000_000  # bytes of a table: a few kilobytes may unpack to gigabytes
+
+
+def unpacked(path, mend):
+    """What `write_table` packed, as bytes; a file that is not whole raises LabError naming it and the mend."""
+    try:
+        with gzip.open(io.BytesIO(read_bytes(path))) as file:
+            text = file.read(MOST_UNPACKED)
+            if file.read(1):
+                raise ValueError(f"it unpacks to more than {MOST_UNPACKED:,} bytes")
+        return text
+    except (OSError, EOFError, ValueError, MemoryError, zlib.error) as error:
+        raise LabError(f"{path} is damaged ({error}). {mend}") from error
+
+
 def read_table(path, mend, **how):
-    """A table that `write_table` wrote; what is no whole table raises LabError naming it and the mend."""
+    """A table that `write_table` wrote; what is no table raises LabError naming it and the mend."""
     import pandas as pd  # here: the processes that speak do without
 
     try:
-        return pd.read_csv(path, keep_default_na=False, **how)
-    except (OSError, EOFError, ValueError, zlib.error) as error:
+        return pd.read_csv(io.BytesIO(unpacked(path, mend)), keep_default_na=False, **how)
+    except ValueError as error:
         raise LabError(f"{path} is damaged ({error}). {mend}") from error
 
 
 def read_json(path, mend="Delete it and run again."):
     """Parse a JSON file; a missing or half-written one raises LabError naming it and the mend."""
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8-sig"))  # some editors write a byte-order mark
+        return json.loads(read_bytes(path).decode("utf-8-sig"))  # some editors write a byte-order mark
     except FileNotFoundError as error:
         raise LabError(f"{path} does not exist. {mend}") from error
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise LabError(f"{path} is not a complete JSON file ({error}). {mend}") from error
 
 

@@ -325,9 +325,9 @@ def test_a_killed_build_leaves_nothing_that_opens_and_the_next_one_cleans_up(mad
 DAMAGES = {
     "half the sound": lambda folder: os.truncate(folder / "audio.int16", 1000),
     "no sound": lambda folder: (folder / "audio.int16").unlink(),
-    "no index": lambda folder: (folder / "index.csv").unlink(),
-    "an empty index": lambda folder: (folder / "index.csv").write_text(""),
-    "half an index": lambda folder: os.truncate(folder / "index.csv", 500),
+    "no index": lambda folder: (folder / "index.csv.gz").unlink(),
+    "an empty index": lambda folder: (folder / "index.csv.gz").write_text(""),
+    "half an index": lambda folder: os.truncate(folder / "index.csv.gz", 500),
     "half a description": lambda folder: os.truncate(folder / "about.json", 20),
     "another description": lambda folder: (folder / "about.json").write_text("{}"),
 }

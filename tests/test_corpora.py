@@ -74,7 +74,7 @@ def test_a_fingerprint_is_of_the_table_and_nothing_else(made, folder):
 
 def test_a_fingerprint_is_the_same_when_headers_are_read_again(made):
     assert speech_commands.load(made).fingerprint == speech_commands.load(made).fingerprint
-    assert len(list(corpora.layout.cache().glob("headers-*.csv"))) == 1, "the second scan was read from the cache"
+    assert len(list(corpora.layout.cache().glob("headers-*.csv.gz"))) == 1, "the second scan was read from the cache"
 
 
 CHANGES = {

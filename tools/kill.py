@@ -72,7 +72,7 @@ sys.exit(main(["sweep", str(settings), *where, "--test", "all", "--workers", WOR
 MEMBERS = 4
 JOBS = {"generation": GENERATE, "store": PACK}
 JOBS |= {"sweep": SWEEP.replace("WORKERS", '"1"'), "workers": SWEEP.replace("WORKERS", '"2"')}
-FLEETING = ("seconds_per_epoch", "date", "command")
+FLEETING = ("seconds_per_epoch", "date", "command", "hash")
 SWEEPS = ("sweep", "workers")
 
 

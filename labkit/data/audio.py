@@ -16,6 +16,8 @@ from ..files import digest
 SCALE = 32768  # int16 steps in an amplitude of 1
 LOSSY = ("MP3", "OGG")  # formats whose samples differ by the platform that decodes them
 AHEAD = 1024  # at most so many clips are decoded ahead of their use
+RATES = 1_000, 384_000  # Hz, the lowest and the highest that a sound may have
+MOST_SAMPLES = 1 << 27  # of all channels of one file: 2.3 hours at 16 kHz, half a gigabyte
 
 
 def read_audio(path, sample_rate=None):
@@ -36,8 +38,9 @@ def read_audio(path, sample_rate=None):
     if not Path(path).is_file():
         raise LabError(f"There is no file {path}. Check the name, or see what `python -m labkit check` finds.")
     try:
-        samples, native = soundfile.read(path, dtype="float32", always_2d=True)  # (samples, channels)
-    except (soundfile.LibsndfileError, RuntimeError) as error:
+        with soundfile.SoundFile(path) as file:
+            samples, native = whole_sound(file), file.samplerate  # (samples, channels)
+    except (soundfile.LibsndfileError, RuntimeError, ValueError) as error:
         raise LabError(f"{path} cannot be read as audio ({error}). Record or download it again.") from error
     if not len(samples):
         raise LabError(f"{path} holds no samples. Record or download it again.")
@@ -45,6 +48,27 @@ def read_audio(path, sample_rate=None):
         raise LabError(f"{path} holds values that are not numbers. Export it again as 16-bit PCM.")
     samples = samples.mean(axis=1) if samples.shape[1] > 1 else samples[:, 0]
     return (samples, native) if sample_rate is None else (resample(samples, native, sample_rate), sample_rate)
+
+
+def refused(header):
+    """Why a sound with this header (rate, frames, channels) is not read, "" if it is: no file may fill the memory."""
+    if not RATES[0] <= header.samplerate <= RATES[1]:
+        return f"its header says {header.samplerate:,} Hz"
+    hours = header.frames / header.samplerate / 3600
+    return f"its header promises {hours:,.1f} hours" if header.frames * header.channels > MOST_SAMPLES else ""
+
+
+def whole_sound(file, dtype="float32"):
+    """All samples of an open soundfile.SoundFile, (samples, channels); ValueError if some of them are lost."""
+    if problem := refused(file):
+        raise ValueError(problem)
+    samples = file.read(dtype=dtype, always_2d=True)
+    # Damage in the middle ends decoding early. Of an MP3, a part of a frame belongs to no sound.
+    frame = 0 if file.format != "MP3" else 1152 if file.samplerate >= 32_000 else 576
+    if file.frames - len(samples) > frame:
+        promised, here = file.frames / file.samplerate, len(samples) / file.samplerate
+        raise ValueError(f"damaged: promises {promised:.2f} s, {here:.2f} s can be decoded")
+    return samples
 
 
 def resample(samples, sample_rate, target):
@@ -71,7 +95,7 @@ def decode_clip(path, sample_rate):
         with soundfile.SoundFile(path) as file:
             adapted = ["resampled"] * (file.samplerate != sample_rate) + ["mixed to one channel"] * (file.channels > 1)
             if file.subtype == "PCM_16" and not adapted:
-                samples = sound = file.read(dtype="int16")
+                samples = sound = whole_sound(file, "int16")[:, 0]
             else:
                 samples, native = read_audio(path)
                 sound, samples = int16(samples), resample(samples, native, sample_rate)
@@ -79,7 +103,7 @@ def decode_clip(path, sample_rate):
                     adapted.append("clipped at full scale")
                 samples = int16(samples)
             sound = digest(path.read_bytes() if file.format in LOSSY else sound.tobytes(), 8)
-    except (LabError, soundfile.LibsndfileError, RuntimeError, OSError) as error:
+    except (LabError, soundfile.LibsndfileError, RuntimeError, OSError, ValueError) as error:
         # Records keep this sentence, and where the file lies concerns nobody else.
         said = str(error).replace(repr(str(path)), path.name).replace(str(path), path.name)
         return np.zeros(0, np.int16), [], said, ""

@@ -13,6 +13,7 @@ import os
 import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from ..errors import LabError
@@ -77,6 +78,8 @@ def _rows(place, name):
     notes = [f"The tables have no column {', '.join(missing)}: left empty."] if missing else []
     rows = rows.reindex(columns=[*NEEDED, *USED, "list", "line", "mended"], fill_value="").fillna("")
     fits = (rows.path != "") & ~(rows.path + rows.client_id).str.contains(" ", regex=False)  # cells in their columns
+    cells = rows[[*NEEDED, *USED]].itertuples(index=False)
+    fits &= np.array(["\0" not in "".join(line) for line in cells], bool)
     for column in VOTES:
         fits &= rows[column].str.fullmatch(r"\d*")
         rows[column] = pd.to_numeric(rows[column], errors="coerce").fillna(0).astype(int)
@@ -130,7 +133,7 @@ def _find(place, name):
     stem, kind = os.path.splitext(name)
     stem, kind = (stem, kind) if kind.lower() in KINDS else (name, ".mp3")  # as old tables mean it
     names = [f"{stem}{ending}" for ending in (kind, *KINDS)]
-    return f"clips/{next((name for name in names if (place / 'clips' / name).is_file()), names[0])}"
+    return f"clips/{next((name for name in names if os.path.isfile(place / 'clips' / name)), names[0])}"
 
 
 def _with_classes(clips, folder):

@@ -4,10 +4,12 @@ A download goes to `data/.downloads/`, is checked there, and unpacked under a te
 step: a corpus folder that exists is complete.
 """
 
+import errno
 import gzip
 import hashlib
 import shutil
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -30,7 +32,9 @@ BLOCK = 1 << 15  # bytes; a stall or a kill loses less than two of them
 TIMEOUT = 30  # seconds without a byte after which a connection counts as cut
 RETRY = Retry(4, backoff_factor=2, status_forcelist=(408, 429, 500, 502, 503, 504), respect_retry_after_header=False)
 MOST_FILES = 250_000  # members of an archive
-DAMAGE = (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError, RuntimeError)
+MOST_AFTER = 1 << 20  # zeros that fill its last block
+DAMAGE = (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError, RuntimeError, ValueError)
+REFUSED = (errno.EINVAL, errno.ENAMETOOLONG, errno.ELOOP)  # by a file system, of a name; or a place before the file
 DAMAGE += (FileExistsError, NotADirectoryError)  # one name twice; a file where a folder should be
 
 
@@ -248,7 +252,9 @@ def unpack(entry, archive, folder):
                 place.parent.mkdir(parents=True, exist_ok=True)
                 with open(place, "xb") as file, opened() as source:
                     shutil.copyfileobj(source, file)  # never more than the size that the header says
-    except (BadArchive, *DAMAGE) as error:
+    except (BadArchive, OSError, struct.error, *DAMAGE) as error:
+        if isinstance(error, OSError) and not isinstance(error, DAMAGE) and error.errno not in REFUSED:
+            raise  # the disk's fault
         raise BadArchive(f"{archive.name} is damaged or was changed, at its member {name!r}: {error}.") from error
     if not (folder / entry.proof).exists():
         raise BadArchive(f"{archive.name} does not hold {entry.proof}: it is another corpus.")
@@ -267,6 +273,8 @@ def _members(archive):
         for info in packed:
             kind = "folder" if info.isdir() else "file" if info.isfile() else "other"
             yield info.name, kind, info.size, partial(packed.extractfile, info)
+        after = 0
         while block := packed.fileobj.read(BLOCK):  # to the end, where gzip compares its own checksum
-            if block.strip(b"\0"):  # tarfile takes a damaged header for the end
+            after += len(block)
+            if block.strip(b"\0") or after > MOST_AFTER:  # tarfile takes a damaged header for the end
                 raise tarfile.ReadError("what follows cannot be read")

@@ -18,7 +18,7 @@ import pandas as pd
 
 from ..errors import LabError, LabWarning, choose
 from .corpus import PARTS
-from .layout import counted, make_corpus, measured, read_layout, read_table
+from .layout import CONTROL, counted, make_corpus, measured, read_layout, read_table
 
 TABLE = "clips.csv"
 LAYOUT = "CLASS/SPEAKER_anything.wav"
@@ -96,7 +96,7 @@ def _find(folder, path):
         return None
     inside = whole.relative_to(folder.resolve()).as_posix()
     forms = (inside, *(unicodedata.normalize(form, inside) for form in ("NFC", "NFD")))  # macOS writes NFD
-    return next((form for form in forms if (folder / form).is_file()), "")
+    return next((form for form in forms if os.path.isfile(folder / form) and not CONTROL.search(form)), "")
 
 
 def _doubts(clips):

@@ -15,15 +15,18 @@ import pandas as pd
 import soundfile
 
 from ..errors import LabError
-from ..files import atomic_file, cache, digest
+from ..files import cache, digest, read_bytes, write_table
+from ..files import read_table as read_written
 from ..synthetic import MARKER
+from .audio import refused
 from .corpus import OWN, PARTS, Corpus, parts_by_speaker
 
 KINDS = (".wav", ".flac", ".ogg", ".mp3")
 NOISE = "_background_noise_"  # a folder of noises, which are not clips
 LISTS = Path(__file__).with_name("lists")  # NAME.csv.gz: the clips of a cut, a corpus that is part of another
 LOST = 0.3  # seconds that a clip may be shorter than somebody else says
-VERSION = 5  # of what `_header` says; raise it, and files that were scanned before are read again
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")  # signs that no name and no cell of a table should hold
+VERSION = 6  # of what `_header` says; raise it, and files that were scanned before are read again
 
 
 def audio_files(root, kinds=KINDS):
@@ -32,13 +35,20 @@ def audio_files(root, kinds=KINDS):
         get = "`python -m labkit check` says which corpora are found; set LABKIT_DATA to the folder of yours"
         name = root.name if (LISTS / f"{root.name}.csv.gz").exists() else "speech_commands"
         raise LabError(f"{root} is not a folder. {get}, or run `python -m labkit download {name}`.")
-    files = [path for path in root.rglob("*") if (kinds is None or path.suffix.lower() in kinds) and not path.is_dir()]
+    files = [path for path in root.rglob("*") if _expected(path, kinds)]
     found = sorted(path.relative_to(root).as_posix() for path in files)
     found = [path for path in found if path[0] != "." and "/." not in path]
-    if bad := [path for path in found if path.encode(errors="ignore").decode() != path]:
-        shown = bad[0].encode(errors="backslashreplace").decode()  # it can neither be printed nor kept in a table
-        raise LabError(f"The name of {shown} in {root} is not text. Rename it.")
+    if bad := [path for path in found if CONTROL.search(path) or path.encode(errors="ignore").decode() != path]:
+        shown = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in bad[0])
+        raise LabError(f"The name of {shown} in {root} is not text, or holds the end of a line. Rename it.")
     return found
+
+
+def _expected(path, kinds):
+    """Whether a path is for a clip, even if no file is there: a link to nowhere, or to a folder, is reported."""
+    if path.is_dir():
+        return path.is_symlink() or path.suffix.lower() in KINDS
+    return kinds is None or path.suffix.lower() in kinds or (path.is_symlink() and not path.exists())
 
 
 def read_layout(root, pattern, layout, name, mend, kinds=KINDS):
@@ -107,7 +117,7 @@ def make_corpus(root, clips, notes, *, licence, name="", labels=(), sample_rate=
 def read_text(path, mend):
     """The text of a file, with or without a byte-order mark."""
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return io.TextIOWrapper(io.BytesIO(read_bytes(path)), "utf-8-sig").read()  # with "\n" at each line's end
     except (OSError, UnicodeDecodeError) as error:
         raise LabError(f"{path} cannot be read as text in UTF-8 ({error}). {mend}") from error
 
@@ -148,36 +158,52 @@ def when_changed(path):
 def scan(root, paths):
     """What the headers say of each file (`sample_rate` in Hz): a table, kept until a file's size or time changes."""
     listing = [(path, *when_changed(os.path.join(root, path))) for path in paths]
-    kept = cache() / f"headers-{digest(repr((VERSION, str(root.resolve()), listing)).encode())}.csv"
-    if not kept.exists():
+    kept = cache() / f"headers-{digest(repr((VERSION, str(root.resolve()), listing)).encode())}.csv.gz"
+    try:
+        table = read_written(kept, "", dtype={"path": str, "problem": str})
+    except LabError:  # not there yet, or damaged
+        columns = ["path", "seconds", "sample_rate", "problem", "bytes"]
         rows = [(path, *_header(root / path, size), size) for path, size, _ in listing]
-        with atomic_file(kept) as temporary:
-            columns = ["path", "seconds", "sample_rate", "problem", "bytes"]
-            pd.DataFrame(rows, columns=columns).to_csv(temporary, index=False)
-    table = pd.read_csv(kept, keep_default_na=False, dtype={"path": str, "problem": str})
+        table = pd.DataFrame(rows, columns=columns)
+        write_table(kept, table)
     return table.assign(problem=table.problem.where(table.problem != "", None))
 
 
 def _header(path, size):
     """(seconds, sample_rate, problem or "") of one file."""
     if size == 0:
-        return 0.0, 0, "empty file" if path.is_file() else "missing file"
+        return 0.0, 0, "empty file" if os.path.isfile(path) else "missing file"
     try:
         info = soundfile.info(str(path))
     except (soundfile.LibsndfileError, RuntimeError):
         kind = path.suffix.lower()  # phones like to write .m4a and the like
         convert = f": if it is, convert it with `ffmpeg -i clip{kind} clip.wav`"
         return 0.0, 0, "not audio" + convert * (kind not in KINDS)
+    if problem := refused(info):
+        return 0.0, 0, f"not audio: {problem}"
     seconds = info.frames / info.samplerate
     problem = "" if info.frames else "no samples"
+    if info.format == "WAV" and re.search("Unknown chunk marker|Chunk size .* > file length", info.extra_info):
+        problem = f"damaged: holds more than the {seconds:.2f} s that its header promises"
     # libsndfile reads what is there, and notes in its log where a header promises more (a stream promises all ones)
     shorter = re.search(r"(?:data|SSND|[Ss]ize|riff) *: (\d+) \(should be (\d+)\)", info.extra_info)
     if shorter and int(shorter[2]) < int(shorter[1]) < 0xFFFFFFFF:
         whole = seconds * int(shorter[1]) / max(int(shorter[2]), 1)
         problem = f"truncated: promises {whole:.2f} s, holds {seconds:.2f} s"
+    if info.format == "OGG" and not problem and _pages_lost(path.read_bytes()):
+        problem = f"damaged: pages are missing from its {seconds:.2f} s"
     if info.format == "MP3" and not problem and _cut_off(path.read_bytes(), info.extra_info):
         problem = f"truncated: its last frame is cut off after {seconds:.2f} s"
     return round(seconds, 4), info.samplerate, problem
+
+
+def _pages_lost(data):
+    """Whether an OGG file lacks one of its pages, which are numbered and say how long they are (RFC 3533, 6)."""
+    place = number = 0
+    while data[place : place + 4] == b"OggS" and int.from_bytes(data[place + 18 : place + 22], "little") == number:
+        table = data[place + 27 : place + 27 + data[place + 26]]  # lengths of its segments
+        place, number = place + 27 + len(table) + sum(table), number + 1
+    return place != len(data)
 
 
 # Kilobits a second by the number in a frame's header, for MPEG 1 and for MPEG 2 and 2.5, layer III (ISO/IEC 11172-3).

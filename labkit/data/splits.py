@@ -12,7 +12,7 @@ import pandas as pd
 
 from ..errors import LabError, choose
 from ..files import digest
-from ..settings import Count, Fraction, WholeNumber, one_of, settings
+from ..settings import Count, Fraction, Seed, WholeNumber, one_of, settings
 from .corpus import EXTRA, PARTS, Corpus, parts_by_speaker
 
 # Of each published protocol, the groups of speakers that were tested together. AudioMNIST's two are from
@@ -117,7 +117,7 @@ class Split:
     speaker: str = ""  # who is tested in "leave_one_speaker_out"
     validation: Fraction = 0.1  # of speakers, or of clips, in "by_speaker", "stratified" and "by_clip_leaky"
     test: Fraction = 0.1
-    seed: int = 0  # of the hash that assigns speakers or clips
+    seed: Seed = 0  # of the hash that assigns speakers or clips
     most_clips: Count | None = None  # keep at most so many clips of a speaker, chosen by a hash of their path
     validation_speaker: str = ""  # who validates in "leave_one_speaker_out"; by default the next in order
 

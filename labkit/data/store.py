@@ -11,11 +11,11 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from ..errors import LabError, LabWarning
-from ..files import alone, atomic_folder, cache, digest, need_disk, read_json, write_json
+from ..files import alone, atomic_folder, cache, digest, need_disk, read_json, read_table, write_json, write_table
 from .audio import bars, decode
 from .layout import when_changed
 
-STORE_VERSION = 3
+STORE_VERSION = 4
 
 
 @dataclass(frozen=True)
@@ -58,14 +58,15 @@ def open_store(corpus, sample_rate=None, progress=True):
 def read_store(folder):
     """A store that was built; LabError if it is damaged."""
     try:
-        about = read_json(folder / "about.json", f"Delete {folder} and run again.")
-        index = pd.read_csv(folder / "index.csv", keep_default_na=False, dtype={"sound": str}).set_index("path")
+        mend = f"Delete {folder} and run again."
+        about = read_json(folder / "about.json", mend)
+        index = read_table(folder / "index.csv.gz", mend, dtype={"path": str, "sound": str}).set_index("path")
         samples = max(int(index.length.sum()), 1)
         audio = np.memmap(folder / "audio.int16", np.int16, "r")
         if len(audio) != samples:
-            raise ValueError(f"audio.int16 does not hold the {samples} samples of index.csv")
+            raise ValueError(f"audio.int16 does not hold the {samples} samples of index.csv.gz")
         return Store(audio, index, about["problems"], tuple(about["notes"]))
-    except (OSError, ValueError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise LabError(f"The waveform store {folder} is damaged ({error}). Delete it and run again.") from error
 
 
@@ -74,6 +75,9 @@ def build_store(corpus, sample_rate, folder, progress=True):
     paths = list(corpus.whole.path)
     if not paths:
         raise LabError(f"{corpus.name} has no clips, so there is nothing to store. Check its folder {corpus.root}.")
+    if not corpus.root.is_dir():
+        mend = "Connect its disk, or open it again where it lies now (each machine of a sweep needs it)."
+        raise LabError(f"The folder of {corpus.name}, {corpus.root}, is not here. {mend}")
     need_disk(
         folder, 2 * sample_rate * corpus.clips.seconds.mean() * len(paths), f"The waveform store of {corpus.name}"
     )
@@ -95,7 +99,7 @@ def build_store(corpus, sample_rate, folder, progress=True):
                 file.write(b"\0\0")  # a memory map cannot be empty
         offsets = np.cumsum(lengths) - lengths
         index = pd.DataFrame({"path": paths, "offset": offsets, "length": lengths, "sound": sounds})
-        index.to_csv(temporary / "index.csv", index=False)
+        write_table(temporary / "index.csv.gz", index)
         notes = [f"{len(some)} clips {change} (the first: {some[0]})" for change, some in sorted(adapted.items())]
         write_json(temporary / "about.json", {"problems": problems, "notes": notes})
     for note in notes:

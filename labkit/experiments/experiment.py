@@ -1,5 +1,6 @@
 """An experiment: everything that decides a result, as one frozen value that can be written as JSON."""
 
+from contextlib import contextmanager
 from dataclasses import field, replace
 from typing import Annotated
 
@@ -11,7 +12,7 @@ from ..errors import LabError, choose
 from ..features import FEATURES, MFCC, Feature
 from ..files import digest
 from ..models import Model, code_of
-from ..settings import Count, as_json, settings
+from ..settings import Count, Seed, as_json, settings
 from ..training.recipe import Recipe
 
 # What records and grids of the first edition call these settings of a recipe, and what they are called now. Run ids are
@@ -80,7 +81,12 @@ class Experiment:
     feature: Annotated[Feature, BeforeValidator(_feature)] = field(default_factory=MFCC)
     model: Annotated[Model, BeforeValidator(_model)] = field(default_factory=lambda: Model("gru"))
     recipe: Recipe = field(default_factory=Recipe)
-    seed: int = 0
+    seed: Seed = 0
+
+    def __post_init__(self):
+        shift, seconds = self.recipe.augmentation.shift, self.feature.seconds
+        if seconds is not None and shift >= seconds:
+            raise LabError(f"shift={shift} moves clips out of their {seconds} seconds. Lower shift, or raise seconds.")
 
     def to_dict(self):
         """What differs from the defaults, ready for JSON. (So a later setting with a default changes no run id.)"""
@@ -122,6 +128,19 @@ class Experiment:
     def __str__(self):
         options = ", ".join(f"{key}={value}" for key, value in self.model.options)
         return f"{self.model.name}{f' ({options})' if options else ''} on {_name(self.feature)}, seed {self.seed}"
+
+
+@contextmanager
+def named(experiment):
+    """Turn what torch says of one of the lab's own networks (no memory, an input too short) into a LabError."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if code_of(experiment.model.name):
+            raise  # a student's own code: the stack says where
+        said = (str(error).splitlines() or ["there is not enough memory"])[0]
+        mend = "It may be too large for this machine, or its input too short for its layers: change these settings."
+        raise LabError(f"{experiment} cannot be trained ({said}). It has {experiment.to_dict()}. {mend}") from error
 
 
 def _name(feature):

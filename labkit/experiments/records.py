@@ -17,7 +17,8 @@ def read_runs(folder, experiments=None):
     They lie in folders of their own, or packed as sweeps. A warning names what cannot be read.
     """
     found, models = {}, {experiment.model.name for experiment in experiments or ()}
-    for path in sorted([*Path(folder).rglob("run.json"), *Path(folder).rglob("*.jsonl")]):
+    tested = (path.with_name("run.json") for path in Path(folder).rglob("test.json"))  # which may be lost
+    for path in sorted({*Path(folder).rglob("run.json"), *tested, *Path(folder).rglob("*.jsonl")}):
         try:
             if path.name == "run.json":
                 runs = [Run(path.parent, read_record(path.parent))]

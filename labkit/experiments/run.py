@@ -1,8 +1,5 @@
 """What a run leaves behind, and how it comes to be: exists -> loaded; else trained; interrupted -> resumed."""
 
-import platform
-import sys
-import time
 import warnings
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,10 +12,9 @@ import torch
 from ..data.corpus import PARTS
 from ..data.speech_commands import protocol_of
 from ..data.splits import split
-from ..device import device_name
 from ..errors import LabError, LabWarning, choose
 from ..evaluation.predictions import predictions, readable
-from ..files import alone, commit, digest, read_json, read_table, write_json, write_table
+from ..files import alone, digest, read_json, read_table, unpacked, write_json, write_table
 from ..metrics import confusion, in_percent, metrics_of
 from ..models import count_parameters
 from ..models.classifier import Classifier
@@ -26,7 +22,8 @@ from ..training.batches import batches_of
 from ..training.loop import Callback, fit, seeded
 from ..training.tensors import read_tensors, write_tensors
 from . import sounds
-from .experiment import OLD_NAMES, SCHEMA, Experiment
+from .experiment import OLD_NAMES, SCHEMA, Experiment, named
+from .schema import check, origin
 
 
 @dataclass(eq=False)
@@ -75,7 +72,8 @@ class Run:
             table, metrics = self.evaluate(other)
             write_table(self.folder / f"{name}.csv.gz", table)
             of = {"run": self.id, "table": _hash(self.folder / f"{name}.csv.gz")}
-            write_json(path, metrics | ({} if other is None else {"corpus": about(other)}) | {"of": of})
+            metrics |= {} if other is None else {"corpus": about(other)}
+            write_json(path, metrics | {"of": of | {"metrics": digest(metrics)}})
         metrics = self.read_test(name)
         if other is not None and metrics["corpus"]["fingerprint"] != other.fingerprint:
             mend = "Rename this one's folder, or move that record away."
@@ -87,13 +85,16 @@ class Run:
         path, table = self.folder / f"{name}.json", self.folder / f"{name}.csv.gz"
         mend = f"Delete {path.name} and {table.name} there and test again."
         metrics = read_json(path, mend)
-        if not isinstance(metrics, dict) or "accuracy" not in metrics:
-            raise LabError(f"{path} holds no metrics. {mend}")
+        check(metrics, "a test record", path, mend)
         of = metrics.pop("of", None)  # the first edition wrote none
         if of and of["run"] != self.id:
             raise LabError(f"{path} belongs to run {of['run']}, not to {self.id}. {mend}")
         if of and of["table"] != _hash(table):
             raise LabError(f"{table} is missing, damaged, or not the table that {path.name} was computed from. {mend}")
+        if of and of.get("metrics") not in (None, digest(metrics)):
+            raise LabError(f"{path} was damaged after it was written: it has another hash. {mend}")
+        if not of:
+            unpacked(table, mend)
         return metrics
 
     def predictions(self, part="test"):
@@ -174,9 +175,12 @@ def train(experiment, corpus, results, device="cpu", callback=None):
     corpus, record = split(corpus, experiment.split), folder / "run.json"
     packed = None if record.exists() else find(folder, corpus=corpus, device=device)
     there = packed or record.exists()
-    if not there:
+    if there:
+        _tidy(folder)
+    else:
         lock = Path(results) / ".locks" / f"{run_id}.lock"
-        with alone(lock, waiting=f"Another kernel is training run {run_id}; waiting for it."):
+        waiting = f"Another kernel is training run {run_id}; waiting for it."
+        with alone(lock, waiting=waiting), named(experiment):
             if not record.exists():  # else the other kernel finished it
                 _train(experiment, corpus, run_id, folder, device, callback or Callback())
     if not (packed or record.exists()):
@@ -192,6 +196,8 @@ def train(experiment, corpus, results, device="cpu", callback=None):
 def place(experiment, corpus, results):
     """The corpus as an experiment chooses from it, before the split; the run's id; the folder where it is kept."""
     corpus = experiment.target.apply(experiment.corpus.apply(corpus))
+    if len(corpus.labels) < 2:
+        raise LabError(f"The only label is {corpus.labels[0]!r}: there is nothing to tell apart. Choose two or more.")
     run_id = experiment.id(corpus.fingerprint)
     return corpus, run_id, Path(results) / corpus.name / f"{experiment.model.name}-{run_id}"
 
@@ -244,9 +250,16 @@ def _train(experiment, corpus, run_id, folder, device, callback):
     table, record["validation"] = Run(folder, record, corpus, device).evaluate(part="validation")
     write_table(folder / "validation.csv.gz", table)
     record["tables"] = {"validation": _hash(folder / "validation.csv.gz")}
+    record["hash"] = digest(record)
     write_json(folder / "run.json", record)  # last: from here on the run exists
-    for path in (begun, checkpoint):
-        path.unlink(missing_ok=True)
+    _tidy(folder)
+
+
+def _tidy(folder):
+    """Remove what only a training needs; one that was killed after its last step left it."""
+    for path in (folder / "experiment.json", folder / "checkpoint.safetensors"):
+        if path.exists():
+            path.unlink(missing_ok=True)
 
 
 def read_record(folder, mend=None):
@@ -254,14 +267,15 @@ def read_record(folder, mend=None):
     path = folder / "run.json"
     mend = mend or f"Delete {path} and run again: training takes up where it can."
     record = read_json(path, mend)
-    if not isinstance(record, dict) or not {"id", "experiment", "corpus", "history", "validation"} <= set(record):
-        raise LabError(f"{path} is not a run record. {mend}")
+    check(record, "a run record", path, mend)
+    if record.pop("hash", None) not in (None, digest(record)):  # the first edition wrote none
+        raise LabError(f"{path} was damaged after it was written: it has another hash. {mend}")
     return record
 
 
 def _hash(path):
     """Hash of a file, None if there is none."""
-    return digest(path.read_bytes()) if path.exists() else None
+    return digest(path.read_bytes()) if path.is_file() else None
 
 
 def about(corpus):
@@ -280,17 +294,4 @@ def parts(corpus):
         "labels": list(corpus.labels),
         "majority": train.label.mode()[0],
         "training_speakers": sorted(train.speaker.unique()),
-    }
-
-
-def origin(device):
-    """How a record was made. Where folders lie concerns nobody else, so the command has only their names."""
-    program, *words = sys.argv or [""]
-    words = [Path(word).name if Path(word).is_absolute() else word for word in words]
-    return {
-        "device": device_name(device),
-        "date": time.strftime("%Y-%m-%d"),
-        "command": " ".join(["python -m labkit", *words]) if Path(program).name == "__main__.py" else "labkit.train",
-        "commit": commit(),
-        "versions": {"python": platform.python_version(), "torch": torch.__version__},
     }

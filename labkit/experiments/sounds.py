@@ -4,6 +4,8 @@
 one file, `sounds/HASH.csv.gz` beside their folders; a record that was copied without it compares nothing.
 """
 
+import re
+
 from ..errors import LabError
 from ..files import alone, digest, read_table, write_table
 
@@ -23,8 +25,10 @@ def keep(corpus, store, folder):
 
 def refuse_other(name, corpus, store, folder, run_id):
     """LabError if a clip sounds otherwise than when `keep` returned `name` for a run."""
+    if name is None or not re.fullmatch("[0-9a-f]{12}", str(name)):  # which is part of a path
+        return
     path = folder / "sounds" / f"{name}.csv.gz"
-    if name is None or not path.exists():
+    if not path.exists():
         return
     mend = "Delete it: the sound of the runs beside it is then not compared."
     table = read_table(path, mend, dtype=str)

@@ -1,10 +1,13 @@
 """Many experiments: a base, a grid of changes, seeds; and the choice among them on validation."""
 
 import itertools
+import math
+from asyncio import CancelledError
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import field
 from functools import partial
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
@@ -12,11 +15,12 @@ from pydantic import Field
 from ..device import end_with_parent, settle
 from ..errors import LabError
 from ..files import home, read_json
-from ..settings import settings
+from ..settings import Seed, settings
 from .experiment import Experiment
 from .records import groups, read_runs
-from .run import train
+from .run import Run, train
 
+MOST_MEMBERS = 2_000  # of a grid, without its seeds
 TERMS = ("epochs", "batch", "augmentation")  # of a recipe: what a comparison on equal terms may not vary
 
 
@@ -38,7 +42,7 @@ class Grid:
 
     base: Experiment = field(default_factory=Experiment)
     axes: dict[str, Annotated[list, Field(min_length=1)]] = field(default_factory=dict)
-    seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0, 1, 2)
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1, max_length=1000)] = (0, 1, 2)
     about: str = ""  # what it is for
     tune: dict[str, Annotated[list, Field(min_length=1)]] = field(default_factory=dict)
 
@@ -88,7 +92,9 @@ class Grid:
 
 def _combinations(base, axes):
     """An experiment changed by every combination of the values of some axes."""
-    members = []
+    members, number = [], math.prod(map(len, axes.values()))
+    if number > MOST_MEMBERS:
+        raise LabError(f"These axes make {number:,} experiments, and {MOST_MEMBERS:,} are the most. Shorten them.")
     for values in itertools.product(*axes.values()):
         member = base
         for key, value in zip(axes, values, strict=True):
@@ -132,7 +138,9 @@ def sweep(experiments, corpus, results, device="cpu", callback=None, report=prin
             partial(train, member, corpus, results, device, callback and callback(member)) for member in experiments
         ]
     else:
-        calls = [executor.submit(_attempt, train, member, corpus, results, device).result for member in experiments]
+        results = Path(results).absolute()  # a worker may stand in another folder
+        sent = [_attempt(executor.submit, _attempt, train, member, corpus, results, device) for member in experiments]
+        calls = [partial(_received, future) for future in sent]
     runs, failed = [], []
     for done, (experiment, call) in enumerate(zip(experiments, calls, strict=True), 1):
         outcome = _attempt(call)
@@ -145,13 +153,22 @@ def sweep(experiments, corpus, results, device="cpu", callback=None, report=prin
     return runs, failed
 
 
+def _received(future):
+    """The run that a worker made, or the error that ended it, or that sending the member gave."""
+    run = future if isinstance(future, LabError) else future.result()
+    if type(run) is Run and not run.folder.exists():  # a packed one has no folder
+        return LabError(f"Run {run.id} did not leave its record in {run.folder} here. Take a folder that all share.")
+    return run
+
+
 def _attempt(call, *arguments):
     """What a call returns, or the error it raises: one member may not end the others."""
     try:
         return call(*arguments)
     except LabError as error:
         return error
-    except Exception as error:  # a student's model may fail in any way, a device may be full, a worker be killed
+    # A student's model may fail in any way, a device may be full, a worker be killed.
+    except (Exception, CancelledError) as error:
         mend = "Run the sweep again once that is mended: what is complete is loaded, the rest goes on."
         return LabError(f"{type(error).__name__}: {error}. {mend}")
 

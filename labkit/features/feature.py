@@ -7,9 +7,10 @@ from pydantic import Field
 from torch import nn
 
 from ..errors import LabError
-from ..settings import Count, Positive, settings
+from ..settings import Decibel, Hertz, Positive, settings
 
 TICK, MARGIN = 0.01, 0.02  # seconds: how finely `trim` looks, and what it keeps on both sides of the word
+MOST_NUMBERS = 10_000_000  # that a clip may have on its way to a feature: 2.6 GB for a batch of 64
 STEP = 1 / 32768  # of a 16-bit sample, whose range is -1 to 1 here
 
 
@@ -17,13 +18,13 @@ STEP = 1 / 32768  # of a 16-bit sample, whose range is -1 to 1 here
 class Feature:
     """What all features share."""
 
-    sample_rate: Count = 16_000  # Hz; clips are resampled to it
+    sample_rate: Hertz = 16_000  # Hz; clips are resampled to it
     seconds: Positive | None = 1.0  # longer clips are cropped, shorter ones filled with zeros; None keeps every length
     padding: Literal["masked", "signal"] = "masked"  # whether models ignore the filled zeros, or take them for sound
     normalise: bool = True  # subtract the mean and divide by the standard deviation, both of the training part
     # Trim what comes before and after the word: what is so many dB below the loudest moment, but for MARGIN. In
     # training this comes before an augmentation adds noise. Not streamable.
-    trim: Positive | None = None
+    trim: Annotated[Decibel, Field(gt=0)] | None = None
 
     shortest = 1  # samples that a clip must have
     streamable = False  # whether it can be computed block by block
@@ -31,6 +32,15 @@ class Feature:
     def __post_init__(self):
         if self.seconds is None and (self.padding == "signal" or self.trim is not None):
             raise LabError(f"padding={self.padding!r} and trim={self.trim} need a length to fit to. Set seconds.")
+        if self.samples == 0:
+            raise LabError(f"seconds={self.seconds} is shorter than a sample. Change it.")
+        self.need_memory(self.samples or 0)
+
+    def need_memory(self, numbers):
+        """LabError if a clip, of so many numbers as a feature, is so large that no batch of them fits into a memory."""
+        if numbers > MOST_NUMBERS:
+            what = f"{type(self).__name__} needs about {64 * 4 * numbers / 1e9:,.1f} GB for a batch of 64 clips"
+            raise LabError(f"{what} with {self}. Lower seconds, sample_rate, n_fft or n_mels, or lengthen hop_ms.")
 
     @property
     def samples(self):

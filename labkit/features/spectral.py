@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import nn
 
 from ..errors import LabError, LabWarning
-from ..settings import Count, NotNegative, Positive, settings
+from ..settings import Count, Decibel, Hertz, NotNegative, Positive, settings
 from .feature import Feature
 
 
@@ -20,15 +20,16 @@ class Spectral(Feature):
     window_ms: Positive = 40.0  # length of a frame (a Hann window), in milliseconds
     hop_ms: Positive = 20.0  # step from frame to frame
     n_fft: Count | None = None  # samples of the Fourier transform, at least the window's
-    n_mels: Count = 40  # mel bands between f_min and f_max
+    n_mels: Annotated[int, Field(ge=1, le=1000)] = 40  # mel bands between f_min and f_max
     f_min: NotNegative = 0.0  # Hz
     f_max: Positive | None = None  # Hz; half the sample rate if None
     mel_scale: Literal["htk", "slaney"] = "htk"
     mel_norm: Literal["slaney"] | None = None  # filters of equal height, or of equal area
     log: Literal["db", "ln", "none"] = "db"  # 10 log10, natural logarithm, or the power as it is
-    floor: Positive = 1e-10  # power below which the logarithm is cut; a sine of full scale is some 40 dB above 1
-    top_db: Positive | None = None  # cut what is so far below the loudest value of the same clip; not streamable
-    mel_rate: Count | None = None  # Hz that the mel filters are made for, if not the sample rate: an audit's mistake
+    # Power below which the logarithm is cut; a sine of full scale is some 40 dB above 1.
+    floor: Annotated[float, Field(ge=1e-30, le=1e6)] = 1e-10
+    top_db: Annotated[Decibel, Field(gt=0)] | None = None  # cut what is so far below the clip's loudest; not streamable
+    mel_rate: Hertz | None = None  # Hz that the mel filters are made for, if not the sample rate: an audit's mistake
     # Subtract from each band its mean over the clip (Atal, JASA 55, 1974): on a logarithmic scale this takes away the
     # microphone, the room, the level, and much of the voice. Not streamable.
     clip_mean: bool = False
@@ -46,6 +47,8 @@ class Spectral(Feature):
         if not self.f_min < (self.f_max or nyquist) <= nyquist:
             why = f"f_min={self.f_min} must be below f_max={self.f_max} (None is {nyquist} Hz, the most there can be)"
             raise LabError(f"{why}. Change one of them.")
+        frames = self.steps(self.samples or self.sample_rate)
+        self.need_memory(max(frames * max(self.fft, self.width), self.fft * self.n_mels))
 
     @property
     def window(self):  # in samples, as `hop` and `fft`
@@ -108,7 +111,7 @@ class MFCC(Spectral):
 
     n_mfcc: Count = 13  # coefficients: cosine transform of the log-mel spectrum, slow changes over frequency first
     deltas: Annotated[int, Field(ge=0, le=2)] = 2  # 1 appends the slope over time, 2 the slope of the slope, too
-    delta_width: Count = 7  # frames that a slope is fitted over, odd
+    delta_width: Annotated[int, Field(ge=1, le=999)] = 7  # frames that a slope is fitted over, odd
 
     def __post_init__(self):
         super().__post_init__()

@@ -17,6 +17,7 @@ from ..files import digest
 from ..settings import plain
 
 MODELS = {}
+MOST_WEIGHTS = 150_000_000  # of a network: 2.4 GB with their gradients and what an optimiser remembers
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 TAKES = {  # the feature's shape without the batch, and features that give it
     "frames": "(frames, features): use the feature 'mfcc' or 'mel_frames'",
@@ -88,8 +89,22 @@ class Model:
             raise LabError(f"The model {self.name!r} cannot read features of shape {shape}. It takes {TAKES[takes]}.")
         if getattr(builder, "one_length", False) and shape[-1] is None:
             raise LabError(f"The model {self.name!r} takes clips of one length. Set seconds=1.0 in the feature.")
+        self._refuse_huge(builder, shape, classes)
         network = builder(shape, classes, **dict(self.options))
         return network.to(memory_format=getattr(builder, "layout", torch.preserve_format))
+
+    def _refuse_huge(self, builder, shape, classes):
+        """LabError if the network would have too many weights; counted on torch's device "meta", which holds none."""
+        try:
+            with torch.random.fork_rng([]), torch.device("meta"):
+                weights = count_parameters(builder(shape, classes, **dict(self.options)))
+        except LabError:
+            raise
+        except Exception:  # a student's model may need numbers, not only shapes
+            return
+        if weights > MOST_WEIGHTS:
+            needs = f"{weights:,} weights and, in training, {16 * weights / 1e9:,.1f} GB"
+            raise LabError(f"{self} would need {needs}; at most {MOST_WEIGHTS:,} weights work here. Make it smaller.")
 
 
 def parameters(name):

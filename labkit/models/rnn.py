@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from ..errors import LabError
-from ..settings import Count, one_of
+from ..settings import Count, Layers, one_of
 from . import Dropout, inside, register
 
 
@@ -48,7 +48,7 @@ class Recurrent(nn.Module):
         shape,  # (frames or None, features)
         classes,
         hidden: Count = 128,  # width of each direction
-        layers: Count = 1,
+        layers: Layers = 1,
         bidirectional=False,
         readout: Readout = "mean",  # how the outputs over time become one vector; "ends" needs two directions
         dropout: Dropout = 0.0,  # between layers (with one layer there is no between), and before the linear layer

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from ..errors import LabError
-from ..settings import Count, WholeNumber
+from ..settings import Count, Few
 from . import Dropout, inside, register
 
 
@@ -49,7 +49,7 @@ class WordCNN(nn.Module):
         classes,
         hidden: Count = 64,  # channels along time
         channels: Count = 16,  # of the first two convolutions
-        blocks: WholeNumber = 4,
+        blocks: Few = 4,
         kernel: Count = 9,  # frames that a block's kernel sees, odd; a frame here is two of the feature's
         dropout: Dropout = 0.1,  # after each block
     ):

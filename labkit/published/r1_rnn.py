@@ -12,7 +12,7 @@ from torch import nn
 from ..errors import LabError
 from ..models import register
 from ..models.rnn import Readout, Recurrent
-from ..settings import Count
+from ..settings import Count, Layers
 
 WINDOWS = (20, 40, 80, 120)  # ms, half a window apart
 Init = Literal["uniform", "orthogonal"]  # recurrent weights: torch's own (as published), or matrices that keep lengths
@@ -36,7 +36,7 @@ class Resultados(Recurrent):
         shape,  # (frames, features): the number of frames is part of the network
         classes,
         hidden: Count = 64,  # in the study: of the GRU and the LSTM
-        layers: Count = 2,
+        layers: Layers = 2,
         bidirectional=False,
         readout: Readout = "last",  # with the feature's padding="signal", as in the study, zeros after the clip count
         norm=True,  # keep the batch normalisation (as published) or leave it out
@@ -68,5 +68,5 @@ class Resultados(Recurrent):
 class ResultadosRNN(Resultados):
     """R1's plain recurrent network: one layer of 256."""
 
-    def __init__(self, shape, classes, hidden: Count = 256, layers: Count = 1, **options):
+    def __init__(self, shape, classes, hidden: Count = 256, layers: Layers = 1, **options):
         super().__init__(shape, classes, hidden, layers, **options)

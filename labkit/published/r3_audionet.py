@@ -11,7 +11,7 @@ from torch import nn
 
 from ..models import Dropout, inside, register
 from ..models.rnn import READOUTS
-from ..settings import Count, Positive
+from ..settings import Count, Counts, Positive
 from . import Variant, check_room, settings_in
 
 BECKER = (100, 64, 128, 128, 128, 128)
@@ -29,8 +29,8 @@ class AudioNet(nn.Module):
         self,
         shape,  # (1, samples)
         classes,
-        widths: tuple[Count, ...] = BECKER,  # channels after each convolution
-        hidden: tuple[Count, ...] = (1024, 512),  # widths of the linear layers before the head
+        widths: Counts = BECKER,  # channels after each convolution
+        hidden: Counts = (1024, 512),  # widths of the linear layers before the head
         norm=False,  # batch norm after each convolution but the first
         dropout: Dropout = 0.5,  # after each linear layer before the head
         rectify=False,  # ReLU after these layers; Becker's files have none: two matrices in a row are one linear map

@@ -11,7 +11,7 @@ from torch import nn
 
 from ..errors import LabError
 from ..models import register
-from ..settings import Count, one_of
+from ..settings import Counts, one_of
 from . import Variant, check_room, settings_in
 from .r2_mel_cnn import quiet_beyond
 
@@ -30,9 +30,9 @@ class VoiceMNIST(nn.Module):
         self,
         shape,  # (1, bands, frames)
         classes,
-        channels: tuple[Count, ...] = (32, 64),  # after each convolution; empty for dense layers alone
-        pools: tuple[Count, ...] = (2, 2),  # side of the max pool after each convolution; 1 is none
-        hidden: tuple[Count, ...] = (512,),  # widths of the dense layers before the head
+        channels: Counts = (32, 64),  # after each convolution; empty for dense layers alone
+        pools: Counts = (2, 2),  # side of the max pool after each convolution; 1 is none
+        hidden: Counts = (512,),  # widths of the dense layers before the head
         activation: Activation = "relu",  # after each convolution
         dense_activation: Activation = "relu",  # after each dense layer
     ):

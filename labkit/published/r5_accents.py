@@ -6,7 +6,7 @@ from torch import nn
 
 from ..models import Dropout, register
 from ..models.rnn import Readout, Recurrent
-from ..settings import Count
+from ..settings import Count, Counts, Layers
 
 
 @register("accent_net")
@@ -19,11 +19,11 @@ class AccentNet(Recurrent):
         classes,
         cell: Literal["gru", "lstm"] = "gru",
         hidden: Count = 313,  # in the study: as many as frames in a clip of five seconds
-        layers: Count = 1,
+        layers: Layers = 1,
         bidirectional=False,
         readout: Readout = "last",  # of a bidirectional layer, the last output has read one frame backwards
         dropout: Dropout = 0.4,  # between the recurrent layers: with one layer there is no between, and it does nothing
-        dense: tuple[Count, ...] = (),  # widths of layers before the head, each with SiLU and dropout
+        dense: Counts = (),  # widths of layers before the head, each with SiLU and dropout
         dense_dropout: Dropout = 0.2,
     ):
         self.layer = {"gru": nn.GRU, "lstm": nn.LSTM}[cell]

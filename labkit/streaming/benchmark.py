@@ -15,7 +15,8 @@ from ..data.audio import read_audio
 from ..data.corpus import UNKNOWN
 from ..errors import LabError
 from ..evaluation.predictions import refuse_training_speakers
-from ..experiments.run import about, origin
+from ..experiments.run import about
+from ..experiments.schema import origin
 from ..files import digest
 from ..metrics import interval
 from ..settings import Fraction, NotNegative, Positive, settings

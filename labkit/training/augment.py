@@ -16,7 +16,7 @@ from ..data.audio import read_audio
 from ..data.corpus import UNKNOWN
 from ..errors import LabError
 from ..files import digest
-from ..settings import Fraction, NotNegative, WholeNumber, settings
+from ..settings import Decibel, Few, Fraction, NotNegative, settings
 
 # Columns of the draws: what each random number of a clip decides. Two for each mask follow, then three for nonwords.
 SPEED, SHIFT, NOISE_START, SNR, NOISY, GAIN, MASKS = range(7)
@@ -29,18 +29,18 @@ class Augmentation:
 
     shift: NotNegative = 0.0  # seconds a clip may move either way; zeros fill the gap
     speed: Annotated[float, Field(ge=0, lt=1)] = 0.0  # fraction faster or slower; pitch moves along
-    gain: NotNegative = 0.0  # dB louder or softer
+    gain: Decibel = 0.0  # dB louder or softer
     noise: Fraction = 0.0  # fraction of clips in noise: the corpus' background noises, or made noise if it has none
-    snr_low: float = 5.0  # speech against noise in dB, between these two
-    snr_high: float = 25.0
+    snr_low: Annotated[float, Field(ge=-200, le=200)] = 5.0  # speech against noise in dB, between these two
+    snr_high: Annotated[float, Field(ge=-200, le=200)] = 25.0
     noise_fraction: Annotated[float, Field(gt=0, le=1)] = 1.0  # of each background noise; the rest is for a test
     # Fractions of the clips that are made nonwords, with the class "unknown".
     pieces: Fraction = 0.0  # a piece of the word is left, or noise alone
     backwards: Fraction = 0.0  # played backwards, as a whole or sound by sound
     # Hidden stretches of time and of mel bands (SpecAugment, arXiv 1904.08779), set to the band's mean over the clip.
-    time_masks: WholeNumber = 0
+    time_masks: Few = 0
     time_mask: NotNegative = 0.2  # longest hidden stretch in seconds
-    band_masks: WholeNumber = 0
+    band_masks: Few = 0
     band_mask: Fraction = 0.2  # widest hidden stretch, as a fraction of the bands
 
     def __post_init__(self):

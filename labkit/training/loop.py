@@ -76,6 +76,8 @@ def fit(network, train, validation, recipe, classes, seed=0, checkpoint=None, ca
     history, best, stopped = [], None, False  # best: (metric, -loss, epoch, weights)
     if checkpoint is not None and checkpoint.exists():
         history, best = load_checkpoint(checkpoint, network, optimiser, identity)
+        if len(history) > recipe.epochs:
+            raise LabError(f"{checkpoint} has {len(history)} epochs, not {recipe.epochs}. Delete it and train again.")
     for epoch in range(len(history) + 1, recipe.epochs + 1):
         losses, right = [], 0
         network.train()

@@ -8,7 +8,7 @@ import torch
 from torch import optim
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, logsigmoid, one_hot
 
-from ..settings import Count, NotNegative, Positive, one_of, settings
+from ..settings import Count, Epochs, Fraction, NotNegative, Positive, Rate, one_of, settings
 from .augment import Augmentation
 
 OPTIMISERS = {"adamw": optim.AdamW, "adam": optim.Adam, "sgd": optim.SGD, "rmsprop": optim.RMSprop}
@@ -79,12 +79,12 @@ def class_weights(targets, classes):
 class Recipe:
     """How a model is trained."""
 
-    epochs: Count = 20
+    epochs: Epochs = 20
     batch: Count = 64  # clips in a step
-    lr: Positive = 3e-3  # peak learning rate
+    lr: Rate = 3e-3  # peak learning rate
     optimiser: one_of(OPTIMISERS, "optimiser") = "adamw"
     weight_decay: NotNegative = 0.01
-    momentum: NotNegative = 0.9  # of SGD
+    momentum: Fraction = 0.9  # of SGD
     schedule: one_of(SCHEDULES, "schedule") = "one_cycle"  # how the learning rate moves
     schedule_step: Literal["batch", "epoch"] = "batch"  # when; "epoch" is a mistake to study: it hardly begins
     # "softmax_cross_entropy" is a mistake to study; the two with a sigmoid are for networks with a sigmoid per class.

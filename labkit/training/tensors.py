@@ -2,13 +2,17 @@
 
 import hashlib
 import json
+from pathlib import Path
 
 import torch
+from pydantic import TypeAdapter
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from ..errors import LabError
 from ..files import atomic_file
+
+HISTORY, BEST = TypeAdapter(list[dict[str, float]]), TypeAdapter(tuple[float, float, int])  # of a checkpoint
 
 
 def save_checkpoint(path, network, optimiser, history, best, identity=None):
@@ -36,10 +40,16 @@ def load_checkpoint(path, network, optimiser, identity=None):
             else:
                 parts[part][name] = value.to(device)
         history, best = about["history"], about["best"]
-        network.load_state_dict(parts["network"])
-    except (KeyError, RuntimeError, ValueError) as error:
+        HISTORY.validate_python(history)  # only looked at: an epoch read as 1.0 would be another record
+        BEST.validate_python(best)
+        for wrong in (parts["best"], parts["network"]):  # the last one stays
+            network.load_state_dict(wrong)
+        shapes = [{(), tuple(weights.shape)} for weights in network.parameters()]
+        if any(tuple(value.shape) not in shapes[place] for place, own in state.items() for value in own.values()):
+            raise ValueError("of another shape")
+        optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+    except (KeyError, IndexError, RuntimeError, ValueError) as error:
         raise LabError(f"{path} does not hold the state of this training. {mend}") from error
-    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
     return history, (*best, parts["best"])
 
 
@@ -61,11 +71,13 @@ def read_tensors(path, mend, run_id=None):
     written, a file that names another run. (A file of the first edition names no run and has no hash.)
     """
     try:
+        if not Path(path).is_file():
+            raise OSError("it is no file")
         with safe_open(path, "pt") as file:
             # A copy each: the tensors are a view of the file, and Windows replaces no file that is looked at.
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}
             about = {**json.loads((file.metadata() or {}).get("about", "{}"))}
-    except (SafetensorError, ValueError, TypeError, OSError) as error:
+    except (SafetensorError, ValueError, TypeError, OSError, RecursionError) as error:
         why = "a pickle is never loaded, since it can run any code"
         raise LabError(f"{path} is not a whole safetensors file ({error}); {why}. {mend}") from error
     if about and about.pop("sha256", None) != _hash(tensors, about):

@@ -5,7 +5,7 @@ import io
 import numpy as np
 import soundfile
 
-from ..data.audio import SCALE, resample
+from ..data.audio import SCALE, resample, whole_sound
 from ..errors import LabError
 from .browser import Microphone
 from .panel import Panel
@@ -83,15 +83,17 @@ class ListeningPanel(Panel):
 def from_file(content, name, longest):
     """The bytes of a sound file of at most `longest` seconds as one channel at 16 kHz: (samples,), float32."""
     try:
-        samples, sample_rate = soundfile.read(io.BytesIO(content), dtype="float32", always_2d=True)
-    except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
+        with soundfile.SoundFile(io.BytesIO(content)) as file:
+            sample_rate, seconds = file.samplerate, file.frames / file.samplerate
+            samples = whole_sound(file) if seconds <= longest else None
+    except (soundfile.LibsndfileError, RuntimeError, TypeError, ValueError) as error:
         mend = f"Export it again as WAV, or convert it (`ffmpeg -i {name} clip.wav`), and upload that."
         raise LabError(f"it cannot be read as audio ({error}). {mend}") from error
+    if samples is None:
+        wrong = f"it lasts {seconds:.0f} s, and {longest:.0f} s is the most here"
+        raise LabError(f"{wrong}. Cut it into shorter files, and upload those.")
     if not len(samples):
         raise LabError("it holds no samples. Record it again.")
     if not np.isfinite(samples).all():
         raise LabError("it holds values that are not numbers. Export it again as 16-bit PCM.")
-    if len(samples) > longest * sample_rate:
-        wrong = f"it lasts {len(samples) / sample_rate:.0f} s, and {longest:.0f} s is the most here"
-        raise LabError(f"{wrong}. Cut it into shorter files, and upload those.")
     return resample(samples.mean(axis=1), sample_rate, RATE)

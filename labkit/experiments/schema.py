@@ -1,0 +1,60 @@
+"""What run.json and test.json hold, checked since records may come from strangers; and how a record was made."""
+
+import platform
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, NotRequired
+
+import torch
+from pydantic import Field, TypeAdapter, ValidationError
+from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
+
+from ..device import device_name
+from ..errors import LabError
+from ..files import commit
+
+Whole = Annotated[int, Field(ge=0)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+SHARES = dict.fromkeys(("accuracy", "balanced_accuracy", "macro_f1", "chance"), Annotated[float, Field(ge=0, le=1)])
+MEASURED = {"clips": Whole, "classes_present": Whole, **SHARES, "majority": NotRequired[Number | None]}
+Metrics = TypedDict("Metrics", {**MEASURED})
+Source = TypedDict("Source", {**dict.fromkeys(("name", "fingerprint", "licence"), str), "synthetic": bool})
+Of = TypedDict("Of", {**dict.fromkeys(("run", "table"), str)})
+RECORD = {
+    **dict.fromkeys(("id", "protocol", "majority", "device", "date"), str),
+    **dict.fromkeys(("parameters", "best_epoch"), Whole),
+    **dict.fromkeys(("clips", "speakers"), dict[str, Whole]),
+    **dict.fromkeys(("labels", "training_speakers"), Annotated[list[str], Field(min_length=1)]),
+    **{"experiment": dict, "corpus": Source, "validation": Metrics, "skipped": list[str], "seconds_per_epoch": Number},
+    **{"history": Annotated[list[dict[str, Number]], Field(min_length=1)]},
+    **{"tables": NotRequired[dict[str, str]], "in_words": NotRequired[str]},
+}
+TEST = {**MEASURED, "corpus": NotRequired[Source], "of": NotRequired[Of]}
+SCHEMAS = {
+    "a run record": TypeAdapter(TypedDict("Record", RECORD)),
+    "a test record": TypeAdapter(TypedDict("Test", TEST)),
+}
+
+
+def check(value, kind, path, mend):
+    """LabError unless a JSON value is what a file of this kind, a key of `SCHEMAS`, holds."""
+    try:
+        SCHEMAS[kind].validate_python(value, strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        what = f"{'.'.join(map(str, first['loc']))} {first['msg'].removeprefix('Input ')}".strip()
+        raise LabError(f"{path} is not {kind} ({what}). {mend}") from error
+
+
+def origin(device):
+    """How a record was made. Where folders lie concerns nobody else, so the command has only their names."""
+    program, *words = sys.argv or [""]
+    words = [Path(word).name if Path(word).is_absolute() else word for word in words]
+    return {
+        "device": device_name(device),
+        "date": time.strftime("%Y-%m-%d"),
+        "command": " ".join(["python -m labkit", *words]) if Path(program).name == "__main__.py" else "labkit.train",
+        "commit": commit(),
+        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+    }
