@@ -49,11 +49,11 @@ def check_window(shortest_window):
     need(given[20] != given[100], "the answer is the same for 20 and for 100 Hz. Use hertz.")
     need(given[20] > given[100], "tones that are further apart need a *shorter* window; yours grows.")
     for hertz, ms in given.items():
-        right = 2000 / hertz  # half of a Hann window's spectrum is as wide as this
+        right = 2000 / hertz  # at half of its height, a tone is 2000 / window Hz wide
         said = f"shortest_window({hertz}) = {ms:.4g}"
         need(not np.isclose(ms, right / 1000, rtol=0.03), f"{said} is in seconds. Give milliseconds.")
         need(not np.isclose(ms, right / 2, rtol=0.03), f"{said} is half of it: one tone would be {2 * hertz} Hz wide.")
-        need(ms >= 0.97 * right, f"{said} ms is too short: the two tones melt into one.")
+        need(ms >= 0.97 * right, f"{said} ms is too short: the two tones merge.")
         need(ms <= 1.03 * right, f"{said} ms shows both, but a shorter window does, too.")
 
 
