@@ -69,13 +69,11 @@ CHIRP = sine(300) * np.linspace(0.1, 1, RATE, dtype=np.float32)
 DRAWN = {
     "waveform": lambda: plots.waveform(CHIRP, RATE),
     "spectrogram": lambda: plots.spectrogram(CHIRP, RATE),
+    "spectrogram, marked": lambda: plots.spectrogram(CHIRP, RATE, sounds=[("s", 0.1), ("a", 0.25)]),
     "log_mel": lambda: plots.log_mel(feature_of(LogMel(), CHIRP), LogMel()),
     "log_mel 128": lambda: plots.log_mel(feature_of(LogMel(n_mels=128, n_fft=2048), CHIRP), LogMel(n_mels=128)),
     "mfcc": lambda: plots.mfcc(feature_of(MFCC(), CHIRP), MFCC()),
     "deltas": lambda: plots.deltas(feature_of(MFCC(), CHIRP), MFCC()),
-    "counts": lambda: plots.counts(word_clips(["yes", "no"]), guess=20),
-    "counts 35": lambda: plots.counts(word_clips(WORDS), guess=500),
-    "counts 4": lambda: plots.counts(word_clips(["yes", "no", "up", "down"])),
     "durations": lambda: plots.durations(word_clips(WORDS)),
     "clips_per_speaker": lambda: plots.clips_per_speaker(word_clips(WORDS), guess=300),
     "training_curves": lambda: plots.training_curves(history()),
@@ -190,12 +188,10 @@ def test_mfcc_rows_are_the_coefficients_they_say():
     assert np.allclose(plots.mfcc(x, MFCC(), block=2).images[0].get_array(), x[0, :, 26:].T)
 
 
-def test_counts_are_those_of_the_table():
-    clips = word_clips(["yes", "no"])
-    ax = plots.counts(clips)
-    heights = {container.get_label(): [bar.get_height() for bar in container] for container in ax.containers}
-    for part in ("train", "validation", "test"):
-        assert heights[part] == [((clips.label == word) & (clips.split == part)).sum() for word in ("no", "yes")]
+def test_the_sounds_of_a_word_are_marked_where_they_begin():
+    ax = plots.spectrogram(CHIRP, RATE, sounds=[("s", 0.1), ("a", 0.25)])
+    assert [line.get_xdata()[0] for line in ax.lines] == [0.1, 0.25]
+    assert [(text.get_text(), text.xy[0]) for text in ax.texts] == [("s", 0.1), ("a", 0.25)]
 
 
 def test_confusion_is_in_percent_of_the_true_words_clips():

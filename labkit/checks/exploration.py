@@ -1,12 +1,10 @@
 """Self-checks for the exercises of 01_exploration."""
 
-from numbers import Real
-
+import numpy as np
 import pandas as pd
-import torch
 from scipy.fft import idct
 
-from . import Wrong, attempt, check, need
+from . import Wrong, attempt, check, need, number
 
 PARTS = ("train", "validation", "test")
 
@@ -15,41 +13,48 @@ PARTS = ("train", "validation", "test")
 def check_smoothing(smooth):
     """Does `smooth(log_mel, n)` rebuild a log-mel spectrum (frames, bands) from its first n cosine coefficients?"""
     bands = 40
-    log_mel = 20 * torch.randn(7, bands, generator=torch.Generator().manual_seed(0)) - 40  # (frames, bands), dB
-    waves = torch.tensor(idct(torch.eye(bands).numpy(), norm="ortho"))  # (coefficients, bands)
+    log_mel = np.random.default_rng(0).normal(-40, 20, (7, bands))  # (frames, bands), dB
+    waves = idct(np.eye(bands), norm="ortho")  # (coefficients, bands)
     answers, off = {}, {}  # off: largest error in dB
     for n in (bands, 13, 1):
         with attempt(f"smooth(log_mel, {n})"):
-            answer = torch.as_tensor(smooth(log_mel.clone(), n)).float()
+            returned = smooth(log_mel.copy(), n)
+            answer = np.asarray(returned, dtype=float)
+        need(returned is not None, "smooth returns None. Write return before your result.")
         cut = answer.shape == (len(log_mel), n) and n < bands
         need(not cut, f"with n={n} you return the {n} coefficients. Multiply by the cosines once more to go back.")
-        sizes = f"log_mel has the shape {tuple(log_mel.shape)}, your answer {tuple(answer.shape)}"
+        sizes = f"log_mel has the shape {log_mel.shape}, your answer {answer.shape}"
         need(answer.shape == log_mel.shape, f"{sizes}. Keep the shape.")
-        answers[n], off[n] = answer, (answer - log_mel @ waves[:n].T @ waves[:n]).abs().max()
-    if torch.allclose(answers[1], answers[bands]):
+        need(np.isfinite(answer).all(), f"with n={n} some values are not finite numbers.")
+        answers[n], off[n] = answer, np.abs(answer - log_mel @ waves[:n].T @ waves[:n]).max()
+    if np.allclose(answers[1], answers[bands]):
         raise Wrong("the answer is the same for 1 and for 40 coefficients. Use n: keep the first n, drop the rest.")
-    over_time = (log_mel.mean(0) - answers[1]).abs().max() < 0.01
+    over_time = np.allclose(answers[1], log_mel.mean(0), atol=0.01)
     need(not over_time, "you smooth over time. The cosines run over the bands: the last axis.")
+    first = np.allclose(answers[13][:, :13], log_mel[:, :13], atol=0.01)
+    need(not first, "with n=13 you keep the first 13 *bands*. Go to coefficients first: log_mel @ cosines.")
+    level = abs(answers[bands].mean()) > 1  # the mean is coefficient 0
+    need(level, "the level of each frame is gone: coefficient 0 is missing. Keep the coefficients 0 to n - 1.")
     scaled = "Are the cosines scaled (norm='ortho'), and do you go back with their transpose?"
     for n, hint in ((bands, scaled), (13, "Keep the *first* n coefficients."), (1, "Keep the *first* n coefficients.")):
         need(off[n] <= 0.01, f"with n={n} one value is off by {off[n]:.2g} dB. {hint}")
 
 
-@check("One can see both: the two tones and the two clicks.")
-def check_window(window_ms, hertz=40.0, seconds=0.06):
-    """Does a Hann window of `window_ms` tell two tones `hertz` apart, and two clicks `seconds` apart as well?"""
-    if isinstance(window_ms, bool) or not isinstance(window_ms, Real) or not 1 <= window_ms <= 1000:
-        raise Wrong(f"a window is a number of milliseconds between 1 and 1000, not {window_ms!r}.")
-    sample_rate = 16_000
-    window = torch.hann_window(round(window_ms * sample_rate / 1000), dtype=torch.float64)
-    # Power that a tone leaves so many Hz away from it. The tones beat: over time, their powers add up.
-    leak = torch.fft.rfft(window, sample_rate).abs().square()
-    valley, peak = 2 * leak[round(hertz / 2)], leak[0] + leak[round(hertz)]
-    need(valley <= peak / 2, f"in {window_ms:g} ms two tones {hertz:g} Hz apart melt into one. Try a longer window.")
-    # a frame centred between the clicks has both of them at this distance from its middle
-    middle, distance = len(window) // 2, round(seconds / 2 * sample_rate)
-    apart = distance >= middle or 2 * window[middle + distance] ** 2 <= 0.5
-    need(apart, f"in {window_ms:g} ms two clicks {1000 * seconds:g} ms apart melt into one. Try a shorter window.")
+@check("A tone is 2,000 / window Hz wide, so the window must last 2,000 / distance ms.")
+def check_window(shortest_window):
+    """Is `shortest_window(hertz)` the length, in ms, of the shortest Hann window that parts two tones `hertz` apart?"""
+    given = {hertz: number(f"shortest_window({hertz})", shortest_window, hertz) for hertz in (20, 40, 100)}
+    for hertz, ms in given.items():
+        need(0 < ms < np.inf, f"shortest_window({hertz}) = {ms:.4g} is no length: a positive number of ms is needed.")
+    need(given[20] != given[100], "the answer is the same for 20 and for 100 Hz. Use hertz.")
+    need(given[20] > given[100], "tones that are further apart need a *shorter* window; yours grows.")
+    for hertz, ms in given.items():
+        right = 2000 / hertz  # at half of its height, a tone is 2000 / window Hz wide
+        said = f"shortest_window({hertz}) = {ms:.4g}"
+        need(not np.isclose(ms, right / 1000, rtol=0.03), f"{said} is in seconds. Give milliseconds.")
+        need(not np.isclose(ms, right / 2, rtol=0.03), f"{said} is half of it: one tone would be {2 * hertz} Hz wide.")
+        need(ms >= 0.97 * right, f"{said} ms is too short: the two tones merge.")
+        need(ms <= 1.03 * right, f"{said} ms shows both, but a shorter window does, too.")
 
 
 @check("Every clip has a part, and no voice is in two of them.")

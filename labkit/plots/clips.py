@@ -2,24 +2,12 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 import seaborn
 
 from ..data.corpus import PARTS
 from .canvas import legend_above
 
 AGES = ("teens", "twenties", "thirties", "forties", "fifties", "sixties", "seventies", "eighties", "nineties")
-
-
-def counts(clips, ax=None, *, guess=None):
-    """Number of clips of each word, part by part; a line where the student guessed."""
-    table = pd.crosstab(clips.label, clips.split).reindex(columns=PARTS, fill_value=0)
-    ax = ax or plt.figure(figsize=(max(4, 1.6 + 0.24 * len(table)), 3.6)).subplots()
-    table.plot.bar(ax=ax, stacked=True, width=0.8, rot=90 if len(table) > 8 else 0, legend=False)
-    if guess is not None:
-        ax.axhline(guess, color="black", linestyle="--", label=f"your guess: {guess:,}")
-    ax.set(xlabel="", ylabel="clips", xlim=(-0.6, len(table) - 0.4))
-    return legend_above(ax)
 
 
 def durations(clips, ax=None):

@@ -38,13 +38,19 @@ def levels(samples, sample_rate, window_ms=25.0, hop_ms=5.0):
     return level, np.fft.rfftfreq(fft, 1 / sample_rate), np.arange(level.shape[1]) * hop / sample_rate
 
 
-def spectrogram(samples, sample_rate, ax=None, *, window_ms=25.0, hop_ms=5.0, colorbar=True):
-    """Which frequencies are loud when; the lightest colour is the loudest level of this sound."""
+def spectrogram(samples, sample_rate, ax=None, *, window_ms=25.0, hop_ms=5.0, colorbar=True, sounds=()):
+    """Which frequencies are loud when; the lightest colour is the loudest level of this sound.
+
+    `sounds` are marked: pairs of a name and the second at which it begins, as `espeak.say` gives them.
+    """
     ax = ax or plt.figure(figsize=(8, 3)).subplots()
     level, frequency, time = levels(samples, sample_rate, window_ms, hop_ms)
     label = "level (dB)" if colorbar else None
     image(level, ax, time, frequency, low=level.max() + FLOOR_DB, high=level.max(), label=label)
     ax.set(xlabel="time (s)", ylabel="frequency (Hz)", xlim=(0, len(samples) / sample_rate), ylim=(0, sample_rate / 2))
+    for name, start in sounds:
+        ax.axvline(start, color="white", linestyle=":")
+        ax.annotate(name, (start, 1), (3, -3), ax.get_xaxis_transform(), "offset points", color="white", va="top")
     return ax
 
 
