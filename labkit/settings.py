@@ -14,6 +14,7 @@ from .errors import LabError, choose
 Positive = Annotated[float, Field(gt=0, le=1e6)]
 NotNegative = Annotated[float, Field(ge=0, le=1e6)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Rate = Annotated[float, Field(gt=0)]  # of learning: one that is too high shows in the loss, and is named there
 Decibel = Annotated[float, Field(ge=0, le=200)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 WholeNumber = Annotated[int, Field(ge=0, le=1_000_000)]
@@ -21,7 +22,6 @@ Counts = Annotated[tuple[Count, ...], Field(max_length=100)]
 Few = Annotated[int, Field(ge=0, le=100)]
 Layers = Annotated[int, Field(ge=1, le=100)]
 Epochs = Annotated[int, Field(ge=1, le=10_000)]
-Rate = Annotated[float, Field(gt=0, le=100)]  # of learning
 Hertz = Annotated[int, Field(ge=1_000, le=384_000)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 

@@ -38,7 +38,7 @@ def link(name, target, kind=tarfile.SYMTYPE):
 FILES = [(f"c/yes/{number}.wav", random.Random(number).randbytes(3000)) for number in range(5)]
 EVIL = {
     "up": ("../../evil", b"x"),
-    "absolute": ("/tmp/evil", b"x"),
+    "absolute": ("/evil", b"x"),
     "drive": ("C:/evil", b"x"),
     "backslashes": ("..\\..\\evil", b"x"),
     "unc": ("\\\\host\\evil", b"x"),
