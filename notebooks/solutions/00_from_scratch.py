@@ -30,7 +30,7 @@ def training_step(network, optimiser, x, targets):
     optimiser.zero_grad()
     loss.backward()
     optimiser.step()
-    return loss
+    return loss.item()
 
 
 class MyNetwork(WordNetwork):
