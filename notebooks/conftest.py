@@ -18,7 +18,8 @@ if not os.environ.get("LABKIT_RESULTS"):
     os.environ["LABKIT_RESULTS"] = tempfile.mkdtemp(prefix="labkit-")
 set_environment()
 
-collect_ignore = ["conftest.py"]  # it holds no examples, and two files of one name confuse --doctest-modules
+# No tests and no examples: two files of one name confuse --doctest-modules, and the answers have tests of their own.
+collect_ignore = ["conftest.py", "solutions"]
 WAIT = 5  # seconds between two looks at whether a silent kernel still lives
 _await_reply = RunningKernel.await_reply
 

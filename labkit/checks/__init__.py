@@ -4,8 +4,10 @@ A check takes what the student made and says the first mistake that it finds. Se
 """
 
 import functools
+import runpy
 from contextlib import contextmanager
 from numbers import Real
+from pathlib import Path
 
 import torch
 
@@ -14,8 +16,12 @@ class Wrong(Exception):
     """A mistake in the student's answer; its text is a sentence for the student."""
 
 
-def check(praise):
-    """Decorator: the function prints the mistake that it raised, or the praise, and returns whether all is well."""
+def check(praise, blank=None):
+    """Decorator: the function prints the mistake that it raised, or the praise, and returns whether all is well.
+
+    The check of a blank, such as "00_from_scratch.normalise", returns what the notebook goes on with: what the student
+    wrote if it is right, else the lab's answer, which is in `solutions/00_from_scratch.py` beside the notebook.
+    """
 
     def decorate(function):
         @functools.wraps(function)
@@ -24,13 +30,23 @@ def check(praise):
                 function(*given, **named)
             except Wrong as mistake:
                 print(f"Not yet: {mistake}")
-                return False
+                return answer(blank, given[0]) if blank else False
             print(f"Right. {praise}")
-            return True
+            return given[0] if blank else True
 
         return run
 
     return decorate
+
+
+def answer(blank, mine):
+    """The lab's answer to a blank; where a teacher holds the answers back, the student's own."""
+    notebook, name = blank.split(".")
+    path = Path("solutions", f"{notebook}.py")
+    if not path.is_file():
+        return mine
+    print(f"Until yours is right, the notebook goes on with the answer in {path.as_posix()}.")
+    return runpy.run_path(str(path))[name]
 
 
 def need(condition, mistake):
