@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LARGEST = 1_000_000  # bytes of a notebook with its outputs
 LONGEST = 25  # lines of a cell
-MAGICS = {"timeit", "time", "matplotlib", "config"}  # what a notebook may ask of IPython; pip only on Colab
+MAGICS = {"timeit", "time", "matplotlib", "config"}  # what a notebook may ask of IPython; cd and pip only on Colab
 OPENING = ("You will do", "You will learn", "You need")
 CLOSING = ("What we saw", "Exercises", "Further reading")
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -111,7 +111,7 @@ def call_problems(call, guarded):
     name = ast.unparse(call.func)
     words = [str(constant.value) for constant in ast.walk(call) if isinstance(constant, ast.Constant)]
     if name.startswith("get_ipython().") and name.endswith("_magic"):
-        if words[0] not in MAGICS and not (words[0] == "pip" and guarded):
+        if words[0] not in MAGICS and not (words[0] in ("cd", "pip") and guarded):
             yield f"it uses the magic %{words[0]}"
     elif name in ("get_ipython().system", "get_ipython().getoutput", "os.system"):
         if not guarded:
@@ -221,8 +221,10 @@ def test_the_bootstrap_may_install_on_colab_only():
     with_source(COLAB, cell=1)(node)
     with_source("# NBVAL_CHECK_OUTPUT\nimport labkit\n\nlab = labkit.start()")(node)
     assert problems(node) == []
-    with_source(COLAB.replace("    %pip", "    pass\n%pip"), cell=1)(node)
-    assert problems(node) == ["code cell 1: it uses the magic %pip"]
+    for magic in ("%pip", "%cd"):
+        wrong = COLAB.replace("    %pip", f"    pass\n{magic}")
+        with_source(wrong, cell=1)(node)
+        assert problems(node) == [f"code cell 1: it uses the magic {magic}"]
 
 
 @pytest.mark.parametrize("expected", BAD)
