@@ -39,6 +39,8 @@ class Seeds(tuple):
     """The runs of one configuration, a run per seed: `Seeds(runs)` of a list of them, or `groups(runs)` of many."""
 
     def __init__(self, runs):  # a tuple holds them already
+        if not self:
+            raise LabError("There is no run of this configuration. Train it, or fetch the lab whole: git clone.")
         self.experiment, self.record = self[0].experiment, self[0].record  # those of the first run
         self.parameters = self.record["parameters"]
 
