@@ -63,6 +63,12 @@ def test_confusion_counts_clips_and_keeps_classes_nobody_said():
     assert (found.values == expected).all()
 
 
+def test_confusion_of_several_runs_counts_each_row():
+    """Rows of concatenated tables have the same numbers twice; pandas 2 cannot cross such columns."""
+    one = pd.DataFrame({"label": ["a", "b"], "predicted": ["a", "a"]})
+    assert (confusion(pd.concat([one, one]), ["a", "b"]).to_numpy() == [[2, 0], [2, 0]]).all()
+
+
 def test_balanced_accuracy_comes_first_where_the_majority_is_above_one_and_a_half_times_chance():
     even = {"accuracy": 0.9, "balanced_accuracy": 0.5, "chance": 0.25, "majority": 0.375}
     assert headline(even) == "accuracy" and in_percent(even) == "accuracy 90.0%"

@@ -36,6 +36,7 @@ def metrics_of(predictions, labels, majority=None):
 
 def confusion(predictions, labels):
     """Confusion matrix in clips, a DataFrame: a row per true label, a column per predicted one."""
+    predictions = predictions.reset_index(drop=True)  # of several runs, rows may have one number
     table = pd.crosstab(predictions.label.rename("true"), predictions.predicted)
     return table.reindex(index=labels, columns=labels, fill_value=0)
 
