@@ -81,14 +81,7 @@ def sounds(scratch, rng):
         before = path.read_bytes()
         harmed(path, rng)
 
-        def mended():
-            if path.is_dir() and not path.is_symlink():
-                path.rmdir()
-            else:
-                path.unlink(missing_ok=True)
-            path.write_bytes(before)
-
-        return judge(lambda: heard(root), [path.stem], whole, mended if mend else None)
+        return judge(lambda: heard(root), [path.stem], whole, partial(harm.put_back, path, before) if mend else None)
 
     def bytes_of(how, path, rng):
         path.write_bytes(how(path.read_bytes(), rng))
@@ -227,14 +220,9 @@ def metadata(scratch, rng):
         def same(corpus):
             return len(corpus) == len(good) and set(corpus.clips.path) == set(good.clips.path)
 
-        def mended():
-            if path.is_dir() and not path.is_symlink():
-                path.rmdir()
-            else:
-                path.unlink(missing_ok=True)
-            path.write_bytes(before)
-
-        return judge(job, [path.name, path.stem, "lines", "left out", root.name], same, mended)
+        return judge(
+            job, [path.name, path.stem, "lines", "left out", root.name], same, partial(harm.put_back, path, before)
+        )
 
     def bytes_of(how, path, rng):
         path.write_bytes(how(path.read_bytes(), rng))

@@ -129,3 +129,12 @@ def change(value, way, other=None, delete=False):
     else:
         part[way[-1]] = other
     return value
+
+
+def put_back(path, before):
+    """The file as it was, whatever stands in its place."""
+    if path.is_dir() and not path.is_symlink():
+        path.rmdir()
+    else:
+        path.unlink(missing_ok=True)
+    path.write_bytes(before)
