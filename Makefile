@@ -3,7 +3,7 @@
 #
 #   make lab          run every notebook into build/        make jupyter    open JupyterLab
 #   make test         run every test, notebooks included    make notebooks  refresh the outputs in notebooks/
-#   make check        is everything a student needs here?
+#   make check        is everything needed here?    make site       the stored notebooks as web pages
 #
 #   PYTHON=python3.12   choose the Python (3.11 to 3.13)
 #   CPU=1               smaller CPU-only PyTorch (matters on Linux, at the first call)
@@ -16,12 +16,12 @@ CPU_WHEELS = https://download.pytorch.org/whl/cpu
 CANDIDATES = $(if $(PYTHON),$(PYTHON),python3 python3.13 python3.12 python3.11 python)
 SUITABLE = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 
-.PHONY: help lab test notebooks check jupyter setup
+.PHONY: help lab test notebooks check site jupyter setup
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile
 
-lab test notebooks check: $(READY)
+lab test notebooks check site: $(READY)
 	@$(VENV_PYTHON) -m labkit $@ $(ARGS)
 
 jupyter: $(READY)

@@ -46,6 +46,13 @@ def page(browser):
     assert not errors, f"the page threw {errors}"
 
 
+def pytest_collection_modifyitems(items):
+    """Mark what needs a browser, so that `labkit test --quick` leaves it out."""
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
+
+
 def pytest_terminal_summary(terminalreporter):
     """Name what was skipped for want of something, so that a green run does not look like a whole one."""
     reasons = [

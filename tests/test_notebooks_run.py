@@ -7,6 +7,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from labkit.cli import execute as notebooks
+from labkit.cli.pages import write_page
 from labkit.errors import LabError
 
 
@@ -124,7 +125,7 @@ def test_a_web_page_has_the_pictures_description_and_leads_to_pages(tmp_path):
     node = new_notebook(
         cells=[new_code_cell("1", outputs=[picture]), new_markdown_cell("[next](01_exploration.ipynb)")]
     )
-    notebooks.write_html(node, tmp_path / "00.html")
+    write_page(node, tmp_path / "00.html")
     text = (tmp_path / "00.html").read_text(encoding="utf-8")
     assert 'alt="A rising line"' in text and 'href="01_exploration.html"' in text
 

@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+README, RESULTS, EXTENDING, INSTALL = (
+    (ROOT / path).read_text(encoding="utf-8")
+    for path in ("README.md", "docs/RESULTS.md", "docs/EXTENDING.md", "docs/INSTALL.md")
+)
 
 pytest_plugins = ["tiny"]
 
@@ -15,7 +18,7 @@ def test_the_example_of_a_new_model_trains(made, own_folders):
     import labkit
     from labkit.models import MODELS
 
-    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    (example,) = re.findall(r"```python\n(.*?)```", EXTENDING, re.DOTALL)
     assert len(example.splitlines()) <= 17  # ten lines and the imports
     names = {"lab": labkit.start("readme", data=made, device="cpu")}
     try:
@@ -27,17 +30,23 @@ def test_the_example_of_a_new_model_trains(made, own_folders):
 
 
 def test_the_links_lead_somewhere():
-    links = [link for link in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in link]
-    assert links
-    assert [link for link in links if not (ROOT / link).exists()] == []
+    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        links = re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8"))
+        assert [link for link in links if "://" not in link and not (page.parent / link).exists()] == [], page
+
+
+def test_the_readme_is_short():
+    assert len(README.splitlines()) <= 150
 
 
 def test_the_commands_exist():
     from labkit.cli import COMMANDS
 
-    named = set(re.findall(r"-m labkit (\w+)", README))
+    named = set(re.findall(r"-m labkit (\w+)", README + RESULTS + INSTALL))
     assert named and named <= set(COMMANDS)
-    targets = set(re.findall(r"make (\w+)", README)) - {"it"}
+    targets = set(re.findall(r"`make (\w+)|^    make (\w+)", README, re.MULTILINE))
+    targets = {one or other for one, other in targets}
+    assert len(targets) >= 4
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert [target for target in targets if not re.search(rf"^[\w ]*\b{target}\b[\w ]*:", makefile, re.MULTILINE)] == []
 
@@ -55,9 +64,8 @@ def test_the_numbers_quoted_are_those_of_the_records():
     tested = summary([run for run in runs if run.tested]).to_dict("records")
     said = [in_words(row) for row in tested + elsewhere(runs).to_dict("records")]
     data = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
-    results = (ROOT / "docs" / "RESULTS.md").read_text(encoding="utf-8")
-    quoted = lines_between(README, "records") + lines_between(data, "synthetic records")
-    quoted += lines_between(results, "core")
+    quoted = lines_between(RESULTS, "records") + lines_between(data, "synthetic records")
+    quoted += lines_between(RESULTS, "core")
     assert len(quoted) >= 10
     assert [line for line in quoted if line not in said] == []
 
@@ -76,7 +84,7 @@ def test_the_tables_are_those_of_the_records(name, corpora):
     """Each figure is one of the model that its row names, on the corpus of its column."""
     from labkit.experiments.records import read_runs, summary
 
-    (block,) = re.findall(rf"<!-- {name} table -->\n(.*?)<!-- end of {name} table -->", README, re.DOTALL)
+    (block,) = re.findall(rf"<!-- {name} table -->\n(.*?)<!-- end of {name} table -->", RESULTS, re.DOTALL)
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in block.strip().splitlines()[2:]]
     models = {re.search(r"`(\w+)`", " ".join(row)).group(1) for row in rows}
     runs = [run for run in read_runs(ROOT / "results" / "records") if run.experiment.model.name in models]
@@ -94,7 +102,7 @@ def test_the_tables_are_those_of_the_records(name, corpora):
 
 
 def rows_of(name):
-    (block,) = re.findall(rf"<!-- {name} table -->\n(.*?)<!-- end of {name} table -->", README, re.DOTALL)
+    (block,) = re.findall(rf"<!-- {name} table -->\n(.*?)<!-- end of {name} table -->", RESULTS, re.DOTALL)
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in block.strip().splitlines()[2:]]
 
 
@@ -145,13 +153,22 @@ def test_the_table_of_live_recognition_is_that_of_the_records():
         assert told == figures[name, noise.split()[0]], what
 
 
-def test_the_number_of_notebook_00_is_the_one_stored_in_it():
+def test_the_figures_of_the_readme_are_those_of_the_results():
+    told = lines_between(README, "five")
+    assert len(told) == 5
+    percent = re.compile(r"(\d+\.\d)%? \[(\d+\.\d), (\d+\.\d)\]")
+    known = set(percent.findall(RESULTS))
+    figures = percent.findall(" ".join(told))
+    assert len(figures) >= 7
+    assert [figure for figure in figures if figure not in known] == []
+
+
+def test_each_notebook_has_a_row_with_its_minutes():
     import json
 
-    notebook = json.loads((ROOT / "notebooks" / "00_from_scratch.ipynb").read_text(encoding="utf-8"))
-    text = "".join("".join(output.get("text", "")) for cell in notebook["cells"] for output in cell.get("outputs", []))
-    share, clips, voices = re.search(r"(\d+)% right\nof (\d+) clips by (\d+) new speakers", text).groups()
-    assert f"{share}% of {clips} clips by {voices} new synthetic voices" in README
+    times = json.loads((ROOT / "notebooks" / "times.json").read_text(encoding="utf-8"))
+    rows = dict(re.findall(r"^\| \[(\w+)\]\(notebooks/\w+\.ipynb\) \|.*\| ([\d.]+) \|$", README, re.MULTILINE))
+    assert rows == {name: f"{took['seconds'] / 60:.1f}" for name, took in times.items()}
 
 
 def test_nothing_is_left_to_do():

@@ -15,16 +15,15 @@ import nbformat
 import psutil
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
-from nbconvert import HTMLExporter
 from nbconvert.preprocessors import ClearOutputPreprocessor
 
 from ..errors import LabError, choose
 from ..files import digest, home, read_json, write_text
 from .check_command import cores
+from .pages import TIMES
 
 STUCK, ENDLESS = 300, 1800  # seconds without any work; seconds of processor time: more than any notebook takes
 MEMORY = 3e9  # bytes that one notebook may need
-TIMES = "notebooks/times.json"  # what each notebook took when its outputs were stored: seconds, processor seconds, MB
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 LANGUAGE = {"file_extension": ".py", "mimetype": "text/x-python", "name": "python", "pygments_lexer": "ipython3"}
 VOLATILE = ("execution", "ExecuteTime", "collapsed", "scrolled", "trusted", "widgets")
@@ -193,13 +192,6 @@ def _worth_keeping(output):
 
 def write(node, path):
     write_text(path, nbformat.writes(node, version=4).rstrip("\n") + "\n")
-
-
-def write_html(node, path):
-    """Write a notebook as one web page, pictures and sounds inside; links to other notebooks lead to their pages."""
-    exporter = HTMLExporter(template_name="classic")  # the template that gives each picture its description (alt)
-    body, _ = exporter.from_notebook_node(node, resources={"metadata": {"name": path.stem}})
-    write_text(path, re.sub(r'href="(\d\d_\w+)\.ipynb', r'href="\1.html', body))
 
 
 def run_all(paths, keep, **folders):

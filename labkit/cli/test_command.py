@@ -16,15 +16,17 @@ WORKERS = 2
 
 
 def add_arguments(parser):
+    parser.add_argument("--quick", action="store_true", help="leave out the notebooks, and what needs a browser")
     parser.epilog = "Everything else is handed to pytest: paths (all tests without one), -k NAME, -x, -n 0 ..."
 
 
-def command(rest):
+def command(rest, quick=False):
     """The pytest command line for the arguments `rest`; pytest takes `PATHS` if none of them is a path."""
     # a notebook's cells share a kernel and a module's tests its fixtures: each stays with one worker (loadscope)
     options = f"--doctest-modules --nbval-lax --nbval-current-env --nbval-cell-timeout={notebooks.ENDLESS} "
     options += f"-n {WORKERS} --dist loadscope"
-    return [sys.executable, "-m", "pytest", *options.split(), "-o", f"testpaths={PATHS}", *rest]
+    chosen = ["-m", "not browser", "-o", "testpaths=tests labkit"] if quick else ["-o", f"testpaths={PATHS}"]
+    return [sys.executable, "-m", "pytest", *options.split(), *chosen, *rest]
 
 
 def main(args):
@@ -35,4 +37,4 @@ def main(args):
         omp = os.environ.get("LABKIT_THREADS") or threads  # numpy, torch and their kernels read it when they start
         figures = Path(results) / "figures"
         notebooks.prepare(LABKIT_THREADS=threads, OMP_NUM_THREADS=omp, LABKIT_FIGURES=figures)
-        return subprocess.run(command(args.rest), cwd=home()).returncode
+        return subprocess.run(command(args.rest, args.quick), cwd=home()).returncode
