@@ -43,7 +43,7 @@ def test_pages_need_no_network(tmp_path, monkeypatch, page):
     asked = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto((tmp_path / "build" / "site" / "index.html").as_uri())
-    assert "what is <01_second>?" in page.inner_text("body")
+    assert "What is <01_second>?" in page.inner_text("body")
     page.click("text=01_second")
     assert page.locator("nav").count() == 2
     assert page.locator("nav >> nth=0 >> a").all_inner_texts() == ["← 00_first", "all notebooks", "02_third →"]
