@@ -21,8 +21,14 @@ SUITABLE = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile
 
-lab test notebooks check site: $(READY)
+lab test check: $(READY)
 	@$(VENV_PYTHON) -m labkit $@ $(ARGS)
+
+notebooks: $(READY)
+	@$(VENV_PYTHON) -m tools.notebooks $(ARGS)
+
+site: $(READY)
+	@$(VENV_PYTHON) -m tools.notebooks --site
 
 jupyter: $(READY)
 	@$(VENV_PYTHON) -m jupyter lab $(ARGS) notebooks

@@ -8,8 +8,9 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from labkit.cli import main, notebooks_command, pages, site_command
+from labkit.cli import pages
 from labkit.errors import LabError
+from tools import notebooks
 
 ROOT = Path(__file__).resolve().parents[1]
 DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -35,10 +36,10 @@ def test_pages_need_no_network(tmp_path, monkeypatch, page):
     (tmp_path / "notebooks").mkdir()
     for name in ("00_first", "01_second", "02_third"):
         nbformat.write(small(name, f"what is <{name}>?"), tmp_path / "notebooks" / f"{name}.ipynb")
-    for module in (site_command, pages):
+    for module in (notebooks, pages):
         monkeypatch.setattr(module, "home", lambda: tmp_path)
-    monkeypatch.setattr(site_command, "find", lambda: sorted((tmp_path / "notebooks").glob("*.ipynb")))
-    assert main(["site"]) == 0
+    monkeypatch.setattr(notebooks.execute, "find", lambda: sorted((tmp_path / "notebooks").glob("*.ipynb")))
+    assert notebooks.main(["--site"]) == 0
     page.context.set_offline(True)
     asked = []
     page.on("request", lambda request: asked.append(request.url))
@@ -68,12 +69,12 @@ def test_one_command_writes_another_address(tmp_path, monkeypatch, capsys):
     (tmp_path / "pyproject.toml").write_text('[project.urls]\nRepository = "https://github.com/OWNER/speech-lab"\n')
     for path in (tmp_path / "README.md", tmp_path / "notebooks" / "00.ipynb"):
         path.write_text("git clone https://github.com/OWNER/speech-lab speech-lab\n")
-    monkeypatch.setattr(notebooks_command, "home", lambda: tmp_path)
-    assert main(["notebooks", "--repository", "ana/lab"]) == 0
+    monkeypatch.setattr(notebooks, "home", lambda: tmp_path)
+    assert notebooks.main(["--repository", "ana/lab"]) == 0
     told = {Path(line).as_posix() for line in capsys.readouterr().out.splitlines()}
     assert told == {"README.md", "notebooks/00.ipynb", "pyproject.toml"}
     for path in (tmp_path / "README.md", tmp_path / "notebooks" / "00.ipynb"):
         assert path.read_text() == "git clone https://github.com/ana/lab speech-lab\n"
-    assert main(["notebooks", "--repository", "bo/lab"]) == 0  # it knows where it stands now
+    assert notebooks.main(["--repository", "bo/lab"]) == 0  # it knows where it stands now
     with pytest.raises(LabError, match="OWNER/NAME"):
-        notebooks_command.move("https://github.com/ana/lab")
+        notebooks.move("https://github.com/ana/lab")

@@ -14,8 +14,6 @@ COMMANDS = {  # name: what it does; its module is NAME_command
     "check": "is everything a student needs here? Prints [ok] or what to do",
     "lab": "run every notebook into build/, as web pages too",
     "test": "run every test, notebooks included",
-    "site": "write the notebooks, as they are stored, as web pages",
-    "notebooks": "refresh the outputs stored in notebooks/",
     "download": "fetch a corpus of real recordings, or cut one out of another",
     "train": "train one experiment, written as a JSON file",
     "sweep": "train what grids of settings describe, choose on validation, test the chosen",

@@ -1,27 +1,39 @@
-"""`python -m labkit notebooks`: execute the notebooks and store their outputs in them, for readers on the web."""
+"""`python -m tools.notebooks`: execute the notebooks and store their outputs in them, for readers on the web.
 
+`--site` executes nothing: it writes what is stored as web pages. `--repository` writes another address of the lab.
+"""
+
+import argparse
 import re
+import sys
 
-from ..errors import LabError
-from ..files import home, read_json, write_json, write_text
-from . import execute as notebooks
-from .pages import TIMES
+import nbformat
+
+from labkit.cli import execute
+from labkit.cli.pages import TIMES, write_index, write_page
+from labkit.errors import LabError
+from labkit.files import home, read_json, write_json, write_text
 
 
-def add_arguments(parser):
-    notebooks.add_arguments(parser)
+def main(words=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    execute.add_arguments(parser)
+    parser.add_argument("--site", action="store_true", help="only write the stored notebooks as pages, in build/site")
     parser.add_argument("--repository", help="only write this address, OWNER/NAME on GitHub, wherever the lab's stands")
-
-
-def main(args):
+    args = parser.parse_args(words)
     if args.repository:
         return move(args.repository)
+    return site() if args.site else refresh(args.notebooks)
+
+
+def refresh(wanted):
+    """Execute notebooks, and store their outputs and what each took."""
 
     def keep(path, node, error):
         if not error:
-            notebooks.write(node, path)
+            execute.write(node, path)
 
-    failed, took = notebooks.run_all(notebooks.find(args.notebooks), keep, LABKIT_FIGURES=home() / "figures")
+    failed, took = execute.run_all(execute.find(wanted), keep, LABKIT_FIGURES=home() / "figures")
     before = read_json(home() / TIMES) if (home() / TIMES).exists() else {}
     times = dict(sorted({**before, **took}.items()))
     write_json(home() / TIMES, times)
@@ -29,6 +41,17 @@ def main(args):
     if failed:
         print(f"Left as they were: {', '.join(failed)}. Mend the cells named above and run this again.")
     return int(bool(failed))
+
+
+def site():
+    """Write the stored notebooks as web pages, with an index."""
+    folder = home() / "build" / "site"
+    nodes = {path.stem: nbformat.read(path, as_version=4) for path in execute.find()}
+    for name, node in nodes.items():
+        write_page(node, folder / f"{name}.html", list(nodes))
+    write_index(nodes, folder)
+    print(f"Web pages: {folder / 'index.html'}")
+    return 0
 
 
 def write_minutes(times):
@@ -53,3 +76,7 @@ def move(address):
             write_text(path, old.replace(before, address))
             print(path.relative_to(home()))
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
