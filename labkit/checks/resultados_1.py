@@ -8,21 +8,19 @@ from . import attempt, check, compare, need, shape
 
 
 class Fading(nn.Module):
-    """Scores are sums over the frames, and each frame back counts a quarter: a gradient that is known."""
+    """Scores in which each frame back counts a quarter of the next."""
 
     def forward(self, x):  # (batch, frames, 2)
-        weights = torch.tensor([[1.0, 3.0, -1.0], [2.0, 0.5, 4.0]])  # (features, classes)
         back = torch.arange(x.shape[1] - 1, -1, -1)
-        return (0.25 ** back[:, None] * (x @ weights)).sum(1)  # (batch, classes)
+        return (0.25 ** back[:, None] * (x @ torch.tensor([[1.0, 3.0, -1.0], [2.0, 0.5, 4.0]]))).sum(1)
 
 
 @check("One number for each frame: how far it moves the right word's score.", blank="02_Resultados_1.frame_gradients")
 def check_gradients(frame_gradients):
     """Does `frame_gradients(network, x, targets)` give |d score of the target / d x[t]|, shape (batch, frames)?"""
-    x, network = torch.randn(4, 6, 2, generator=torch.Generator().manual_seed(0)).requires_grad_(), Fading()
-    targets = torch.tensor([0, 2, 1, 1])
+    x, targets = torch.randn(4, 6, 2, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 2, 1, 1])
     with attempt("frame_gradients(network, x, targets)"):
-        found = frame_gradients(network, x.detach().clone(), targets)
+        found = frame_gradients(Fading(), x.clone(), targets)
     told = f"4 clips of 6 frames with 2 features should give (4, 6), not {shape(found)}."
     need(shape(found) == (4, 6), f"{told} Take the norm over the features, dimension 2, and keep the clips apart.")
     need(found.any(), "all gradients are zero. Ask torch.autograd.grad for them.")
@@ -30,7 +28,7 @@ def check_gradients(frame_gradients):
     def slopes(value):
         return torch.autograd.grad(value, x, retain_graph=True)[0]  # (clips, frames, features)
 
-    scores = network(x)  # (clips, words)
+    scores = Fading()(x.requires_grad_())  # (clips, words)
     own, probability = (values.gather(1, targets[:, None]).sum() for values in (scores, scores.softmax(1)))
     right = slopes(own).norm(dim=2)
     mistakes = {
