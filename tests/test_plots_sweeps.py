@@ -4,11 +4,19 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 from labkit import plots
 
-TABLE = pd.DataFrame([[0.25, 0.7712], [0.9, 0.92], [0.3, 0.8]], index=["RNN", "GRU", "RNN bi"], columns=[20, 120])
+TABLE = pd.DataFrame(
+    {
+        "network": ["RNN", "RNN", "GRU"],
+        "hop_ms": [40, 10, 10],
+        "mean": [0.6, 0.4, 0.9],
+        "low": [0.5, 0.3, 0.8],
+        "high": [0.7, 0.5, 0.95],
+        "seeds": [3, 1, 3],
+    }
+)
 
 
 @pytest.fixture(autouse=True)
@@ -17,28 +25,30 @@ def closed():
     plt.close("all")
 
 
-def test_heatmaps_write_each_number_and_name_what_is_across():
-    figure = plots.heatmaps({"published": TABLE, "ours": TABLE / 2})
-    first, second = figure.axes[:2]
-    assert [text.get_text() for text in first.texts] == ["25.0", "77.1", "90.0", "92.0", "30.0", "80.0"]
-    assert [text.get_text() for text in second.texts][1] == "38.6"
-    assert [label.get_text() for label in first.get_yticklabels()] == list(TABLE.index)
-    assert first.get_xlabel() == "window (ms)" and [label.get_text() for label in first.get_xticklabels()] == [
-        "20",
-        "120",
-    ]
-    assert len(figure.axes) == 4 and figure.axes[2].get_xlabel() == "accuracy (%)", "each has its own scale"
+def drawn(ax, name):
+    (line,) = [line for line in ax.lines if line.get_label() == name]
+    return line
 
 
-def test_gradients_are_drawn_over_milliseconds_relative_to_their_largest():
-    ax = plots.gradients({"RNN": (torch.tensor([4.0, 0.4, torch.nan]), 20.0), "GRU": (torch.tensor([1.0, 2.0]), 10.0)})
-    rnn, gru = ax.lines[:2]
-    np.testing.assert_allclose(rnn.get_xdata(), [0, 20])
-    np.testing.assert_allclose(rnn.get_ydata(), [1, 0.1])
-    np.testing.assert_allclose(gru.get_ydata(), [0.5, 1])
-    assert ax.get_yscale() == "log" and "(ms)" in ax.get_xlabel()
+def test_accuracy_against_a_setting_is_a_line_per_name_in_order_and_percent():
+    ax = plots.against(TABLE, "hop_ms", "network", chance=0.25)
+    rnn = drawn(ax, "RNN")
+    np.testing.assert_allclose(rnn.get_xdata(), [10, 40])
+    np.testing.assert_allclose(rnn.get_ydata(), [40, 60])
+    assert rnn.get_linestyle() == "-" and drawn(ax, "GRU").get_color() != rnn.get_color()
+    np.testing.assert_allclose(drawn(ax, "chance: 25%").get_ydata(), [25, 25])
+    spans = [segment[:, 1].tolist() for lines in ax.collections for segment in lines.get_segments()]
+    np.testing.assert_allclose(sorted(spans), [[30, 50], [50, 70], [80, 95]])
 
 
-def test_a_gradient_that_is_nothing_stays_on_the_axis():
-    ax = plots.gradients({"RNN": (torch.tensor([1.0, 0.0]), 20.0)})
-    assert ax.lines[0].get_ydata().min() > 0 and ax.get_ylim()[0] == pytest.approx(1e-12)
+def test_a_mark_of_one_seed_is_hollow_and_those_of_several_are_not():
+    ax = plots.against(TABLE, "hop_ms", "network", joined=False)
+    assert drawn(ax, "RNN").get_linestyle() == "None"
+    assert drawn(ax, "RNN").get_markevery() == [1], "only the one of three seeds has a full mark"
+    hollow = [line for line in ax.lines if line.get_markerfacecolor() == "white" and len(line.get_xdata())]
+    assert [(*line.get_xdata(), *line.get_ydata()) for line in hollow] == [(10, 40)]
+
+
+def test_a_table_without_intervals_is_drawn_without_them():
+    ax = plots.against(TABLE[["network", "hop_ms", "mean"]], "hop_ms", "network")
+    assert not ax.collections and drawn(ax, "RNN").get_markevery() is None

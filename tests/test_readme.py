@@ -78,7 +78,7 @@ FOUR, MANY = "speech_commands_4words", "speech_commands_35words"
 
 @pytest.mark.parametrize(
     ("name", "corpora"),
-    [("networks", (FOUR, MANY)), ("windows, 4 words", 4 * (FOUR,)), ("windows, 35 words", 4 * (MANY,))],
+    [("networks", (FOUR, MANY)), ("windows, 4 words", 4 * (FOUR,))],
 )
 def test_the_tables_are_those_of_the_records(name, corpora):
     """Each figure is one of the model that its row names, on the corpus of its column."""
@@ -98,7 +98,7 @@ def test_the_tables_are_those_of_the_records(name, corpora):
         for cell, corpus in zip(row[-len(corpora) :], corpora, strict=True):
             assert cell == "not yet" or cell in known[model, corpus], (row, corpus)
             shown += bool(FIGURE.fullmatch(cell))
-    assert shown >= 15
+    assert shown >= 12
 
 
 def rows_of(name):

@@ -122,17 +122,8 @@ def test_orthogonal_weights_keep_lengths_and_torchs_shrink_them():
                 torch.testing.assert_close(gate @ gate.T, torch.eye(64), rtol=0, atol=1e-5)
 
 
-def test_without_its_normalisation_it_is_the_labs_own_network():
-    torch.manual_seed(0)
-    theirs = Model("r1_lstm", norm=False, bidirectional=True, readout="mean").build((None, 39), 5)
-    torch.manual_seed(0)
-    own = Model("lstm", hidden=64, layers=2, bidirectional=True).build((None, 39), 5)
-    x, lengths = torch.randn(3, 20, 39), torch.tensor([20, 7, 12])
-    torch.testing.assert_close(theirs(x, lengths), own(x, lengths))
-
-
 def test_what_cannot_be_built_says_what_would():
-    with pytest.raises(LabError, match=r"two parameters for each frame.*Set seconds .*norm=False"):
+    with pytest.raises(LabError, match=r"two parameters for each frame.*Set seconds in the feature"):
         Model("r1_rnn").build((None, 39), 5)
     with pytest.raises(LabError, match="init .* 'orthagonal'.*'uniform' or 'orthogonal'"):
         Model("r1_rnn", init="orthagonal").build((51, 39), 5)

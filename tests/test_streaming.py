@@ -124,7 +124,7 @@ def test_two_directions_cannot_stream():
 def test_a_normalisation_over_the_number_of_the_frame_cannot_stream():
     feature = MelFrames(n_mels=16)
     assert not streams(classifier(Model("r1_gru", hidden=8), feature)), "`step` would leave it out"
-    assert streams(classifier(Model("r1_gru", hidden=8, norm=False), feature))
+    assert streams(classifier(Model("gru", hidden=8, readout="last"), feature))
 
 
 def test_wrong_settings_of_the_network_say_what_to_change():

@@ -1,9 +1,75 @@
-"""Self-checks for the exercises of 02_Resultados_1."""
+"""Self-checks for the blanks and the exercises of 02_Resultados_1."""
 
 import torch
+from torch import nn
 
 from ..experiments.sweep import committed
-from . import attempt, check, need, number, shape
+from . import attempt, check, compare, need, shape
+
+
+class Fading(nn.Module):
+    """Scores in which each frame back counts a quarter of the next."""
+
+    def forward(self, x):  # (batch, frames, 2)
+        back = torch.arange(x.shape[1] - 1, -1, -1)
+        return (0.25 ** back[:, None] * (x @ torch.tensor([[1.0, 3.0, -1.0], [2.0, 0.5, 4.0]]))).sum(1)
+
+
+@check("One number for each frame: how far it moves the right word's score.", blank="02_Resultados_1.frame_gradients")
+def check_gradients(frame_gradients):
+    """Does `frame_gradients(network, x, targets)` give |d score of the target / d x[t]|, shape (batch, frames)?"""
+    x, targets = torch.randn(4, 6, 2, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 2, 1, 1])
+    with attempt("frame_gradients(network, x, targets)"):
+        found = frame_gradients(Fading(), x.clone(), targets)
+    told = f"4 clips of 6 frames with 2 features should give (4, 6), not {shape(found)}."
+    need(shape(found) == (4, 6), f"{told} Take the norm over the features, dimension 2, and keep the clips apart.")
+    need(found.any(), "all gradients are zero. Ask torch.autograd.grad for them.")
+
+    def slopes(value):
+        return torch.autograd.grad(value, x, retain_graph=True)[0]  # (clips, frames, features)
+
+    scores = Fading()(x.requires_grad_())  # (clips, words)
+    own, probability = (values.gather(1, targets[:, None]).sum() for values in (scores, scores.softmax(1)))
+    right = slopes(own).norm(dim=2)
+    mistakes = {
+        "you add up the scores of all words. Take the score of each clip's own word: gather.": scores.sum(),
+        "this is the word with the highest score. Take the right word, targets.": scores.amax(1).sum(),
+        "this is the gradient of the loss. Take that of the score.": nn.functional.cross_entropy(scores, targets),
+        "this is the gradient of a probability. Leave the softmax out.": probability,
+        "you average over the clips, which divides each gradient by their number. Add them up.": own / 4,
+    }
+    mistakes = {sentence: slopes(value).norm(dim=2) for sentence, value in mistakes.items()}
+    euclid = "this is not the Euclidean norm, the root of the sum of the squares. Use .norm(dim=2)."
+    mistakes |= {
+        "the order of the frames is turned round. Entry 0 is frame 0.": right.flip(1),
+        "this is the square of the norm. Take its root: .norm(dim=2).": right**2,
+        "this is the norm of x. Take that of the gradient.": x.norm(dim=2),
+        euclid: slopes(own).abs().sum(2),
+    }
+    for sentence, wrong in mistakes.items():
+        need(not torch.allclose(found, wrong), sentence)
+    need(torch.allclose(found, right), "the numbers are not the Euclidean norms |d score of the right word / d frame|.")
+
+
+@check("So a reach can be compared between windows: it is in milliseconds.", blank="02_Resultados_1.reach")
+def check_reach(reach):
+    """Does `reach(curve, hop_ms)` say where the curve first falls below a thousandth of its largest value, in ms?"""
+    first = "it falls below 0.008, a thousandth of the largest value, at distance 3, so the answer is 60 ms."
+    mistakes = {
+        3: "3 is in frames. Multiply by hop_ms.",
+        100: "the curve rises again later. Take the *first* distance at which it is too small.",
+        40: "that is the last distance that is heard. Take the first that is not.",
+        80: "one frame too far. Entry 0 of the curve is distance 0.",
+        120: "that is the whole curve. Is it never below a thousandth of *its* largest value, 0.008?",
+    }
+    never = "it never falls below a thousandth of its largest value. Then the reach is the whole clip, 40 ms."
+    cases = [
+        ((8.0, 1.0, 0.1, 0.0079, 0.5, 0.0), 20, 60, mistakes, first),
+        ((0.02, 0.01, 0.005, 0.001), 10, 40, {}, never),
+    ]
+    for curve, hop, right, known, otherwise in cases:
+        said = f"for the curve {curve} and a hop of {hop} ms, reach"
+        compare(said, reach, [torch.tensor(curve), hop], right, known, otherwise)
 
 
 def leak_cases():
@@ -28,17 +94,6 @@ def check_leak(cases, suspect, witnesses):
         need(known, f"{name!r} is neither trained on nor tested in {suspect!r}. Look at the two lists of speakers.")
         only = "trained on" if name in trained else "tested"
         need(name in trained & tested, f"{name} is {only} only. A witness is in both.")
-
-
-@check("Thirteen frames, however long they are: a longer hop carries it further in time.")
-def check_reach(predict):
-    """Does `predict(hop_ms)` say after how many ms a thousandth of a gradient is left, at 0.577 a frame?"""
-    for hop in (10, 20, 60):
-        answer = number(f"predict({hop})", predict, hop)
-        frames = answer / hop
-        left = f"After n frames 0.577 ** n is left: {0.577**frames:.2g}. For which n is that a thousandth?"
-        said = f"at a hop of {hop} ms you say {answer:g} ms, which is {frames:.1f} frames"
-        need(12.5 <= frames <= 13.0 + 1e-6, f"{said}. {left}")  # 12.56 factors, so 13 whole frames
 
 
 @check("Both directions have read the whole clip, and nothing but the clip.")

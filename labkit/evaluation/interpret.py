@@ -1,4 +1,4 @@
-"""Looking into a network: how far back in time it hears, where in a spectrogram it looks, and how that sounds."""
+"""Looking into a network: where in a spectrogram it looks, and how that sounds."""
 
 import copy
 
@@ -6,47 +6,6 @@ import torch
 from torch import nn
 
 from ..errors import LabError
-
-
-def slopes(network, x, lengths, targets):
-    """d logit / d x of each clip's class (its number in `targets`), in eval mode: of the shape of `x`."""
-    network, x = copy.deepcopy(network).eval(), x.detach().clone().requires_grad_()
-    with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):  # cuDNN has no backward in eval mode
-        logits = network(x, lengths).gather(1, targets[:, None])
-        return torch.autograd.grad(logits.sum(), x)[0]
-
-
-def gradient_norms(network, x, lengths, targets):
-    """How much each frame of a clip moves the logit of its class, by the frame's distance from the last one.
-
-    The norm of d logit / d x[t]. The gradient of a training step passes through the same product of matrices, one
-    factor per frame in between, so where this norm is 0, nothing is learnt (Bengio, Simard and Frasconi, 1994; Pascanu,
-    Mikolov and Bengio, arXiv 1211.5063, eq. 5).
-
-    For `x` of shape (batch, frames, features), lengths in frames and the numbers of the classes, both of shape
-    (batch,), it returns a tensor of shape (frames,) on the CPU: entry d is the median norm over the clips, d frames
-    before the last valid one; nan where no clip is that long.
-    """
-    if x.ndim != 3:
-        raise LabError(f"Distances in time need (batch, frames, features), not {tuple(x.shape)}. Probe an 'mfcc' run.")
-    norms = slopes(network, x, lengths, targets).norm(dim=2)  # (batch, frames)
-    place = lengths[:, None] - 1 - torch.arange(x.shape[1], device=x.device)  # of each distance: (batch, frames)
-    norms = norms.gather(1, place.clamp(min=0)).masked_fill(place < 0, torch.nan)
-    return norms.nanmedian(dim=0).values.cpu()
-
-
-def reach(norms, hop_ms, fraction=1e-3):
-    """How far back a network hears: the distance in ms where the norm falls below `fraction` of its largest value.
-
-    It is the whole clip if the `gradient_norms` never fall so low; `hop_ms` is the time from frame to frame.
-
-    >>> reach(torch.tensor([1.0, 0.1, 0.01, 0.0001, 0.0]), hop_ms=10)
-    30.0
-    """
-    norms = norms[~norms.isnan()]
-    largest = int(norms.argmax())
-    low = (norms[largest:] < fraction * norms[largest]).nonzero()
-    return float(hop_ms * (largest + int(low[0, 0]) if len(low) else len(norms)))
 
 
 @torch.no_grad()
@@ -82,7 +41,9 @@ def gradient(network, x, lengths, target):
     It takes and returns the same shapes as `occlusion`.
     """
     _need_one_clip(x)
-    return slopes(network, x, lengths, torch.tensor([target], device=x.device))[0, 0].abs().cpu()
+    network, x = copy.deepcopy(network).eval(), x.detach().clone().requires_grad_()
+    with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):  # cuDNN has no backward in eval mode
+        return torch.autograd.grad(network(x, lengths)[0, target], x)[0][0, 0].abs().cpu()
 
 
 def resynthesise(samples, feature, importance, fraction=0.2):

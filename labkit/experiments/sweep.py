@@ -10,11 +10,13 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated
 
+import pandas as pd
 from pydantic import Field
 
 from ..device import end_with_parent, settle
 from ..errors import LabError
 from ..files import home, read_json
+from ..metrics import percent
 from ..settings import Seed, settings
 from .experiment import Experiment
 from .records import groups, read_runs
@@ -109,21 +111,40 @@ def _combinations(base, axes):
     return members
 
 
-def committed(name, corpus):
-    """The runs of the grid `results/NAME.json` on a corpus that come with the lab: a list in the grid's order.
+def committed(grids, corpus):
+    """The runs of a grid `results/NAME.json` on a corpus that come with the lab, or of several: a list in their order.
 
     They come without corpus and weights; members without a record are left out. `groups` brings seeds together.
     """
-    records = home() / "results" / "records"
-    grid, runs = Grid.read(home() / "results" / f"{name}.json"), {}
+    records, runs = home() / "results" / "records", {}
+    names = [grids] if isinstance(grids, str) else grids
+    grids = [Grid.read(home() / "results" / f"{name}.json") for name in names]
+    wanted = {member for grid in grids for member in grid.candidates()}
     for folder in sorted(records.glob("*")):
         if folder.name.split("+")[0] == corpus:  # also where other corpora were joined to it
-            runs |= {run.experiment: run for run in read_runs(folder, set(grid.candidates()))}
-    found = [runs[experiment] for experiment in grid.experiments(runs.values()) if experiment in runs] if runs else []
+            runs |= {run.experiment: run for run in read_runs(folder, wanted)}
+    members = [member for grid in grids for member in grid.experiments(runs.values())] if runs else []
+    found = [runs[member] for member in dict.fromkeys(members) if member in runs]
     if not found:
         mend = "They come with the lab: fetch it whole with `git clone`."
-        raise LabError(f"There are no records of {name!r} on {corpus} in {records}. {mend}")
+        raise LabError(f"There are no records of {', '.join(map(repr, names))} on {corpus} in {records}. {mend}")
     return found
+
+
+def recorded(corpus, *grids):
+    """The committed runs of some grids on a corpus (names) as a table, a row per configuration with all its seeds.
+
+    Its columns are the settings of feature, recipe and model by their own names, such as `window_ms`; the `model`; the
+    first metric on the test part, a fraction, as `mean`, `low` and `high` (see `metrics.interval`) and as `text`, with
+    `speakers` and `seeds`; the `updates` of the weights; and `runs`, the Seeds, which can be compared.
+    """
+    rows = []
+    for same in groups(committed(grids, corpus)):
+        one, score = same.experiment, same.score()
+        settings = vars(one.feature) | vars(one.recipe) | one.model.full | {"model": one.model.name}
+        updates = len(same.record["history"]) * math.ceil(same.record["clips"]["train"] / one.recipe.batch)
+        rows.append(settings | score | {"updates": updates, "text": percent(score), "runs": same})
+    return pd.DataFrame(rows)
 
 
 def sweep(experiments, corpus, results, device="cpu", callback=None, report=print, executor=None):

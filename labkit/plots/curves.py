@@ -1,4 +1,4 @@
-"""One quantity against another: epochs, iterations, learning rate, size, distance in time."""
+"""One quantity against another: epochs, iterations, learning rate, size, whatever a table holds."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -7,8 +7,6 @@ import pandas as pd
 from .canvas import RING, WHITE, fraction_line, legend_above, mark, note
 
 DRAWN = ("epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy")  # of a history
-LEAST = 1e-12  # of a gradient: where its axis begins
-HEARD = 1e-3  # of the largest gradient: what lies below changes nothing that can be noticed
 
 
 def training_curves(runs, figure=None):
@@ -83,16 +81,22 @@ def lr_range_test(table, *, marks):
     return legend_above(ax)
 
 
-def gradients(curves, ax=None):
-    """Gradient norms by distance in frames (`interpret.gradient_norms`) and the hop in ms, by name, over time."""
-    ax = ax or plt.figure(figsize=(7, 3.4)).subplots()
-    for number, (name, (norms, hop_ms)) in enumerate(curves.items()):
-        norms = norms[~norms.isnan()]  # NaN: no clip is that long
-        relative = (norms / norms.max()).clamp(min=LEAST / 10)
-        style = ("-", "--", "-.", ":")[number % 4]
-        ax.plot(hop_ms * np.arange(len(norms)), relative, style, color=f"C{number}", linewidth=2, label=name)
-    ax.axhline(HEARD, color="0.3", linewidth=1)
-    note(ax, f"{HEARD:g}", (1, HEARD), (3, 0), "left", va="center", xycoords=("axes fraction", "data"))
-    ax.set(xlabel="distance from the last frame (ms)", ylabel="gradient norm (relative)", yscale="log")
-    ax.set(xlim=(0, None), ylim=(LEAST, 3))
-    return legend_above(ax, 3)
+def against(table, x, group, ax=None, *, chance=None, joined=True):
+    """Accuracy against the column `x` of a table, a line or, not `joined`, marks for each name in the column `group`.
+
+    It has `mean`, and where they are known `low`, `high` (the interval) and `seeds`: a mark of one seed is hollow.
+    """
+    ax = ax or plt.figure(figsize=(8, 3.8)).subplots()
+    for number, (name, rows) in enumerate(table.groupby(group, sort=False)):
+        rows = rows.sort_values(x)
+        if "low" in rows:
+            ax.vlines(rows[x], 100 * rows.low, 100 * rows.high, color=f"C{number}", linewidth=1.5, alpha=0.5)
+        look = mark(number, name, 7)
+        (line,) = ax.plot(rows[x], 100 * rows["mean"], linestyle="-" if joined else "", **look)
+        if "seeds" in rows:
+            line.set_markevery(list(np.flatnonzero(rows.seeds > 1)))
+            once = rows[rows.seeds == 1]
+            ax.plot(once[x], 100 * once["mean"], **look | {"label": ""}, linestyle="", markerfacecolor="white")
+    fraction_line(ax.axhline, "chance", chance)
+    ax.set(ylabel="accuracy (%)", ylim=(0, 102))
+    return legend_above(ax)

@@ -108,17 +108,3 @@ def confusion(table, figure=None):
     ax.tick_params(length=0)
     ax.tick_params("y", rotation=0)  # seaborn turns the others where they would overlap
     return figure
-
-
-def heatmaps(tables):
-    """Tables of accuracies by title, side by side; each has its own scale, for tasks differ. Gives a figure."""
-    rows = len(next(iter(tables.values())))
-    figure, panels = plt.subplots(1, len(tables), figsize=(3.6 * len(tables) + 0.6, 0.42 * rows + 1.7), squeeze=False)
-    bar = {"location": "bottom", "label": "accuracy (%)", "shrink": 0.8}
-    look = {"annot": True, "fmt": ".1f", "annot_kws": {"size": 10}, "cmap": "cividis", "linewidths": 0.5}
-    for ax, (title, table) in zip(panels[0], tables.items(), strict=True):
-        percent = 100 * table.astype(float).rename(columns="{:g}".format)
-        seaborn.heatmap(percent, ax=ax, cbar_kws=bar, yticklabels=ax is panels[0, 0], **look)
-        ax.set(xlabel="window (ms)", ylabel="", title=title)
-        ax.tick_params(length=0, rotation=0)
-    return figure

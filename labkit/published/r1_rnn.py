@@ -7,6 +7,7 @@ shift for all of its outputs; and since one frame is read out, those of all othe
 
 from typing import Literal
 
+import pandas as pd
 from torch import nn
 
 from ..errors import LabError
@@ -16,20 +17,23 @@ from ..settings import Count, Layers
 
 WINDOWS = (20, 40, 80, 120)  # ms, half a window apart
 Init = Literal["uniform", "orthogonal"]  # recurrent weights: torch's own (as published), or matrices that keep lengths
-PUBLISHED = {  # (network, bidirectional): accuracy in percent and loss in nats, at each of WINDOWS
-    ("r1_rnn", False): ((11.76, 63.24, 77.57, 77.18), (3.035, 1.344, 1.078, 1.135)),
-    ("r1_gru", False): ((81.73, 82.10, 82.31, 82.02), (0.856, 0.930, 0.860, 0.979)),
-    ("r1_lstm", False): ((76.86, 77.04, 78.29, 80.86), (0.949, 1.076, 1.053, 0.981)),
-    ("r1_rnn", True): ((11.68, 70.12, 78.20, 78.70), (3.048, 1.166, 1.046, 1.108)),
-    ("r1_gru", True): ((80.50, 79.82, 79.95, 80.96), (0.839, 0.886, 0.891, 0.913)),
-    ("r1_lstm", True): ((73.09, 76.66, 77.87, 80.69), (1.002, 0.996, 0.985, 0.836)),
+ACCURACIES = {  # percent, 35 words, at each of WINDOWS
+    "RNN": (11.76, 63.24, 77.57, 77.18),
+    "GRU": (81.73, 82.10, 82.31, 82.02),
+    "LSTM": (76.86, 77.04, 78.29, 80.86),
+    "RNN bi": (11.68, 70.12, 78.20, 78.70),
+    "GRU bi": (80.50, 79.82, 79.95, 80.96),
+    "LSTM bi": (73.09, 76.66, 77.87, 80.69),
 }
+PUBLISHED = pd.DataFrame.from_dict(ACCURACIES, orient="index", columns=WINDOWS)
 
 
 @register("r1_lstm", layer=nn.LSTM)
 @register("r1_gru", layer=nn.GRU)
 class Resultados(Recurrent):
     """Recurrent layers, batch normalisation over the number of the frame, one frame read out, one linear layer."""
+
+    streamable = False  # a stream has no end, and the normalisation has parameters for each frame
 
     def __init__(
         self,
@@ -39,24 +43,18 @@ class Resultados(Recurrent):
         layers: Layers = 2,
         bidirectional=False,
         readout: Readout = "last",  # with the feature's padding="signal", as in the study, zeros after the clip count
-        norm=True,  # keep the batch normalisation (as published) or leave it out
         init: Init = "uniform",
     ):
         super().__init__(shape, classes, hidden, layers, bidirectional, readout)
-        if norm and shape[0] is None:
-            raise LabError("norm=True has two parameters for each frame. Set seconds in the feature, or norm=False.")
+        if shape[0] is None:
+            raise LabError("This network has two parameters for each frame. Set seconds in the feature.")
         if init == "orthogonal":
             # Such weights keep the length of what they carry from frame to frame (Saxe et al., arXiv 1312.6120). Those
             # of torch shrink it to about 0.58 each time: `hidden` terms of variance 1/(3 hidden) are summed.
             for layer in (*self.forwards, *self.backwards):
                 for gate in layer.weight_hh_l0.data.split(layer.hidden_size):
                     nn.init.orthogonal_(gate)
-        self.norm = nn.BatchNorm1d(shape[0]) if norm else nn.Identity()
-
-    @property
-    def streamable(self):
-        """Not with the batch normalisation, which has parameters for each frame of a clip; a stream has no end."""
-        return super().streamable and isinstance(self.norm, nn.Identity)
+        self.norm = nn.BatchNorm1d(shape[0])
 
     def forward(self, x, lengths):
         # x: (batch, frames, features)
