@@ -58,13 +58,14 @@ def leave_one_speaker_out(corpus, how):
 
 
 def new_voices(corpus, how):
-    """Train on the named speakers and test on all others: half of each one's clips. The other half validates.
+    """Train on the named speakers and test on all others, but for every tenth of their clips, which validate.
 
     So one may also train on all speakers but one. But a choice on validation would know the tested speakers: there is
     none, for an Experiment with this split must keep its last epoch.
     """
     names = dict.fromkeys(corpus.clips.speaker, "train")
-    parts = corpus.clips.groupby("speaker").cumcount().mod(2).map({0: "test", 1: "validation"})
+    tenth = corpus.clips.groupby("speaker").cumcount() % 10 == 9
+    parts = tenth.map({True: "validation", False: "test"})
     for name in how.train:
         parts = parts.mask(corpus.clips.speaker == name, choose(name, names, f"speaker of {corpus.name}"))
     return parts
@@ -160,7 +161,7 @@ def split(corpus: Corpus, how: Split) -> Corpus:
         wrong = f"The split {how.protocol!r} of {corpus.name} gives {sizes}, and every part needs clips."
         raise LabError(f"{wrong} Use more speakers, or another protocol.")
     apart = corpus
-    if how.protocol == "new_voices":  # its two halves are of the same speakers, and chosen is nothing
+    if how.protocol == "new_voices":  # validation has speakers of the test, and chooses nothing
         apart = corpus.with_clips(corpus.clips.replace({"split": {"validation": "test"}}))
     if how.protocol not in LEAKY and (both := shared_speakers(apart)):
         wrong = f"{len(both)} speakers of {corpus.name} are in more than one part, {both[0]} for one."
