@@ -114,7 +114,8 @@ def _hash(seed, name):
     return digest(f"{seed} {name}".encode(), 64)
 
 
-PROTOCOLS = {rule.__name__: rule for rule in (official, by_speaker, folds, leave_one_speaker_out, new_voices, stratified)}
+RULES = (official, by_speaker, folds, leave_one_speaker_out, new_voices, stratified)
+PROTOCOLS = {rule.__name__: rule for rule in RULES}
 PROTOCOLS |= dict.fromkeys(GROUPS, published)
 # For audits only, since the same voice is trained on and tested: each clip is taken for a speaker.
 PROTOCOLS["by_clip_leaky"] = partial(by_speaker, who="path")
