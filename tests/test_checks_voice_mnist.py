@@ -138,7 +138,7 @@ NOT_NOISY = [
     (speech_scaled, "Scale the noise, not the speech"),
     (lambda samples, noise, snr: (samples + noise)[:100], "should give (800,) numbers, not (100,)"),
     (lambda samples, noise: samples, "fails: TypeError"),
-    (lambda samples, noise, snr: None, "fails: "),
+    (lambda samples, noise, snr: None, "should give (800,) numbers, not ()"),
     (in_place, "that you were given"),
 ]
 

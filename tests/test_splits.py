@@ -132,8 +132,9 @@ def test_new_voices_are_all_who_do_not_train():
         result = split(corpus, Split("new_voices", train=known))
         others = set(corpus.clips.speaker) - set(known)
         assert speakers(result, "train") == set(known)
-        assert speakers(result, "test") == speakers(result, "validation") == others
-        assert len(result.part("test")) == 9 * len(result.part("validation"))
+        assert speakers(result, "test") == others >= speakers(result, "validation")
+        clips = corpus.clips[corpus.clips.speaker.isin(others)].groupby("speaker").size()
+        assert len(result.part("validation")) == (clips // 10).sum() > 0
     with pytest.raises(LabError, match="no speaker of table called 's9'"):
         split(corpus, Split("new_voices", train=["s9"]))
     with pytest.raises(LabError, match="every part needs clips"):
