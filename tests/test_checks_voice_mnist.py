@@ -1,45 +1,54 @@
 """The self-checks of 06_voice_mnist: several right answers pass, and each usual mistake is named."""
 
+import runpy
+from pathlib import Path
+
 import numpy as np
-import pandas as pd
 import pytest
 
-from labkit.checks.voice_mnist import check_confused, check_count, check_report
+from labkit.checks.voice_mnist import check_confused, check_count, check_noisy
+from labkit.models import Model, count_parameters
+
+NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
+ANSWERS = runpy.run_path(str(NOTEBOOKS / "solutions" / "06_voice_mnist.py"))
+
+# ---- exercise 1: count
 
 
-def by_hand(side, channels, pools, hidden, lost=2, bias=1):
-    total, before = 0, 1
+def by_hand(side, channels, pools, hidden, lost=2, bias=1, kernel=9, grey=1, classes=10):
+    total, before = 0, grey
     for width, pool in zip(channels, pools, strict=True):
-        total, before, side = total + (9 * before + bias) * width, width, (side - lost) // pool
-    widths = [before * side * side, *hidden, 10]
+        total, before, side = total + (kernel * before + bias) * width, width, (side - lost) // pool
+    widths = [before * side * side, *hidden, classes]
     return total + sum((widths[i] + bias) * widths[i + 1] for i in range(len(widths) - 1))
 
 
 def built(side, channels, pools, hidden):
-    from labkit.models import Model, count_parameters
-
     model = Model("voice_mnist", channels=channels, pools=pools, hidden=hidden)
     return np.int64(count_parameters(model.build((1, side, side), 10)))
 
 
-@pytest.mark.parametrize("count", [by_hand, built])
-def test_parameters_may_be_counted_in_several_ways(count):
-    assert check_count(count)
+def planted(**mistake):
+    return lambda *network: by_hand(*network, **mistake)
 
 
-@pytest.mark.parametrize(
-    ("count", "words"),
-    [
-        (lambda *network: by_hand(*network, lost=0), "2 shorter before its pool"),
-        (lambda *network: by_hand(*network, bias=0), "the biases are missing"),
-        (lambda *network: by_hand(*network) + 1, "but the network has 6,446,986"),
-        (lambda *network: None, "should be a number, not None"),
-        (lambda *network: network[9], "fails: IndexError"),
-    ],
-)
-def test_mistakes_in_counting_are_named(count, words, capsys):
-    assert not check_count(count)
-    assert words in capsys.readouterr().out
+NOT_COUNTED = [
+    (planted(lost=0), "2 shorter before its pool"),
+    (planted(bias=0), "the biases are missing"),
+    (planted(lost=1), "but the network has"),
+    (planted(kernel=3), "but the network has"),
+    (planted(kernel=1), "but the network has"),
+    (planted(grey=3), "but the network has"),
+    (planted(classes=11), "but the network has"),
+    (lambda *network: by_hand(*network) + 1, "but the network has 6,446,986"),
+    (lambda side, channels, pools, hidden: by_hand(side, channels, [1] * len(channels), hidden), "but the network"),
+    (lambda side, channels, pools, hidden: by_hand(side, channels, pools, ()), "but the network has"),
+    (lambda *network: 0, "= 0, but the network has"),
+    (lambda *network: None, "should be a number, not None"),
+    (lambda *network: network[9], "fails: IndexError"),
+]
+
+# ---- exercise 2: confused
 
 
 def with_numpy(matrix):
@@ -49,14 +58,9 @@ def with_numpy(matrix):
     return matrix.index[row], matrix.columns[column]
 
 
-def with_pandas(matrix):
-    mistakes = matrix.stack()
-    return mistakes[[said != heard for said, heard in mistakes.index]].idxmax()
-
-
-@pytest.mark.parametrize("confused", [with_numpy, with_pandas])
-def test_the_largest_mistake_may_be_found_in_several_ways(confused):
-    assert check_confused(confused)
+def with_loops(matrix):
+    pairs = [(said, heard) for said in matrix.index for heard in matrix.columns if said != heard]
+    return [str(digit) for digit in max(pairs, key=lambda pair: matrix.loc[pair])]
 
 
 def spoiling(matrix):
@@ -65,57 +69,105 @@ def spoiling(matrix):
     return matrix.stack().idxmax()
 
 
-@pytest.mark.parametrize(
-    ("confused", "words"),
-    [
-        (lambda matrix: with_numpy(matrix)[::-1], "3 was taken for 2, 42 times"),
-        (lambda matrix: matrix.stack().idxmax(), "Leave it out"),
-        (lambda matrix: ("1", "7"), "stands in row 3, column 2"),
-        (lambda matrix: 3, "fails: TypeError"),
-        (spoiling, "matrix.copy()"),
-    ],
-)
-def test_mistakes_about_the_mistake_are_named(confused, words, capsys):
-    assert not check_confused(confused)
-    assert words in capsys.readouterr().out
+def both_ways(matrix):
+    both = matrix + matrix.T.to_numpy()
+    return with_numpy(both)[::-1]
 
 
-def report(matrix, said=1, heard=0, scale=1.0):
-    hits = pd.Series(np.diag(matrix), matrix.index)
-    return pd.DataFrame(
-        {
-            "precision": (hits / matrix.sum(axis=heard).set_axis(matrix.index)).fillna(0) * scale,
-            "recall": (hits / matrix.sum(axis=said).set_axis(matrix.index)).fillna(0) * scale,
-        }
-    )
+NOT_CONFUSED = [
+    (lambda matrix: with_numpy(matrix)[::-1], "3 was taken for 2, 42 times"),
+    (lambda matrix: with_numpy(matrix.T), "exchange them"),
+    (lambda matrix: matrix.stack().idxmax(), "Leave it out"),
+    (lambda matrix: ("3", "3"), "Leave it out"),
+    (lambda matrix: ("1", "7"), "stands in row 3, column 2"),
+    (lambda matrix: ("0", "1"), "stands in row 3, column 2"),
+    (lambda matrix: with_numpy(-matrix), "is wrong: the largest number off the diagonal"),
+    (lambda matrix: ("3",), "is wrong"),
+    (lambda matrix: 3, "fails: TypeError"),
+    (lambda matrix: None, "fails: TypeError"),
+    (lambda matrix: matrix.loc["ten"], "fails: KeyError"),
+    (lambda matrix: 42, "fails: TypeError"),
+    (both_ways, "exchange them"),
+    (spoiling, "matrix.copy()"),
+]
+
+# ---- exercise 4: noisy
 
 
-def with_sklearn(matrix):
-    from sklearn.metrics import precision_recall_fscore_support
-
-    rows, columns = np.indices(matrix.shape)
-    weights = matrix.to_numpy().ravel()
-    some = precision_recall_fscore_support(rows.ravel(), columns.ravel(), sample_weight=weights, zero_division=0)
-    return {"precision": some[0], "recall": some[1]}
+def power(x):
+    return np.mean(x**2)
 
 
-@pytest.mark.parametrize("right", [report, with_sklearn])
-def test_a_report_may_be_made_in_several_ways(right):
-    assert check_report(right)
+def scaled(ratio):
+    """Noise scaled by a factor that is computed from the two powers and the SNR."""
+    return lambda samples, noise, snr: samples + noise * ratio(power(samples), power(noise), snr)
 
 
-@pytest.mark.parametrize(
-    ("wrong", "words"),
-    [
-        (lambda matrix: report(matrix, said=0, heard=1), "exchanged"),
-        (lambda matrix: report(matrix, scale=100), "not percent"),
-        (lambda matrix: report(matrix).assign(recall=0.5), "sum of its row"),
-        (lambda matrix: report(matrix).assign(precision=0.5), "sum of its column"),
-        (lambda matrix: report(matrix).replace(0, np.nan), "write 0"),
-        (lambda matrix: report(matrix)[["recall"]], "or one of its columns, fails: KeyError: 'precision'"),
-        (lambda matrix: report(matrix).head(3), "each of the ten digits"),
-    ],
-)
-def test_mistakes_in_a_report_are_named(wrong, words, capsys):
-    assert not check_report(wrong)
-    assert words in capsys.readouterr().out
+def by_levels(samples, noise, snr):
+    level = 10 * np.log10(power(samples)) - 10 * np.log10(power(noise)) - snr
+    return samples + noise * 10 ** (level / 20)
+
+
+def in_place(samples, noise, snr):
+    samples += noise * np.sqrt(power(samples) / power(noise) / 10 ** (snr / 10))
+    return samples
+
+
+def speech_scaled(samples, noise, snr):
+    return samples * np.sqrt(power(noise) / power(samples) * 10 ** (snr / 10)) + noise
+
+
+NOISY = [
+    ANSWERS["noisy"],
+    scaled(lambda speech, noise, snr: np.sqrt(speech / noise) * 10 ** (-snr / 20)),
+    by_levels,
+]
+NOT_NOISY = [
+    (lambda samples, noise, snr: samples, "no noise was added"),
+    (lambda samples, noise, snr: samples + noise, "as it is. Scale it first"),
+    (scaled(lambda speech, noise, snr: np.sqrt(speech / noise * 10 ** (snr / 10))), "the sign of snr"),
+    (scaled(lambda speech, noise, snr: speech / noise / 10 ** (snr / 10)), "square root"),
+    (scaled(lambda speech, noise, snr: np.sqrt(speech / noise / 10 ** (snr / 20))), "by 10, not by 20"),
+    (scaled(lambda speech, noise, snr: np.sqrt(speech / noise / np.exp(snr / 10))), "not of e"),
+    (scaled(lambda speech, noise, snr: np.sqrt(speech / 10 ** (snr / 10))), "how loud the noise is"),
+    (scaled(lambda speech, noise, snr: np.sqrt(1 / noise / 10 ** (snr / 10))), "how loud the speech is"),
+    (scaled(lambda speech, noise, snr: -np.sqrt(speech / noise / 10 ** (snr / 10))), "subtracted"),
+    (scaled(lambda speech, noise, snr: np.sqrt(speech / noise) / snr), "dB above the noise, and should be 10"),
+    (scaled(lambda speech, noise, snr: 0.1), "dB above the noise, and should be 10"),
+    (lambda samples, noise, snr: noise * 0.01, "Scale the noise, not the speech"),
+    (speech_scaled, "Scale the noise, not the speech"),
+    (lambda samples, noise, snr: (samples + noise)[:100], "should give (800,) numbers, not (100,)"),
+    (lambda samples, noise: samples, "fails: TypeError"),
+    (lambda samples, noise, snr: None, "should give (800,) numbers, not ()"),
+    (in_place, "that you were given"),
+]
+
+CHECKS = {
+    "count_parameters": (check_count, [by_hand, built, ANSWERS["count_parameters"]], NOT_COUNTED),
+    "confused": (check_confused, [with_numpy, with_loops, ANSWERS["confused"]], NOT_CONFUSED),
+    "noisy": (check_noisy, NOISY, NOT_NOISY),
+}
+RIGHT = [(name, number) for name, (_, right, _) in CHECKS.items() for number in range(len(right))]
+MISTAKES = [(name, number) for name, (_, _, wrong) in CHECKS.items() for number in range(len(wrong))]
+
+
+@pytest.mark.parametrize(("name", "number"), RIGHT)
+def test_right_answers_pass(name, number, capsys):
+    check, right, _ = CHECKS[name]
+    assert check(right[number]) is right[number]
+    assert capsys.readouterr().out.startswith("Right. ")
+
+
+@pytest.mark.parametrize(("name", "number"), MISTAKES)
+def test_each_planted_mistake_is_named(name, number, capsys, monkeypatch):
+    monkeypatch.chdir(NOTEBOOKS)
+    check, _, mistakes = CHECKS[name]
+    wrong, word = mistakes[number]
+    assert check(wrong) is not wrong  # the notebook goes on with the lab's answer
+    said = capsys.readouterr().out
+    assert said.startswith("Not yet: ") and word in said, said
+
+
+def test_three_right_answers_and_ten_mistakes_are_tried_for_each():
+    for name, (_, right, mistakes) in CHECKS.items():
+        assert len(right) >= 3 and len(mistakes) >= 10, name

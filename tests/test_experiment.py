@@ -67,7 +67,7 @@ def test_defaults_are_pinned():
     assert asdict(Split()) == {
         **{"protocol": "official", "fold": 0, "folds": 5, "speaker": ""},
         **{"validation": 0.1, "test": 0.1, "seed": 0, "most_clips": None},
-        "validation_speaker": "",
+        **{"validation_speaker": "", "train": ()},
     }
     feature = {"sample_rate": 16_000, "seconds": 1.0, "padding": "masked", "normalise": True}
     feature |= {"trim": None}

@@ -15,7 +15,6 @@ from tiny import quick
 from labkit.data import find
 from labkit.data.audio import decode_clip
 from labkit.errors import LabError
-from labkit.experiments.fine_tune import retrain
 from labkit.experiments.records import read_runs
 from labkit.experiments.run import Run, read_record, train
 from labkit.features import MFCC
@@ -77,13 +76,6 @@ def test_an_interrupted_training_does_not_go_on_with_other_sound(opened, folder,
         train(quick(), find("folder", folder), tmp_path / "results")
     (opened.root / path).write_bytes(kept)
     assert len(train(quick(), find("folder", folder), tmp_path / "results").history) == 3, "the old sound goes on"
-
-
-def test_a_network_that_learns_other_words_meets_other_sound(opened, folder, tmp_path):
-    run = train(quick(), opened, tmp_path / "results")
-    other = find("folder", shutil.copytree(folder, tmp_path / "other"))
-    other_sound(other.root / one_of(other, "test"))
-    assert len(retrain(run, other, quick().recipe)["predictions"]) == len(other.part("test"))
 
 
 def test_a_record_without_its_sounds_compares_nothing(opened, folder, tmp_path):

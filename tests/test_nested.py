@@ -109,23 +109,6 @@ def test_an_epoch_chosen_on_a_voice_of_the_pair_is_refused(changes):
         nested.answers(runs)
 
 
-def ballot(*guesses):
-    """Predictions of one network for clips 0, 1 ...: pairs of a guess and its probability."""
-    rows = [(f"{clip}.wav", "ana", "1", *guess) for clip, guess in enumerate(guesses)]
-    return pd.DataFrame(rows, columns=["path", "speaker", "label", "predicted", "confidence"])
-
-
-def test_networks_vote_with_their_confidence():
-    tables = [ballot(("1", 0.5), ("2", 0.4)), ballot(("1", 0.5), ("2", 0.4)), ballot(("2", 0.9), ("1", 0.9))]
-    assert nested.vote(pd.concat(tables)).predicted.to_list() == ["1", "1"]
-    assert nested.vote(tables[2]).predicted.to_list() == ["2", "1"]
-
-
-def test_networks_that_were_asked_different_things_cannot_vote():
-    with pytest.raises(LabError, match="different clips"):
-        nested.vote(pd.concat([ballot(("1", 0.5)), ballot(("1", 0.5), ("2", 0.4))]))
-
-
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """Two configurations on all pairs of three fake voices."""
@@ -141,13 +124,6 @@ def trained(tmp_path_factory):
         yield runs
 
 
-def test_real_runs_give_a_row_for_each_voice(trained):
-    table = nested.report(trained)
-    assert list(table.index) == ["ana", "bo", "cleo"]
-    assert table[["one network", "all together"]].map(lambda share: 0 <= share <= 1).all(axis=None)
-    assert (never_heard_by(trained).groupby("speaker").run.nunique() == 2).all()
-
-
 def never_heard_by(runs):
     """All answers are of networks that were not trained on the voice; a table of those that were chosen."""
     trained_on = {run.id: run.record["training_speakers"] for run in runs}
@@ -157,12 +133,29 @@ def never_heard_by(runs):
     return said
 
 
-def test_means_over_voices_have_an_interval_over_voices(trained):
-    table, said = nested.report(trained), nested.chosen(nested.answers(trained))
-    together = interval([nested.vote(said)])
-    assert together["mean"] == pytest.approx(table["all together"].mean()) and together["speakers"] == 3
-    assert together["low"] <= together["mean"] <= together["high"]
-    assert said.right.mean() == pytest.approx(table["one network"].mean())
+def test_each_voice_is_asked_of_all_networks_that_never_heard_it(trained):
+    assert (never_heard_by(trained).groupby("speaker").run.nunique() == 2).all()
+
+
+def test_each_voice_gets_the_configuration_that_the_others_choose():
+    first, second = same(0.0, 0.9, 0.9), same(1.0, 0.8, 0.8)
+    choices = nested.choices(fakes(first) + fakes(second, model={"hidden": 8}))
+    assert {voice: choice.model.full["hidden"] for voice, choice in choices.items()} == {"a": 4, "b": 8, "c": 8}
+
+
+def test_a_row_for_each_network_and_voice(trained):
+    both = ("validation", "test")
+    table = nested.by_voice(trained, both)
+    assert len(table) == 2 * len(trained) and set(table.voice) == {"ana", "bo", "cleo"}
+    assert set(table["training voices"]) == {1} and table.accuracy.between(0, 1).all()
+    (said,) = nested.per_seed(trained, both)
+    assert interval([said])["mean"] == pytest.approx(table.accuracy.mean()) and interval([said])["speakers"] == 3
+
+
+def test_seeds_stay_apart():
+    runs = [run for seed in (0, 1) for run in fakes(same(0.5, 0.6, 0.2 + 0.1 * seed), seed=seed)]
+    first, second = nested.per_seed(runs, ("validation", "test"))
+    assert [(table.label == table.predicted).mean() for table in (first, second)] == pytest.approx([1.3 / 3, 1.4 / 3])
 
 
 def test_the_best_of_different_pairs_means_nothing(trained):
@@ -189,5 +182,11 @@ def test_committed_records_say_what_a_new_voice_may_expect(grid):
     runs = committed(grid, "fsdd")
     assert len(runs) % 15 == 0 and not any(run.synthetic for run in runs)
     assert set(never_heard_by(runs).groupby(["speaker", "run"]).size()) == {500}
-    table = nested.report(runs)
-    assert len(table) == 6 and table["all together"].mean() > 0.85
+    assert len(nested.choices(runs)) == 6 and never_heard_by(runs).right.mean() > 0.82
+
+
+def test_each_voice_is_asked_of_networks_that_were_trained_on_all_five_others():
+    runs = [run for run in committed("fsdd_count", "fsdd") if run.record["speakers"]["train"] == 5]
+    assert nested.by_voice(runs).groupby("seed").voice.nunique().eq(6).all()
+    for run in runs:
+        assert set(run.predictions("test").speaker).isdisjoint(run.record["training_speakers"])

@@ -85,7 +85,6 @@ DRAWN = {
     "accuracies": lambda: plots.accuracies(interval_table(), chance=0.25, majority=0.27, guess=0.8),
     "effects": lambda: plots.effects(interval_table() - 0.9, guess=["GRU, 40 ms"]),
     "by_voice": lambda: plots.by_voice(interval_table(), chance=0.1),
-    "sizes": lambda: plots.sizes(interval_table().assign(parameters=[5_000, 6_000, 70_000]), chance=0.1),
     "ranking": lambda: plots.ranking(
         pd.Series(range(35), WORDS), groups=dict.fromkeys(WORDS, "one") | {"yes": "other"}, marked=["yes"], unit="dB"
     ),

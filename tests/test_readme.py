@@ -129,13 +129,31 @@ def test_the_table_of_new_voices_is_that_of_the_records():
 
     known = {"voice_mnist": "voice_mnist", "raw_gru": "raw_gru", "audionet": "audionet"}
     rows = rows_of("voices")
-    assert len(rows) == 5
+    assert len(rows) == 7
     for row, (clips, voices) in zip(rows[:3], {**known, "voice_mnist": "voice_mnist_voices"}.items(), strict=True):
         assert row[1] == figure(interval(kept(clips, True))), row
         assert row[2:] == [figure(interval(kept(voices, False))), worst(kept(voices, False))], row
-    for row, grid in zip(rows[3:], ("fsdd_nested", "fsdd_voices"), strict=True):
-        votes = [nested.vote(nested.chosen(nested.answers(committed(grid, "fsdd"))))]
-        assert row[2:] == [figure(interval(votes)), worst(votes)], row
+    varied = [run for run in committed("fsdd_nested", "fsdd") if run.experiment.recipe.augmentation.speed]
+    more = committed("fsdd_voices", "fsdd")
+    synthetic, all_extra = ([run for run in more if len(run.experiment.corpus.extra) == count] for count in (1, 2))
+    five = [run for run in committed("fsdd_count", "fsdd") if run.record["speakers"]["train"] == 5]
+    for row, runs in zip(rows[3:], (five, varied, synthetic, all_extra), strict=True):
+        answers = nested.per_seed(runs, ("validation", "test"))
+        assert row[2:] == [figure(interval(answers)), worst(answers)], row
+
+
+def test_what_is_trained_on_more_or_fewer_voices_has_the_settings_that_the_other_voices_chose():
+    from labkit.experiments.nested_cv import choices
+    from labkit.experiments.sweep import committed
+
+    counted = committed("fsdd_count", "fsdd")
+    assert {run.experiment.split.protocol for run in counted} == {"new_voices"}
+    updates = {1: 40, 2: 20, 3: 13, 5: 8}  # epochs: about as many updates as ten of four voices
+    for choice in choices(committed("fsdd_nested", "fsdd")):
+        for run in counted:
+            assert run.experiment.recipe.epochs == updates[run.record["speakers"]["train"]]
+            same = {"split": choice.split, "recipe": {"epochs": 10}, "seed": 0}
+            assert run.experiment.change(**same) == choice
 
 
 def test_the_table_of_live_recognition_is_that_of_the_records():

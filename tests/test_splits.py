@@ -9,6 +9,8 @@ from tiny import table_corpus
 from labkit.data.corpus import EXTRA, Corpus
 from labkit.data.splits import LEAKY, PROTOCOLS, Split, shared_speakers, split
 from labkit.errors import LabError
+from labkit.experiments.experiment import Experiment
+from labkit.training.recipe import Recipe
 
 PARTS = ("train", "validation", "test")
 
@@ -29,11 +31,14 @@ def settings_of(protocol, corpus, seed):
     return Split(protocol, validation=0.1 + 0.02 * (seed % 4), test=0.3 - 0.02 * (seed % 4), seed=seed)
 
 
+OTHER = (*LEAKY, "new_voices")  # whose validation knows the tested speakers, and chooses nothing
+
+
 def speakers(corpus, part):
     return set(corpus.part(part).speaker)
 
 
-@pytest.mark.parametrize("protocol", [name for name in PROTOCOLS if name not in LEAKY and "audiomnist" not in name])
+@pytest.mark.parametrize("protocol", [name for name in PROTOCOLS if name not in OTHER and "audiomnist" not in name])
 def test_no_speaker_is_in_two_parts(protocol):
     for seed, corpus in enumerate(random_corpora()):
         if protocol == "official":
@@ -119,6 +124,27 @@ def test_leaving_one_speaker_out_validates_on_whom_one_names():
         split(table_corpus(4), Split("leave_one_speaker_out", speaker="s000", validation_speaker="s000"))
     with pytest.raises(LabError, match="no speaker of table called 's009'"):
         split(table_corpus(4), Split("leave_one_speaker_out", speaker="s000", validation_speaker="s009"))
+
+
+def test_new_voices_are_all_who_do_not_train():
+    corpus = table_corpus(speakers=4, clips=20)
+    for known in (["s001"], ["s000", "s002", "s003"]):
+        result = split(corpus, Split("new_voices", train=known))
+        others = set(corpus.clips.speaker) - set(known)
+        assert speakers(result, "train") == set(known)
+        assert speakers(result, "test") == others >= speakers(result, "validation")
+        clips = corpus.clips[corpus.clips.speaker.isin(others)].groupby("speaker").size()
+        assert len(result.part("validation")) == (clips // 10).sum() > 0
+    with pytest.raises(LabError, match="no speaker of table called 's9'"):
+        split(corpus, Split("new_voices", train=["s9"]))
+    with pytest.raises(LabError, match="every part needs clips"):
+        split(corpus, Split("new_voices", train=[f"s00{number}" for number in range(4)]))
+
+
+def test_no_epoch_may_be_chosen_on_new_voices():
+    with pytest.raises(LabError, match="no epoch may be chosen"):
+        Experiment(split=Split("new_voices", train=["s001"]))
+    assert Experiment(split=Split("new_voices", train=["s001"]), recipe=Recipe(select="last"))
 
 
 def test_an_empty_part_is_named():

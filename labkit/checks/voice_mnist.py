@@ -16,9 +16,9 @@ SERIES = (  # bands and frames, channels, pools, hidden
 DIGITS = list("0123456789")
 
 
-@check("You can now say what a network costs before you build it.")
+@check("You can now say what a network costs before you build it.", blank="06_voice_mnist.count_parameters")
 def check_count(count):
-    """Does `count(side, channels, pools, hidden)` give the parameters of voice_mnist with ten classes?"""
+    """Does `count_parameters(side, channels, pools, hidden)` give the parameters of voice_mnist with ten classes?"""
     for side, channels, pools, hidden in SERIES:
         network = Model("voice_mnist", channels=channels, pools=pools, hidden=hidden).build((1, side, side), 10)
         right, flat, padded = count_parameters(network), side, side  # sides without and with padding
@@ -29,12 +29,12 @@ def check_count(count):
             right - sum(channels) - sum(hidden) - 10: "the weights are right, the biases are missing: one per output.",
             right + width * (padded**2 - flat**2): "a convolution makes each side 2 shorter before its pool.",
         }
-        said = f"count({side}, {channels}, {pools}, {hidden})"
+        said = f"count_parameters({side}, {channels}, {pools}, {hidden})"
         otherwise = f"the network has {right:,}. Count each layer on paper for this one."
         compare(said, count, [side, channels, pools, hidden], right, mistakes, otherwise)
 
 
-@check("Rows are what was said: now the sentence comes out the right way round.")
+@check("Rows are what was said: now the sentence is the right way round.", blank="06_voice_mnist.confused")
 def check_confused(confused):
     """Does `confused(matrix)`, true digits down, name the most frequent mistake as (said, taken for)?"""
     rng = np.random.default_rng(0)
@@ -54,21 +54,36 @@ def check_confused(confused):
         need(answer == (said, heard), f"{answer} is wrong: {place}.")
 
 
-@check("Precision asks of what was heard, recall of what was said.")
-def check_report(report):
-    """Does `report(matrix)`, true digits down, return a table with the `precision` and `recall` of each digit?"""
-    values = np.random.default_rng(1).integers(0, 9, (10, 10)) + 90 * np.eye(10, dtype=int)
-    values[:, 4] = 0  # nobody hears a four
-    by_row, by_column = np.diag(values) / values.sum(1), np.diag(values) / np.maximum(values.sum(0), 1)
-    known = values.sum(0) > 0
-    with attempt("report(matrix), or one of its columns,"):
-        answer = report(pd.DataFrame(values, DIGITS, DIGITS))
-        precision, recall = (np.asarray(answer[name], dtype=float) for name in ("precision", "recall"))
-    need(precision.shape == recall.shape == (10,), "give one row for each of the ten digits.")
-    exchanged = np.allclose(recall[known], by_column[known]) and np.allclose(precision[known], by_row[known])
-    need(not exchanged, "precision and recall are exchanged. Recall divides by the row: all clips with the digit.")
-    need(not np.allclose(recall, 100 * by_row), "give fractions between 0 and 1, not percent.")
-    divided = np.allclose(precision[known], by_column[known])
-    need(divided, "precision is the diagonal divided by the sum of its column.")
-    need(precision[4] == 0, "nobody heard a 4, so its precision is 0 / 0: write 0, as classification reports do.")
-    need(np.allclose(recall, by_row), "recall is the diagonal divided by the sum of its row.")
+@check("The speech is as far above the noise as it should be.", blank="06_voice_mnist.noisy")
+def check_noisy(noisy):
+    """Does `noisy(samples, noise, snr)` add the noise so that its power lies `snr` dB below that of the samples?"""
+    generator = np.random.default_rng(0)
+    for snr in (10, -3):
+        samples, noise = 0.1 * generator.normal(size=800), 3 * generator.normal(size=800)
+        kept, wide = (samples.copy(), noise.copy()), np.mean(samples**2) / np.mean(noise**2)
+        said = f"noisy(samples, noise, {snr})"
+        with attempt(said):
+            answer = np.asarray(noisy(samples, noise, snr), dtype=float)
+        untouched = np.array_equal(samples, kept[0]) and np.array_equal(noise, kept[1])
+        need(untouched, "you change the samples or the noise that you were given. Compute new ones.")
+        need(answer.shape == samples.shape, f"{said} should give {samples.shape} numbers, not {answer.shape}.")
+        added = answer - samples
+        need(np.abs(added).max() > 1e-9, "no noise was added: the samples come back as they were.")
+        factor = np.mean(added * noise) / np.mean(noise**2)
+        whole = np.allclose(added, factor * noise, atol=1e-6)
+        need(whole, "take the noise away and the samples should be left as they were. Scale the noise, not the speech.")
+        right = np.sqrt(wide / 10 ** (snr / 10))
+        mistakes = {
+            "the noise was added as it is. Scale it first.": 1.0,
+            "the sign of snr is exchanged: a large snr means little noise.": np.sqrt(wide * 10 ** (snr / 10)),
+            "power is the square of the samples: multiply the noise by the square root of the ratio.": right**2,
+            "10 dB are a factor of 10 in power, so divide snr by 10, not by 20.": np.sqrt(wide / 10 ** (snr / 20)),
+            "decibels are powers of ten, not of e: 10 ** (snr / 10).": np.sqrt(wide / np.exp(snr / 10)),
+            "the scale ignores how loud the noise is. Divide by its power.": right * np.sqrt(np.mean(noise**2)),
+            "the scale ignores how loud the speech is. Use its power.": right / np.sqrt(np.mean(samples**2)),
+            "the noise is subtracted. Add it.": -right,
+        }
+        for sentence, wrong in mistakes.items():
+            need(abs(factor - wrong) > 1e-6 * abs(wrong), sentence)
+        found = 10 * np.log10(wide / factor**2)
+        need(abs(found - snr) < 0.01, f"{said}: the speech is {found:.1f} dB above the noise, and should be {snr}.")

@@ -57,6 +57,20 @@ def leave_one_speaker_out(corpus, how):
     return corpus.clips.speaker.map(_parts([[name] for name in names], test, validation))
 
 
+def new_voices(corpus, how):
+    """Train on the named speakers and test on all others, but for every tenth of their clips, which validate.
+
+    So one may also train on all speakers but one. But a choice on validation would know the tested speakers: there is
+    none, for an Experiment with this split must keep its last epoch.
+    """
+    names = dict.fromkeys(corpus.clips.speaker, "train")
+    tenth = corpus.clips.groupby("speaker").cumcount() % 10 == 9
+    parts = tenth.map({True: "validation", False: "test"})
+    for name in how.train:
+        parts = parts.mask(corpus.clips.speaker == name, choose(name, names, f"speaker of {corpus.name}"))
+    return parts
+
+
 def stratified(corpus, how):
     """Whole speakers, so that each label has about the same fraction of its speakers in each part, and at least one."""
     # A speaker counts for the label of most of their clips. A label of one or two speakers has no part.
@@ -100,7 +114,8 @@ def _hash(seed, name):
     return digest(f"{seed} {name}".encode(), 64)
 
 
-PROTOCOLS = {rule.__name__: rule for rule in (official, by_speaker, folds, leave_one_speaker_out, stratified)}
+RULES = (official, by_speaker, folds, leave_one_speaker_out, new_voices, stratified)
+PROTOCOLS = {rule.__name__: rule for rule in RULES}
 PROTOCOLS |= dict.fromkeys(GROUPS, published)
 # For audits only, since the same voice is trained on and tested: each clip is taken for a speaker.
 PROTOCOLS["by_clip_leaky"] = partial(by_speaker, who="path")
@@ -120,6 +135,7 @@ class Split:
     seed: Seed = 0  # of the hash that assigns speakers or clips
     most_clips: Count | None = None  # keep at most so many clips of a speaker, chosen by a hash of their path
     validation_speaker: str = ""  # who validates in "leave_one_speaker_out"; by default the next in order
+    train: tuple[str, ...] = ()  # the speakers that "new_voices" trains on
 
 
 def split(corpus: Corpus, how: Split) -> Corpus:
@@ -145,7 +161,10 @@ def split(corpus: Corpus, how: Split) -> Corpus:
     if not all(sizes.values()):
         wrong = f"The split {how.protocol!r} of {corpus.name} gives {sizes}, and every part needs clips."
         raise LabError(f"{wrong} Use more speakers, or another protocol.")
-    if how.protocol not in LEAKY and (both := shared_speakers(corpus)):
+    apart = corpus
+    if how.protocol == "new_voices":  # validation has speakers of the test, and chooses nothing
+        apart = corpus.with_clips(corpus.clips.replace({"split": {"validation": "test"}}))
+    if how.protocol not in LEAKY and (both := shared_speakers(apart)):
         wrong = f"{len(both)} speakers of {corpus.name} are in more than one part, {both[0]} for one."
         raise LabError(f"{wrong} Use the protocol 'by_speaker', or 'by_clip_leaky' if the leak is what you study.")
     return corpus

@@ -1,9 +1,7 @@
-"""The one way from a run and clips to predictions: of its own corpus or another, as they are or changed first."""
+"""The one way from a run and clips to predictions: of its own corpus or another."""
 
 import copy
-import math
 import warnings
-from functools import partial
 
 import torch
 
@@ -15,19 +13,13 @@ from ..training.batches import batches_of
 from ..training.loop import predict, seeded
 
 
-def predictions(
-    run, part="test", corpus=None, *, augmentation=None, sound=None, features=None, mode="eval", batch=64, leaky=False
-):
+def predictions(run, part="test", corpus=None, *, mode="eval", batch=64, leaky=False):
     """What a run says of each clip of a part: a table of `path`, `speaker`, `label`, `predicted`, `confidence`.
 
     Parameters
     ----------
     corpus : Corpus, optional
         By default the one it was trained on. Of another one, clips with labels that the run does not know are left out.
-    augmentation : Augmentation, optional
-        What is drawn for each clip; the same in every call.
-    sound, features : callable, optional
-        What changes waveforms (batch, samples), given their rate in Hz, or features: see `level` and `without_bands`.
     mode : {"eval", "train"}
         "train" never calls `eval()`: batch normalisation takes its mean from the clips that share a batch, `batch` of
         them drawn at random (the table says which), and dropout goes on.
@@ -51,12 +43,7 @@ def predictions(
     table = corpus.part(part)[["path", "speaker", "label"]]
     if not leaky:
         refuse_training_speakers(run, table)
-    if augmentation is None and sound is None and features is None:
-        clips = batches_of(corpus, part, feature, run.device, store=store)
-    else:  # no memory: what is computed once and kept would not be changed
-        clips = batches_of(corpus, part, feature, run.device, 0, store, augmentation)
-        clips.begin(0, 1)
-        clips.extract = partial(_changed, clips.extract, feature.sample_rate, sound, features)
+    clips = batches_of(corpus, part, feature, run.device, store=store)
     if mode == "eval":
         logits, _ = predict(run.network, clips, run.experiment.recipe)
     else:
@@ -65,11 +52,6 @@ def predictions(
     confidence, predicted = logits.softmax(1).max(1)
     names = [run.labels[number] for number in predicted.tolist()]
     return table.assign(predicted=names, confidence=confidence.cpu().numpy().round(4))
-
-
-def _changed(extract, sample_rate, sound, features, waveforms, lengths):
-    x, lengths = extract(waveforms if sound is None else sound(waveforms, sample_rate), lengths)
-    return x if features is None else features(x), lengths
 
 
 @torch.no_grad()
@@ -130,41 +112,3 @@ def refuse_training_speakers(run, clips):
             f"{len(known)} of these speakers were trained on by run {run.id} ({min(known)} for one), so this would "
             "measure memory, not recognition. Test on other speakers, or study the leak with the split 'by_clip_leaky'."
         )
-
-
-def level(db):
-    """Louder or softer by so many dB; what goes beyond full scale is cut off, as a microphone would."""
-
-    def sound(waveforms, sample_rate):
-        return (waveforms * 10 ** (db / 20)).clamp(-1, 1)
-
-    return sound
-
-
-def band(low, high):
-    """What a microphone or a line lets through: half of the amplitude at `low` and `high` Hz, slopes of 0.4 octaves."""
-    if not 0 < low < high:
-        raise LabError(f"low={low}, high={high}: it should be 0 < low < high. Change these.")
-
-    def sound(waveforms, sample_rate):  # (batch, samples)
-        samples = waveforms.shape[1]
-        hertz = torch.fft.rfftfreq(2 * samples, 1 / sample_rate, device=waveforms.device).clamp(min=1e-3)
-        inside = torch.minimum((hertz / low).log2(), (high / hertz).log2())  # octaves from the nearer edge
-        gain = 0.5 + 0.5 * torch.sin((inside / 0.2).clamp(-1, 1) * (math.pi / 2))
-        return torch.fft.irfft(torch.fft.rfft(waveforms, 2 * samples) * gain)[:, :samples]
-
-    return sound
-
-
-def without_bands(run, first, last):
-    """Mel bands from `first` up to `last` (not included) are set to their mean over the training part."""
-    if not run.experiment.feature.normalise:
-        raise LabError("The mean of a band is known where the feature is normalised. Set normalise=True.")
-    mean = run.network.front.mean  # (1, bands, 1)
-
-    def features(x):  # (batch, 1, bands, frames)
-        x = x.clone()
-        x[:, :, first:last] = mean[:, first:last]
-        return x
-
-    return features

@@ -87,6 +87,9 @@ class Experiment:
         shift, seconds = self.recipe.augmentation.shift, self.feature.seconds
         if seconds is not None and shift >= seconds:
             raise LabError(f"shift={shift} moves clips out of their {seconds} seconds. Lower shift, or raise seconds.")
+        if self.split.protocol == "new_voices" and self.recipe.select != "last":
+            wrong = "The split 'new_voices' validates on the speakers that it tests, so no epoch may be chosen by them."
+            raise LabError(f'{wrong} Keep the last one: recipe={{"select": "last"}}.')
 
     def to_dict(self):
         """What differs from the defaults, ready for JSON. (So a later setting with a default changes no run id.)"""

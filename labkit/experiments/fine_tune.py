@@ -1,4 +1,4 @@
-"""A trained network learns words: other ones (`retrain`), or one more from a few recordings of your own (`enroll`).
+"""A trained network learns one more word from a few recordings of your own (`enroll`).
 
 A network that tells words apart ends in a matrix with a row for each word. Everything before it turns sound into a
 vector, and a new word needs only a row of its own: a logistic regression on that vector. The old rows stay as they are,
@@ -13,45 +13,16 @@ import pandas as pd
 import torch
 from torch import nn
 
-from ..data.corpus import PARTS, UNKNOWN
-from ..errors import LabError, choose
-from ..evaluation.predictions import need_clips, predictions, readable
+from ..data.corpus import UNKNOWN
+from ..errors import LabError
+from ..evaluation.predictions import need_clips, predictions
 from ..metrics import interval
-from ..models import count_parameters
 from ..training.augment import Augmentation
 from ..training.batches import batches_of
-from ..training.loop import fit
-from .run import new_network, parts
 
 VARIED = Augmentation(shift=0.2, speed=0.1, gain=6.0, noise=0.7, snr_low=0.0, snr_high=25.0)
 TIMES = 20  # that each recording is heard, varied anew; other clips are heard once
 FEWEST = 3  # recordings
-
-
-def retrain(run, corpus, recipe, how="last layer", seed=0):
-    """Train the network of a run, whose last layer is called `head`, on all labels of another corpus that was split.
-
-    `how` says what is trained: a new "last layer" on top of kept ones; "all layers", the kept ones from where they
-    were; or all of it from new random weights, with "nothing" kept, for comparison. The result is a dict: `predictions`
-    on the test part, `trained` (number of parameters that moved) and `history`.
-    """
-    choose(how, dict.fromkeys(("last layer", "all layers", "nothing")), "way to retrain")
-    feature = run.experiment.feature
-    corpus, store = readable(corpus, feature, PARTS)
-    train, validation = (batches_of(corpus, part, feature, run.device, store=store) for part in PARTS[:2])
-    network = new_network(run.experiment.change(seed=seed), len(corpus.labels), None, run.device)
-    network.front = run.network.front
-    if how != "nothing":
-        kept = {name: value for name, value in run.network.state_dict().items() if "network.head." not in name}
-        network.load_state_dict(kept, strict=False)
-    network.requires_grad_(how != "last layer")
-    network.network.head.requires_grad_()
-    history = fit(network, train, validation, recipe, len(corpus.labels), seed).history
-    changed = {"experiment": run.experiment.change(recipe=recipe).to_dict(), "sounds": None}  # it met other clips
-    record = run.record | changed | parts(corpus)
-    learnt = replace(run, record=record, corpus=corpus)
-    learnt.network = network
-    return {"predictions": predictions(learnt), "trained": count_parameters(network), "history": history}
 
 
 def enroll(run, word, recordings, others):

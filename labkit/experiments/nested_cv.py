@@ -3,8 +3,8 @@
 With six voices there is none to spare for validation. So each voice in turn is the *outer* one, which is tested, and
 everything is chosen inside the other five, where each in turn is the *inner* one, which validates. That would be 30
 trainings of each configuration. But a network trained without the voices a and b serves twice: its accuracy on b helps
-to choose for the outer voice a, and its accuracy on a helps to choose for b. That leaves 15 pairs (`pairs`). And it
-serves a third time: five networks of the chosen configuration have never heard a. All are asked about a, and they vote.
+to choose for the outer voice a, and its accuracy on a helps to choose for b. That leaves 15 pairs (`pairs`). What was
+chosen for a is then trained on all five others (the split "new_voices"), and asked about a once.
 
 For this to be fair, an epoch may not be chosen by one voice of a pair for the other: these runs keep the last epoch
 (`Recipe(select="last")`), whose number was fixed beforehand.
@@ -66,26 +66,27 @@ def chosen(said):
     return said[np.any(mine, axis=0)]
 
 
-def vote(said):
-    """One answer per clip from those of several networks, weighted by their confidence."""
-    votes = said.groupby(["path", "predicted"]).confidence.sum()
-    clips = said[["path", "speaker", "label"]].drop_duplicates()
-    if said.groupby(["speaker", "path"]).size().groupby("speaker").nunique().max() > 1:
-        raise LabError("These networks were asked about different clips. Take answers about the same ones.")
-    return clips.assign(predicted=clips.path.map(dict(votes.groupby(level="path").idxmax().tolist())))
+def choices(runs):
+    """The configuration that the other voices choose for each voice: an Experiment, indexed by voice."""
+    return chosen(answers(runs)).groupby("speaker").configuration.first().astype(object)
 
 
-def report(runs):
-    """How well a system that never heard a voice names its words: a table indexed by voice.
+def by_voice(runs, parts=("test",)):
+    """Accuracy of each run on each voice that it was asked about: `voice`, `accuracy`, `training voices`, `seed`.
 
-    Columns: the `configuration` that the other voices chose; the mean accuracy (a fraction) of `one network` of it on
-    this voice; that of their vote, `all together`.
+    Each row is one network and one voice; accuracies are fractions between 0 and 1.
     """
-    heard = chosen(answers(runs))
-    asked, voted = heard.groupby("speaker"), vote(heard)
-    columns = {
-        "configuration": asked.configuration.first().astype(object),
-        "one network": asked.right.mean(),
-        "all together": (voted.label == voted.predicted).groupby(voted.speaker).mean(),
-    }
-    return pd.DataFrame(columns).rename_axis("voice")
+    rows = []
+    for run in runs:
+        said = pd.concat([run.predictions(part) for part in parts])
+        about = {"training voices": run.record["speakers"]["train"], "seed": run.experiment.seed}
+        for voice, right in (said.label == said.predicted).groupby(said.speaker).mean().items():
+            rows.append({"voice": voice, "accuracy": right, **about})
+    return pd.DataFrame(rows)
+
+
+def per_seed(runs, parts=("test",)):
+    """What the runs of each seed say of all voices together: a table per seed, for `metrics.interval`."""
+    seeds = sorted({run.experiment.seed for run in runs})
+    asked = {seed: [run for run in runs if run.experiment.seed == seed] for seed in seeds}
+    return [pd.concat([run.predictions(part) for run in asked[seed] for part in parts]) for seed in seeds]

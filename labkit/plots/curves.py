@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from .canvas import RING, WHITE, fraction_line, legend_above, mark, note
+from .canvas import RING, fraction_line, legend_above, mark, note
 
 DRAWN = ("epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy")  # of a history
 
@@ -51,23 +51,6 @@ def over_iterations(runs, *, marks, chance):
     fraction_line(ax.axhline, "chance", chance)
     ax.set(xlabel="iterations (batches trained on)", ylabel="validation accuracy (%)", xscale="log", ylim=(0, 102))
     return legend_above(ax, 2)
-
-
-def sizes(table, *, chance):
-    """Accuracy against the number of parameters: a row per network, `parameters` and a column per way to test."""
-    ax = plt.figure(figsize=(8, 4)).subplots()
-    table = table.sort_values("parameters").astype(float)
-    percent = 100 * table.drop(columns="parameters")
-    for number, name in enumerate(percent):
-        known = percent[name].dropna()  # NaN: not measured
-        ax.plot(table.parameters[known.index], known, **mark(number, str(name), 7))
-    for place, (name, top) in enumerate(percent.max(axis=1).items()):
-        above = 9 + 13 * (place % 2)  # names at two heights, so that neighbours stay apart
-        note(ax, name, (table.parameters[name], top), (0, above), fontsize=10, bbox=WHITE)
-    fraction_line(ax.axhline, "chance", chance)
-    ax.set(xscale="log", xlabel="parameters", ylabel="accuracy (%)", ylim=(0, 119), yticks=range(0, 101, 20))
-    ax.margins(x=0.12)
-    return legend_above(ax)
 
 
 def lr_range_test(table, *, marks):

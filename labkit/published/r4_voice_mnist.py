@@ -108,15 +108,3 @@ STUDIES = {
     "bare decibels, sigmoid convolutions": {"feature": {"normalise": False}, "model": {"activation": "sigmoid"}},
     "bare decibels, sigmoid output": {"feature": {"normalise": False}, "recipe": {"loss": "sigmoid_cross_entropy"}},
 }
-
-SMALLER = {  # the final network with fewer of everything
-    "half as wide": {"model": {"channels": (16, 32), "hidden": (128,)}},
-    "a quarter": {"model": {"channels": (8, 16), "hidden": (32,)}},
-    "an eighth": {"model": {"channels": (4, 8), "hidden": (8,)}},
-}
-
-# "The shape of harmonics and overtones is essential": 25 ms cannot tell harmonics 100 Hz apart, nor can 16 bands.
-WITHOUT_HARMONICS = {
-    "short window": {"feature": {"window_ms": 25.0}},
-    "short window, 16 bands": {"feature": {"window_ms": 25.0, "n_mels": 16}},
-}
