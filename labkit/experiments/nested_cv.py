@@ -15,6 +15,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from .. import metrics
 from ..errors import LabError
 
 
@@ -68,11 +69,9 @@ def chosen(said):
 
 def vote(said):
     """One answer per clip from those of several networks, weighted by their confidence."""
-    votes = said.groupby(["path", "predicted"]).confidence.sum()
-    clips = said[["path", "speaker", "label"]].drop_duplicates()
     if said.groupby(["speaker", "path"]).size().groupby("speaker").nunique().max() > 1:
         raise LabError("These networks were asked about different clips. Take answers about the same ones.")
-    return clips.assign(predicted=clips.path.map(dict(votes.groupby(level="path").idxmax().tolist())))
+    return metrics.vote(said, by="path")
 
 
 def report(runs):

@@ -10,6 +10,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated
 
+import pandas as pd
 from pydantic import Field
 
 from ..device import end_with_parent, settle
@@ -124,6 +125,17 @@ def committed(name, corpus):
         mend = "They come with the lab: fetch it whole with `git clone`."
         raise LabError(f"There are no records of {name!r} on {corpus} in {records}. {mend}")
     return found
+
+
+def across_folds(runs):
+    """Test predictions of a cross-validation, a table per seed: each speaker is in the one fold that tests them."""
+    tables = {}
+    for run in runs:
+        tables.setdefault(run.experiment.seed, {})[run.experiment.split.fold] = run.predictions()
+    folds = runs[0].experiment.split.folds
+    if missing := [seed for seed, found in tables.items() if len(found) != folds]:
+        raise LabError(f"A cross-validation has {folds} folds; of seed {missing[0]} some are missing. Train them.")
+    return [pd.concat(found.values(), ignore_index=True) for found in tables.values()]
 
 
 def sweep(experiments, corpus, results, device="cpu", callback=None, report=print, executor=None):

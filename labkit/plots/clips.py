@@ -2,12 +2,9 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
-import seaborn
 
 from ..data.corpus import PARTS
 from .canvas import legend_above
-
-AGES = ("teens", "twenties", "thirties", "forties", "fifties", "sixties", "seventies", "eighties", "nineties")
 
 
 def durations(clips, ax=None):
@@ -32,25 +29,3 @@ def clips_per_speaker(clips, ax=None, *, guess=None):
         ax.axvline(guess, color="black", linestyle="--", label=f"your guess: {guess:,}")
     ax.set(xlabel="clips of one speaker", ylabel="speakers", xlim=(0, None))
     return legend_above(ax)
-
-
-def crosstab(clips, rows="area", columns="age"):
-    """Clips of each pair of values, such as accent and age (darker: more clips), and their speakers in brackets."""
-    named = clips.assign(**{name: clips[name].where(clips[name] != "", "not given") for name in (rows, columns)})
-    groups = named.groupby([rows, columns], observed=True).speaker
-    found = sorted(named[columns].unique(), key=lambda name: (AGES.index(name) if name in AGES else len(AGES), name))
-    counts, speakers = (groups.agg(how).unstack(fill_value=0)[found] for how in ("size", "nunique"))
-    written = (counts.map("{:,}".format) + speakers.map("\n({})".format)).where(counts > 0, "")
-    ax = plt.figure(figsize=(2.6 + 1.05 * counts.shape[1], 1.2 + 0.55 * counts.shape[0])).subplots()
-    look = {"cmap": "cividis_r", "annot_kws": {"size": 9}, "cbar_kws": {"label": "clips"}}
-    seaborn.heatmap(counts, ax=ax, vmin=0, annot=written, fmt="", **look)
-    ax.set(xlabel=columns, ylabel="")
-    ax.tick_params(length=0, rotation=0)
-    return ax
-
-
-def largest_cell(clips, columns=("area", "age")):
-    """The pair of values that most clips share, its share of all clips, and the number of speakers behind it."""
-    groups = clips.groupby(list(columns), observed=True)
-    values = groups.size().idxmax()
-    return values, groups.size().max() / len(clips), groups.speaker.nunique()[values]
