@@ -5,7 +5,6 @@ returns its figure. Times are in seconds, frequencies in hertz, levels in decibe
 """
 
 from .canvas import image
-from .clips import clips_per_speaker, durations
 from .curves import gradients, lr_range_test, over_iterations, sizes, training_curves
 from .networks import activations, diagram, importance, over_time
 from .outcomes import accuracies, by_voice, confusion, effects, heatmaps, ranking
