@@ -1,10 +1,10 @@
-"""Does the last layer of a trained network tell who speaks? A linear probe, kept beside the records of its corpus.
+"""Does the last layer of a trained network tell who speaks? A linear probe, kept in results/probes.
 
     python -m tools.speaker_probe DATA RESULTS
 
 DATA is the folder of a corpus, RESULTS holds runs with their weights that were split by clip. For each of them a
 logistic regression learns to name the speakers of the training clips from what the last layer reads, and is asked about
-the test clips of the same people. The table goes to results/records/CORPUS/speaker_probe.csv.
+the test clips of the same people. The table goes to results/probes/CORPUS.csv.
 """
 
 import argparse
@@ -33,7 +33,7 @@ def main(argv=None):
         if run.protocol in LEAKY:
             rows.append(probe(train(run.experiment, corpus, args.results)))
     table = pd.DataFrame(rows).sort_values(["network", "seed"])
-    write_text(home() / "results" / "records" / corpus.name / "speaker_probe.csv", table.to_csv(index=False))
+    write_text(home() / "results" / "probes" / f"{corpus.name}.csv", table.to_csv(index=False))
     print(table.to_string(index=False))
 
 
