@@ -7,36 +7,14 @@ import pytest
 import soundfile
 import tiny
 import torch
-from tiny import RATE, table_corpus
+from tiny import RATE
 
 from labkit import plots
-from labkit.features import LogMel
+from labkit.features import MelFrames
 from tools.bench import accents as bench
 
 pytest_plugins = ["tiny"]
 matplotlib.use("Agg")
-
-
-@pytest.fixture
-def clips():
-    table = table_corpus(labels=("andino", "caribeno")).clips
-    ages = table.speaker.map(lambda name: ("twenties", "thirties", "")[int(name[1:]) % 3])
-    return table.assign(area=table.label, age=ages)
-
-
-def test_a_table_of_accent_by_age_counts_clips_and_speakers(clips):
-    ax = plots.crosstab(clips)
-    written = [text.get_text() for text in ax.texts]
-    old = clips[(clips.area == "andino") & (clips.age == "twenties")]
-    assert f"{len(old)}\n({old.speaker.nunique()})" in written and len(written) == 6
-    assert [label.get_text() for label in ax.get_xticklabels()] == ["twenties", "thirties", "not given"]
-
-
-def test_the_largest_cell_is_found(clips):
-    one = clips[clips.speaker == "s000"].iloc[[0] * 200]
-    many = pd.concat([clips, one.assign(age="sixties")])
-    values, share, people = plots.largest_cell(many)
-    assert values == (one.area.iloc[0], "sixties") and share == pytest.approx(200 / len(many)) and people == 1
 
 
 def test_sounds_that_differ_are_marked_where_they_are_said():
@@ -54,10 +32,21 @@ def test_a_sentence_in_several_accents_is_a_picture_each():
     sound = 0.1 * np.random.default_rng(0).standard_normal(RATE).astype("float32")
     times = [("l", 0.0), ("T", 0.4), ("", 1.0)], [("l", 0.0), ("s", 0.4), ("", 1.0)]
     spoken = {"castellano": (sound, RATE, times[0]), "andino": (sound, RATE, times[1])}
-    figure = plots.said_in(spoken, LogMel(seconds=1.0), "castellano")
+    figure = plots.said_in(spoken, "castellano")
     assert [ax.get_title(loc="left") for ax in figure.axes] == ["castellano", "andino"]
     marks = [[text.get_text() for text in ax.texts] for ax in figure.axes]
-    assert marks == [[], ["s"]]
+    assert marks == [["l", "T", ""], ["s"]], "the reference has all its sounds, the other what differs"
+
+
+def test_what_a_network_would_answer_at_each_frame_is_drawn_below_the_sound():
+    probabilities = torch.tensor([[0.5, 0.5], [0.2, 0.8], [0.1, 0.9]])
+    feature = MelFrames(seconds=None)
+    figure = plots.answers(torch.zeros(40, 3), feature, probabilities, ["a", "b"], [(0.02, 0.04, "S")])
+    below = figure.axes[1]
+    assert np.allclose(below.lines[1].get_ydata(), [50, 80, 90]) and np.allclose(
+        below.lines[1].get_xdata(), [0, 0.02, 0.04]
+    )
+    assert [text.get_text() for text in below.texts] == ["S"]
 
 
 @pytest.fixture

@@ -478,6 +478,8 @@ def test_a_data_folder_that_cannot_be_written_is_named(corpus, tmp_path):
 def test_common_voice_is_pointed_to(tmp_path):
     with pytest.raises(LabError, match="terms.*commonvoice.mozilla.org.*common_voice_es"):
         download("common_voice_es", tmp_path)
+    with pytest.raises(LabError, match="CC BY-NC-SA.*accent.gmu.edu.*pieces of five seconds"):
+        download("speech_accent_archive", tmp_path)
     with pytest.raises(LabError, match="Did you mean 'fsdd'"):
         download("fsddd", tmp_path)
 

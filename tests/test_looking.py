@@ -13,7 +13,7 @@ from labkit.data.splits import split
 from labkit.errors import LabError
 from labkit.evaluation import interpret
 from labkit.experiments.experiment import Experiment
-from labkit.features import LogMel
+from labkit.features import MFCC, LogMel
 from labkit.models import Model, count_parameters
 from labkit.plots.networks import layers
 from labkit.training.lr_finder import lr_range_test, steepest
@@ -160,3 +160,14 @@ def test_impossible_ranges_say_so(corpus):
     for bad in ({"low": 0.0}, {"low": 1.0, "high": 0.1}, {"batches": 1}):
         with pytest.raises(LabError, match="Change these"):
             lr_range_test(experiment(), corpus, **bad)
+
+
+def test_what_the_last_layer_reads_is_in_the_order_of_the_clips(corpus, tmp_path):
+    from labkit.experiments.run import train
+
+    model = Model("gru", hidden=8, readout="last")
+    run = train(Experiment(feature=MFCC(seconds=None), model=model, recipe=Recipe(epochs=1)), corpus, tmp_path)
+    table, vectors = interpret.last_layer(run, "test")
+    predicted = [run.labels[number] for number in run.network.network.head(vectors).argmax(1)]
+    expected = run.predictions().set_index("path").predicted[table.path]
+    assert vectors.shape == (len(table), 8) and predicted == list(expected)

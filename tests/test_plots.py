@@ -17,7 +17,6 @@ import torch
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from PIL import Image
-from tiny import table_corpus
 
 from labkit import plots
 from labkit.features import MFCC, LogMel
@@ -60,11 +59,6 @@ def interval_table():
     return pd.DataFrame(rows, index=["GRU, 40 ms", "LSTM, 40 ms", "plain RNN, 20 ms"])
 
 
-def word_clips(words):
-    split = {f"s{number:03}": ("train", "validation", "test")[number % 3] for number in range(30)}
-    return table_corpus(labels=tuple(words), split=split).clips
-
-
 CHIRP = sine(300) * np.linspace(0.1, 1, RATE, dtype=np.float32)
 DRAWN = {
     "waveform": lambda: plots.waveform(CHIRP, RATE),
@@ -74,8 +68,6 @@ DRAWN = {
     "log_mel 128": lambda: plots.log_mel(feature_of(LogMel(n_mels=128, n_fft=2048), CHIRP), LogMel(n_mels=128)),
     "mfcc": lambda: plots.mfcc(feature_of(MFCC(), CHIRP), MFCC()),
     "deltas": lambda: plots.deltas(feature_of(MFCC(), CHIRP), MFCC()),
-    "durations": lambda: plots.durations(word_clips(WORDS)),
-    "clips_per_speaker": lambda: plots.clips_per_speaker(word_clips(WORDS), guess=300),
     "training_curves": lambda: plots.training_curves(history()),
     "training_curves of two": lambda: plots.training_curves({"gru, 20 ms": history(), "lstm, 40 ms": history(3)}),
     "training_curves, none yet": lambda: plots.training_curves([]),

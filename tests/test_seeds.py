@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from labkit.errors import LabError
 from labkit.experiments.experiment import Experiment
 from labkit.experiments.records import Seeds, groups
-from labkit.experiments.sweep import committed
+from labkit.experiments.sweep import across_folds, committed
 from labkit.metrics import confusion, interval, verdict
 
 
@@ -92,3 +93,15 @@ def test_a_committed_grid_comes_as_its_configurations():
     assert all(len(same) == len({run.experiment.seed for run in same}) == 3 for same in found)
     assert len({same.experiment for same in found}) == len(found) > 1
     assert found[0].accuracy == interval([run.predictions() for run in found[0]])
+
+
+def test_folds_are_put_together_seed_by_seed_and_only_if_all_are_there():
+    runs = [run for run in committed("native_accents", "native_language") if run.protocol == "folds"]
+    runs = [run for run in runs if run.experiment.model.name == "lstm" and run.experiment.seed == 0]
+    (table,) = across_folds(runs)
+    assert len(runs) == 5 and table.speaker.nunique() == 373 and table.path.is_unique
+    for run in runs:
+        own = run.predictions()
+        assert not set(own.speaker) & set(run.record["training_speakers"]), "nobody is tested by who met them"
+    with pytest.raises(LabError, match="5 folds; of seed 0 some are missing"):
+        across_folds(runs[1:])

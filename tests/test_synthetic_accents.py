@@ -14,20 +14,19 @@ from labkit.data.dialects import classes, same
 from labkit.errors import LabError
 from labkit.synthetic import espeak
 from labkit.synthetic import spanish as synthetic_accents
-from labkit.synthetic.acoustics import NOISES, Session, stream
+from labkit.synthetic.acoustics import stream
 from labkit.synthetic.generate import make
 from labkit.synthetic.spanish import ACCENTS, SENTENCES, SIZES, WHERE, AccentSize, pronounce, rules, speakers, spoken
 from tools.kill import fingerprint
 
 pytest_plugins = ["tiny"]
-GENDERS = espeak.variants()
 
 
 def say_sounds(sounds):
     return espeak.say(f"[[{sounds}]]", "es")
 
 
-TINY = AccentSize(voices={"train": 1, "dev": 1, "test": 1}, sentences=1, talkative=(("andino", 1, 2),))
+TINY = AccentSize(voices={"train": 1, "dev": 1, "test": 1}, sentences=1)
 
 
 @pytest.fixture(scope="module")
@@ -53,17 +52,19 @@ def test_each_rule_names_its_source_and_a_known_place():
 
 SPOKEN = {  # what espeak-ng says of a few words, and what each accent makes of it
     "l^'uBja": {"castellano": "J^'uBja", "andaluz": "J^'uBja", "rioplatense": "S'uBja", "andino": "l^'uBja"},
-    "Tap'atos": {"castellano": "Tap'atos", "andaluz": "Tap'ato", "caribeno": "sap'ato", "rioplatense": "sap'atos"},
+    "Tap'atos": {"castellano": "Tap'atos.", "andaluz": "Tap'ato", "caribeno": "sap'ato", "rioplatense": "sap'atos"},
     "J^'a": {"castellano": "J^'a", "rioplatense": "S'a", "andino": "J^'a"},
     "los k'ampos 'altos": {"caribeno": "loh k'ampoh 'alto", "rioplatense": "loh k'ampos 'altos"},
-    "'este m'ismo": {"andaluz": "'ehte m'ihmo", "castellano": "'este m'ismo"},
-    "s'olo": {"andaluz": "T'olo", "caribeno": "s'olo"},
+    "los kaB'al^os kr'uTan": {"rioplatense": "loh kaB'aSoh kr'usan", "andino": "l@s kaB'al^@s kr'usan"},
+    "k'axas aT'ules": {"andaluz": "k'ahah aT'ule", "caribeno": "k'ahah as'ule"},
+    "'este m'ismo": {"andaluz": "'ehte m'ihmo", "castellano": "'es.te m'is.mo"},
+    "s'olo": {"andaluz": "T'olo", "caribeno": "s'olo", "castellano": "s.'olo"},
     "x'ente": {"castellano": "X'ente", "andaluz": "h'ente", "caribeno": "h'ente", "rioplatense": "x'ente"},
     "berD'ad": {"castellano": "berD'aT", "andaluz": "berD'a", "rioplatense": "berD'ad"},
-    "kans'aDo": {"caribeno": "kans'ao", "andaluz": "kanT'aDo", "castellano": "kans'aDo"},
+    "kans'aDo": {"caribeno": "kans'ao", "andaluz": "kanT'aDo", "castellano": "kans.'aDo"},
     "k'arne": {"caribeno": "k'alne", "andino": "k'arne"},
     "'amaB**a": {"caribeno": "'amaB**a"},
-    "p'eR2o": {"andino": "p'eZo", "castellano": "p'eR2o"},
+    "p'eR2o": {"andino": "p'ez.o", "castellano": "p'eR2o"},
     "p'an": {"caribeno": "p'aN", "andino": "p'an"},
     "mutS'atSo": {"andaluz": "muS'aSo", "castellano": "mutS'atSo"},
     "pas'eos d'es": {"andino": "pas'e@s d'es"},
@@ -86,10 +87,18 @@ def test_no_two_accents_say_all_sentences_alike():
 
 def test_a_rule_is_followed_as_often_as_it_says():
     rng = stream("test")
-    said = [pronounce("'este", "rioplatense", rng) for _ in range(2000)]
-    assert abs(np.mean([text == "'ehte" for text in said]) - 0.95) < 0.02
-    said = [pronounce("'este", "rioplatense", rng, strength=0.5) for _ in range(2000)]
-    assert abs(np.mean([text == "'ehte" for text in said]) - 0.475) < 0.04
+    for strength, chance in ((1.0, 0.8), (0.5, 0.64)):
+        said = [pronounce("'este", "rioplatense", rng, strength) for _ in range(2000)]
+        assert abs(np.mean([text == "'ehte" for text in said]) - chance) < 0.03
+    assert all(pronounce("aT'ul", "caribeno", rng, 0.3) == "as'ul" for _ in range(200)), "what all say, all say"
+
+
+def test_rules_can_be_left_out_by_how_they_begin():
+    said = {
+        what: pronounce("J^'a l^'eBo T'inko 'este", "rioplatense", without=what) for what in ("she", "seseo", "s as")
+    }
+    assert said["she"] == "J^'a l^'eBo s'inko 'ehte"
+    assert said["seseo"] == "S'a S'eBo T'inko 'ehte" and said["s as"] == "S'a S'eBo s'inko 'este"
 
 
 def test_each_sound_that_a_rule_says_is_one_that_espeak_knows():
@@ -113,56 +122,22 @@ def test_an_unknown_accent_gets_a_suggestion():
 # The people: nothing but the sounds may tell the accent
 
 
-def test_at_least_sixty_speakers_and_no_voice_in_two_parts(lab_people):
+def test_at_least_sixty_people_each_with_a_voice_and_a_part_of_their_own(lab_people):
     assert len(lab_people) >= 60 and len({person.name for person in lab_people}) == len(lab_people)
-    parts = {}
-    for person in lab_people:
-        parts.setdefault(person.voice.variant, set()).add(person.part)
-    assert all(len(found) == 1 for found in parts.values())
-    assert not {"Gene", "Gene2"} <= set(parts) and not {"iven", "iven3"} <= set(parts), "near copies"
+    own = {person.voice.variant for person in lab_people}
+    assert len(own) == len(lab_people), "so no voice is in two parts"
+    assert not {"Gene", "Gene2"} <= own and not {"iven", "iven3"} <= own, "near copies"
 
 
-def test_each_voice_speaks_in_every_accent(lab_people):
-    spoken = {}
-    for person, accent in lab_people.items():
-        spoken.setdefault(person.voice.variant, []).append(accent)
-    assert all(sorted(found) == sorted(ACCENTS) for found in spoken.values())
-
-
-def cues(person, conditions):
-    """What a clip tells besides its sounds: the voice's settings, the room, the microphone, the noise, the level."""
-    session = Session(conditions, stream(conditions.seed, "session", person.name), 16_000)
-    voice = person.voice
-    own = [voice.pitch, voice.rate, voice.range, GENDERS[voice.variant] == "female", len(session.impulse)]
-    heard = [session.tilt, session.low_cut, session.high_cut, session.snr, session.level, NOISES.index(session.noise)]
-    return [*own, *heard, np.sum(session.impulse[1:] ** 2)]
-
-
-def test_cues_other_than_the_sounds_do_not_tell_the_accent(lab_people):
-    from sklearn.ensemble import RandomForestClassifier
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.preprocessing import StandardScaler
-
-    x = np.array([cues(person, SIZES["lab"].conditions) for person in lab_people])
-    x = StandardScaler().fit_transform(x)
-    y, training = np.array(list(lab_people.values())), np.array([person.part == "train" for person in lab_people])
-    for model in (LogisticRegression(max_iter=1000), RandomForestClassifier(300, random_state=0)):
-        model.fit(x[training], y[training])
-        assert model.score(x[training], y[training]) > 0.25, "there is something to learn by heart"
-        right = model.score(x[~training], y[~training])
-        assert right < 1 / len(ACCENTS) + 0.12, f"{model}: {right:.0%} of the speakers never heard"
-
-
-def test_sentences_do_not_tell_the_accent(lab_people):
-    from sklearn.linear_model import LogisticRegression
-
+def test_each_person_says_the_same_sentences_in_every_accent():
     clips, files = SIZES["lab"].plan()
     lines = [line.split("\t") for line in files["validated.tsv"].splitlines()[1:]]
-    said = np.eye(len(SENTENCES))[[SENTENCES.index(line[2]) for line in lines]]
-    accent = np.array([own for person, own in lab_people.items() for _ in clips[person]])
-    training = np.array([person.part == "train" for person in lab_people for _ in clips[person]])
-    model = LogisticRegression(max_iter=1000, class_weight="balanced").fit(said[training], accent[training])
-    assert model.score(said[~training], accent[~training]) < 1 / len(ACCENTS) + 0.08
+    said = {}
+    for name, _, sentence, *_, accent, _, _, _ in lines:
+        said.setdefault(name, {}).setdefault(accent, []).append(sentence)
+    assert len(said) == len(clips)
+    for own in said.values():
+        assert sorted(own) == sorted(ACCENTS.values()) and len({tuple(texts) for texts in own.values()}) == 1
 
 
 def test_too_many_voices_are_refused():
@@ -178,8 +153,8 @@ def test_it_is_read_as_common_voice_is(folder, tmp_path, monkeypatch):
     monkeypatch.setenv("LABKIT_CACHE", str(tmp_path))
     corpus = common_voice.load(folder)
     assert corpus.synthetic and corpus.skipped == () and corpus.labels == tuple(sorted(ACCENTS))
-    assert corpus.protocol == "its own lists" and corpus.sample_rate == 16_000 and len(corpus) == 16
-    assert dict(corpus.clips.split.value_counts()) == {"train": 6, "validation": 5, "test": 5}
+    assert corpus.protocol == "its own lists" and corpus.sample_rate == 16_000 and len(corpus) == 15
+    assert dict(corpus.clips.split.value_counts()) == {"train": 5, "validation": 5, "test": 5}
     assert (corpus.clips.area == corpus.clips.label).all() and (corpus.clips.fifteen != "").all()
     assert set(corpus.clips.sentence) <= set(SENTENCES) and corpus.clips.seconds.between(1.2, 6.0).all()
     assert corpus.clips.seconds.nunique() > 10, "clips are as long as they need to be"
@@ -230,7 +205,7 @@ def test_a_generation_that_is_killed_leaves_nothing_that_looks_finished(tmp_path
     source = (
         "import sys, os\nos.setsid()\nfrom labkit.synthetic.generate import make\n"
         "from labkit.synthetic.spanish import AccentSize\n"
-        "size = AccentSize(voices={'train': 2, 'dev': 1, 'test': 1}, sentences=6, talkative=())\n"
+        "size = AccentSize(voices={'train': 2, 'dev': 1, 'test': 1}, sentences=6)\n"
         "make(sys.argv[1], size, workers=2, progress=False)"
     )
     process = tiny.program(source, tmp_path / "corpus", wait=False)

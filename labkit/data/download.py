@@ -51,7 +51,8 @@ class Download:
     licence: str
     folder: str  # where it goes, below the data folder
     proof: str  # a file or folder inside that every complete copy has
-    url: str = ""  # of the archive; empty if the publisher wants each person to accept the terms first
+    url: str = ""  # of the archive; empty if a person has to fetch it, and `how` says how
+    how: str = ""
     size: int = 0  # bytes of the archive, about: twice as many are refused
     unpacked: int = 0  # bytes of its files, about: twice as many are refused
     sha256: str = ""  # of the archive, where it is published
@@ -110,6 +111,17 @@ DOWNLOADS = {
         licence="CC0, with terms to accept",
         folder="common_voice_es",
         proof="validated.tsv",
+        how="Choose the language (a Delta Segment is small enough to start with), accept the terms and download. "
+        "Unpack it and move the folder with validated.tsv and `clips` here: data/common_voice_es.",
+    ),
+    "speech_accent_archive": Download(
+        title="Speech Accent Archive: one English text read by people of many native languages",
+        page="https://accent.gmu.edu",
+        licence="CC BY-NC-SA 2.0, recordings one by one",
+        folder="speech_accent_archive",
+        proof="native_language/clips.csv",
+        how="Save the recordings you want, cut each into pieces of five seconds, and name them LANGUAGE/SPEAKER_1.ogg "
+        "to _3; write native_language/clips.csv with the columns path, label, speaker.",
     ),
 }
 
@@ -132,9 +144,8 @@ def download(name, data=None, keep_archive=False):
         return folder
     if not entry.url and not entry.source:
         raise LabError(
-            f"{entry.title}: each person has to accept its terms, so this program cannot fetch it. Open {entry.page} "
-            "in a browser, choose the language (a Delta Segment is small enough to start with), accept the terms and "
-            f"download. Unpack it and move the folder that holds {entry.proof} and `clips` to {folder}."
+            f"{entry.title}: this program cannot fetch it ({entry.licence}). Open {entry.page} in a browser. "
+            f"{entry.how} Then there is {folder / entry.proof}."
         )
     taken = f"Another process is downloading {name}. Wait for it, or stop it and run again."
     with alone(data / ".downloads" / f"{name}.lock", refusal=taken):

@@ -5,10 +5,9 @@ returns its figure. Times are in seconds, frequencies in hertz, levels in decibe
 """
 
 from .canvas import image
-from .clips import clips_per_speaker, crosstab, durations, largest_cell
 from .curves import against, lr_range_test, over_iterations, training_curves
 from .networks import activations, diagram, importance, over_time
 from .outcomes import accuracies, by_voice, confusion, effects, ranking
 from .show import STAMP, as_html, banner, formatted, render, set_style, show, stamp
-from .sound import deltas, differing, levels, log_mel, mel_ticks, mfcc, said_in, spectrogram, waveform
+from .sound import answers, deltas, differing, levels, log_mel, mel_ticks, mfcc, said_in, spectrogram, waveform
 from .timeline import operating, timeline

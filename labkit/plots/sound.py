@@ -7,7 +7,8 @@ import numpy as np
 import torch
 
 from ..data.audio import resample
-from .canvas import array, image
+from ..features import LogMel
+from .canvas import array, image, mark
 
 FLOOR_DB = -60  # level of the darkest colour, compared with the lightest
 HEARD = (100, 200, 500, 1000, 2000, 4000, 8000, 16_000)  # Hz, marked on a mel axis
@@ -115,23 +116,46 @@ def mel_ticks(feature):
     return list(ticks), list(ticks.values())
 
 
-def said_in(spoken, feature, reference):
+def said_in(spoken, reference):
     """One sentence in several accents: a mel spectrogram each, with the sounds that differ from `reference`. A figure.
 
-    `spoken` maps an accent to what `espeak.say` returns; `feature` is a LogMel that holds the longest.
+    `spoken` maps an accent to what `espeak.say` returns. The reference has all of its sounds written in.
     """
+    longest = max(len(samples) / sample_rate for samples, sample_rate, _ in spoken.values())
+    feature = LogMel(n_mels=48, window_ms=25, hop_ms=8, seconds=longest)
     figure, panels = plt.subplots(len(spoken), 1, figsize=(9.5, 1.75 * len(spoken)), sharex=True, sharey=True)
     extract = feature.build()
     for ax, (accent, (samples, sample_rate, times)) in zip(panels, spoken.items(), strict=True):
         sound = torch.from_numpy(resample(samples, sample_rate, feature.sample_rate))
         x, _ = extract(sound[None], torch.tensor([len(sound)]))  # (1, 1, bands, frames)
         log_mel(x, feature, ax, colorbar=False).set_title(accent, loc="left")
+        place = {"transform": ax.get_xaxis_transform(), "va": "top", "color": "w"}
         for start, end, said in differing(times, spoken[reference][2]):
             ax.axvspan(start, end, color="none", ec="white", linewidth=1.3)
-            ax.text((start + end) / 2, 0.97, said, transform=ax.get_xaxis_transform(), ha="center", va="top", color="w")
+            ax.text((start + end) / 2, 0.97, said, ha="center", **place)
+        for said, start in times if accent == reference else ():
+            ax.text(start, 0.97, said.strip("'_:"), fontsize=9, **place)
         ax.label_outer()
         ax.set_ylabel("")
     figure.supylabel("mel band, centre in Hz", fontsize=11)
+    return figure
+
+
+def answers(x, feature, probabilities, labels, marks=()):
+    """A mel spectrogram, (bands, frames), and what a network would answer if the clip ended at each frame. A figure.
+
+    `probabilities` are of shape (frames, classes), `labels` their classes; `marks` as `differing` gives them.
+    """
+    figure, (above, below) = plt.subplots(2, 1, figsize=(9.5, 4.6), sharex=True)
+    log_mel(x, feature, above, colorbar=False).set_xlabel("")
+    for number, (label, curve) in enumerate(zip(labels, array(probabilities).T, strict=True)):
+        below.plot(times(feature, len(curve)), 100 * curve, markevery=8, **mark(number, label))
+    for start, end, said in marks:
+        above.axvspan(start, end, color="none", ec="white", linewidth=1.3)
+        below.axvspan(start, end, color="0.85", zorder=0)
+        below.text((start + end) / 2, 103, said, ha="center")
+    below.set(xlabel="time (s)", ylabel="probability (%)", ylim=(-2, 102))
+    figure.legend(*below.get_legend_handles_labels(), loc="outside right center")
     return figure
 
 

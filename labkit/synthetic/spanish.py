@@ -1,16 +1,19 @@
 """# Synthetic stand-in for Common Voice in Spanish
 
-{clips:,} clips by {speakers} synthetic speakers in five accents, made with espeak-ng; see SYNTHETIC.txt.
+{clips:,} clips by {speakers} synthetic people, each with a voice of their own, made with espeak-ng; see SYNTHETIC.txt.
 It has the layout of Common Voice (Ardila et al., arXiv 1912.06670), so that the same code reads both, and none of its
 sounds.
 
 - clips/common_voice_es_N.wav: 16 kHz, 16 bit, one channel, up to 6 seconds.
-- validated.tsv: all of them. train.tsv, dev.tsv, test.tsv: parts. No speaker and no voice is in two parts.
-- client_id is the speaker, accents what the rules did to their sounds. Ages are invented, and votes. Gender is what
+- validated.tsv: all of them. train.tsv, dev.tsv, test.tsv: parts. No person is in two parts.
+- Nobody speaks like this: each person says the same sentences in all five accents, in one room, into one microphone. So
+  a voice says nothing about an accent, and a known voice can be heard with another one.
+- client_id is the person, accents what the rules did to their sounds. Ages are invented, and votes. Gender is what
   espeak-ng says of the voice.
 
-The accents are caricatures made by rules (SYNTHETIC.txt lists them, each with its source): five ways to change single
-sounds. People who speak with these accents speak otherwise, and not all alike.
+The accents are made by rules (SYNTHETIC.txt lists them, each with its source): five ways to change single sounds. Some
+people follow them often, some seldom. People who speak with these accents speak otherwise: melody, rhythm and vowels
+are not in the rules.
 """
 
 import re
@@ -72,11 +75,9 @@ QUIET = Conditions(
 class AccentSize(Size):
     """How much is said in a stand-in for Common Voice in Spanish: the same tables and names, but WAV."""
 
-    voices: dict = field(default_factory=lambda: {"train": 30, "dev": 7, "test": 8})  # how many are in each part
-    sentences: int = 10  # of each speaker
-    # Accents in which a few speakers say more, how many do, and how much each of them says: volunteers are like that.
-    talkative: tuple = (("castellano", 2, 100), ("rioplatense", 1, 50))
-    strength: float = 1.0  # factor on the chance of each rule: above 1, the accents are broader
+    voices: dict = field(default_factory=lambda: {"train": 45, "dev": 15, "test": 15})  # how many are in each part
+    sentences: int = 8  # of each person, in each accent the same
+    strength: tuple = (0.3, 1.0)  # of a person's accents, drawn between these two: see `pronounce`
     conditions: Conditions = QUIET
 
     corpus, seconds, margins = "common_voice", 6.0, (0.05, 0.35)
@@ -86,45 +87,36 @@ class AccentSize(Size):
         return {"rules": [rule._asdict() for rule in rules()], "sentences": [self.sentences, *SENTENCES]}
 
     def plan(self):
-        people, sounds, genders, clips = speakers(self), spoken(SENTENCES), variants(), {}
+        sounds, genders, clips, seed = spoken(SENTENCES), variants(), {}, self.conditions.seed
         tables = {name: ["\t".join(HEAD) + "\n"] for name in ("validated", "train", "dev", "test")}
-        counts = dict.fromkeys(people, self.sentences)
-        for accent, few, many in self.talkative:
-            training = [person for person, own in people.items() if own == accent and person.part == "train"]
-            counts |= dict.fromkeys(training[:few], many)
-        for person, accent in people.items():
-            rng, count, clips[person] = stream(self.conditions.seed, "sentences", person.name), counts[person], []
-            rounds = -(-count // len(SENTENCES))  # nobody says a sentence again before having said all
-            chosen = [place for _ in range(rounds) for place in rng.permutation(len(SENTENCES))][:count]
-            # Nobody's age: invented, so that a table with ages can be looked at.
-            age = "twenties" if count > self.sentences else AGES[rng.integers(len(AGES))]
-            about = (age, genders[person.voice.variant], ACCENTS[accent], "", LANGUAGE, "")
-            for place in chosen:
+        for person in speakers(self):
+            rng, clips[person] = stream(seed, "sentences", person.name), []
+            chosen, age = rng.permutation(len(SENTENCES))[: self.sentences], AGES[rng.integers(len(AGES))]
+            strength = rng.uniform(*self.strength)
+            for accent, place in product(ACCENTS, chosen):
                 path = f"common_voice_es_{90_000_000 + len(tables['validated']) - 1}.wav"
-                said = pronounce(sounds[place], accent, stream(self.conditions.seed, "rules", path), self.strength)
+                said = pronounce(sounds[place], accent, stream(seed, "rules", path), strength)
                 clips[person].append((f"clips/{path}", f"[[{said}]]"))
+                about = (age, genders[person.voice.variant], ACCENTS[accent], "", LANGUAGE, "")
                 line = "\t".join((person.name, path, SENTENCES[place], "2", "0", *about)) + "\n"
                 tables["validated"].append(line)
                 tables[person.part].append(line)
         return clips, {f"{name}.tsv": "".join(lines) for name, lines in tables.items()}
 
 
-SIZES = {
-    "lab": AccentSize(),
-    "full": AccentSize({"train": 49, "dev": 14, "test": 14}, 24, (("castellano", 4, 240), ("rioplatense", 2, 120))),
-}
+SIZES = {"lab": AccentSize(), "full": AccentSize({"train": 47, "dev": 15, "test": 15}, len(SENTENCES))}
 
 
 def speakers(size):
-    """The synthetic people of a corpus, {Speaker: accent}: each voice in every accent, so that it tells nothing."""
-    pool, people, seed = voices(), {}, size.conditions.seed
+    """The synthetic people of a corpus, a list of Speakers: each has a voice variant to themselves."""
+    pool, people, seed = voices(), [], size.conditions.seed
     if min(size.voices.values(), default=0) < 1 or sum(size.voices.values()) > len(pool):
         raise LabError(f"voices={size.voices}: each part needs one, and there are {len(pool)} in all. Change these.")
     for part, count in size.voices.items():
         own, pool = pool[:count], pool[count:]
-        for variant, accent in product(own, ACCENTS):
-            rng, name = stream(seed, "accents", variant, accent), digest(f"accents/{seed}/{variant}/{accent}".encode())
-            people[speaker(rng, name, part, variant, size.conditions, languages=[LANGUAGE])] = accent
+        for variant in own:
+            rng, name = stream(seed, "accents", variant), digest(f"accents/{seed}/{variant}".encode())
+            people.append(speaker(rng, name, part, variant, size.conditions, languages=[LANGUAGE]))
     return people
 
 
@@ -148,20 +140,22 @@ def phonemes(texts):
     return [engine.phonemes(text) for text in texts]
 
 
-def pronounce(sounds, accent, rng=None, strength=1.0):
+def pronounce(sounds, accent, rng=None, strength=1.0, without=""):
     """Change sounds, in espeak-ng's letters, as an accent (a key of `ACCENTS`) does.
 
-    `rng` decides where a rule applies; without one, everywhere. `strength` is a factor on the chance of each rule.
+    `rng` decides where a rule applies; without one, everywhere. Above 1, `strength` raises the chance of each rule, and
+    below it lowers it: chance ** (1 / strength), so that what everybody says stays so. `without` is how the
+    `what` of rules that are left out begins.
 
     >>> pronounce("la l^'uBja en las k'al^es", "rioplatense")
     "la S'uBja en lah k'aSes"
     """
     choose(accent, ACCENTS, "accent")
     for rule in rules():
-        if rule.accent == accent:
+        if rule.accent == accent and not (without and rule.what.startswith(without)):
 
             def change(match, rule=rule):
-                return rule.say if rng is None or rng.random() < rule.chance * strength else match[0]
+                return rule.say if rng is None or rng.random() < rule.chance ** (1 / strength) else match[0]
 
             sounds = re.sub(WHERE[rule.where] % re.escape(rule.sound), change, sounds)
     return sounds
