@@ -20,13 +20,3 @@ def initialise(layer):
     inputs = layer.weight[0].numel()  # products that are added up for one output
     nn.init.normal_(layer.weight, std=(2 / inputs) ** 0.5)
     nn.init.zeros_(layer.bias)
-
-
-def count(widths):
-    total, channels, samples = 0, 1, 8000
-    for width in widths:
-        total += (3 * channels + 1) * width
-        channels, samples = width, samples // 2
-    for inputs, outputs in ((channels * samples, 1024), (1024, 512), (512, 10)):
-        total += (inputs + 1) * outputs
-    return total
