@@ -1,12 +1,9 @@
 """AudioNet and the GRUs on samples: counts, equal numbers whatever the padding, clips placed in their window."""
 
-import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
-from labkit import plots
 from labkit.errors import LabError
 from labkit.experiments.experiment import Experiment
 from labkit.features import Raw, Spectrogram
@@ -194,22 +191,3 @@ def test_the_spectrogram_is_the_power_at_each_frequency_as_in_the_paper():
     )
     levels = 10 * reference.abs().square().clamp(min=1e-3).log10()  # below that, 32-bit numbers are noise
     torch.testing.assert_close(x[0, 0].clamp(min=-30), levels, rtol=1e-3, atol=0.1)
-
-
-# Pictures
-
-
-class Recorded:
-    """What a picture reads of a Run."""
-
-    record = {"clips": {"train": 210}}
-    experiment = Experiment.from_dict(settings("student"))
-    history = pd.DataFrame({"epoch": [1, 2], "validation_accuracy": [0.2, 0.45]})
-
-
-def test_iterations_are_batches_not_epochs():
-    ax = plots.over_iterations({"student": Recorded()}, marks={"480": 480}, chance=0.1)
-    np.testing.assert_allclose(ax.lines[0].get_xdata(), [3, 6])
-    np.testing.assert_allclose(ax.lines[0].get_ydata(), [20, 45])
-    assert ax.get_xscale() == "log" and set(ax.lines[1].get_xdata()) == {480} and ax.texts[0].get_text() == "480"
-    plt.close("all")

@@ -5,7 +5,7 @@ returns its figure. Times are in seconds, frequencies in hertz, levels in decibe
 """
 
 from .canvas import image
-from .curves import against, lr_range_test, over_iterations, training_curves
+from .curves import against, lr_range_test, training_curves
 from .networks import activations, diagram, importance, over_time
 from .outcomes import accuracies, by_voice, confusion, effects, ranking
 from .show import STAMP, as_html, banner, formatted, render, set_style, show, stamp

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from .canvas import RING, fraction_line, legend_above, mark, note
+from .canvas import RING, fraction_line, legend_above, mark
 
 DRAWN = ("epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy")  # of a history
 
@@ -37,20 +37,6 @@ def training_curves(runs, figure=None):
     if last:
         figure.legend(*loss.get_legend_handles_labels(), loc="outside upper center", ncols=4)
     return figure
-
-
-def over_iterations(runs, *, marks, chance):
-    """Validation accuracy against training iterations, a line per run; `marks` names some numbers of iterations."""
-    ax = plt.figure(figsize=(8, 3.6)).subplots()
-    for number, (name, run) in enumerate(runs.items()):
-        per_epoch = -(-run.record["clips"]["train"] // run.experiment.recipe.batch)
-        ax.plot(per_epoch * run.history.epoch, 100 * run.history.validation_accuracy, **mark(number, name))
-    for name, iterations in marks.items():
-        ax.axvline(iterations, linestyle="--", color="0.3", linewidth=1.5)
-        note(ax, name, (iterations, 0.97), (-4, 0), "right", va="top", rotation=90, xycoords=("data", "axes fraction"))
-    fraction_line(ax.axhline, "chance", chance)
-    ax.set(xlabel="iterations (batches trained on)", ylabel="validation accuracy (%)", xscale="log", ylim=(0, 102))
-    return legend_above(ax, 2)
 
 
 def lr_range_test(table, *, marks):
