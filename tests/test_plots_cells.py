@@ -1,13 +1,12 @@
-"""Gates over time, as a network computes them; the diagrams of the cells are there."""
+"""The diagrams of the cells are there, and their equations are those of the code."""
 
-import numpy as np
 import pytest
-import torch
+from matplotlib import pyplot as plt
 from matplotlib.image import imread
 
 from labkit.files import home
-from labkit.models.cell_layer import CellLayer
-from labkit.plots import over_time
+from labkit.models.lstm_cells import CELLS
+from tools.draw_cells import EQUATIONS, draw
 
 
 @pytest.mark.parametrize("name", ["lstm_cell", "peephole_full", "coupled", "no_forget", "no_input", "no_output"])
@@ -16,16 +15,13 @@ def test_each_cell_of_the_study_has_its_diagram(name):
     assert picture.ndim == 3 and min(picture.shape[:2]) > 200 and picture.std() > 0.05
 
 
-def test_what_gates_do_is_drawn_under_the_sound():
-    torch.manual_seed(0)
-    layer = CellLayer("coupled", 5, 8)
-    x = torch.randn(20, 5)
-    quantities = layer.quantities(x)
-    assert list(quantities) == ["f", "o", "c", "h"] and all(values.shape == (20, 8) for values in quantities.values())
-    outputs, (_, c) = layer(x[None])
-    torch.testing.assert_close(quantities["h"], outputs[0])
-    torch.testing.assert_close(quantities["c"][-1], c[0])
-    samples = np.sin(np.arange(8000) / 10).astype("float32")
-    figure = over_time(samples, 16_000, quantities, np.arange(20) * 0.025)
-    labels = [ax.get_ylabel().split("\n")[0] for ax in figure.axes if ax.get_ylabel()]
-    assert labels[-3:] == ["f", "o", "c"] and figure.axes[4].get_xlabel() == "time (s)"
+@pytest.mark.parametrize("name", EQUATIONS)
+def test_a_diagram_has_the_gates_of_its_cell(name):
+    figure = draw(name)
+    try:
+        drawn = {text.get_text() for text in figure.axes[0].texts}
+        assert {f"${gate}$" for gate in CELLS[name].gates} == {f"${gate}$" for gate in "figo"} & drawn
+        written = {line[1] for line in EQUATIONS[name]} & set("fiog")
+        assert written == set(CELLS[name].gates) | ({"i"} if name == "coupled" else set())
+    finally:
+        plt.close(figure)

@@ -96,9 +96,22 @@ def test_the_tables_are_those_of_the_records(name, corpora):
     for row in rows:
         model = re.search(r"`(\w+)`", " ".join(row)).group(1)
         for cell, corpus in zip(row[-len(corpora) :], corpora, strict=True):
-            assert cell == "not yet" or cell in known[model, corpus], (row, corpus)
+            assert cell == "–" or cell in known[model, corpus], (row, corpus)
             shown += bool(FIGURE.fullmatch(cell))
     assert shown >= 12
+
+
+def test_the_differences_between_cells_are_those_of_the_records():
+    from labkit.experiments.sweep import recorded
+
+    (block,) = re.findall(r"<!-- r1 cells -->\n(.*?)<!-- end of r1 cells -->", RESULTS, re.DOTALL)
+    runs = recorded(FOUR, "cells").set_index("model").runs
+    pairs = [(name, "lstm_cell") for name in ("peephole_full", "no_input", "no_forget", "no_output", "coupled")]
+    known = {}
+    for name, other in [*pairs, ("lstm_cell", "peephole")]:
+        found = runs[name].minus(runs[other])
+        known[name] = "{:+.1f} [{:+.1f}, {:+.1f}]".format(*(100 * found[key] for key in ("mean", "low", "high")))
+    assert set(known.values()) == set(re.findall(r"[+-]\d\.\d \[.+?\]", block))
 
 
 def rows_of(name):

@@ -59,7 +59,7 @@ def test_accuracy_is_the_interval_of_all_seeds(good):
     assert good.accuracy["mean"] == pytest.approx(np.mean([run.test()["accuracy"] for run in good]))
     assert good.score("validation") == interval([table[:100] for table in tables])
     assert good.mean("accuracy") == pytest.approx(good.accuracy["mean"]) and good.mean("accuracy", "validation") == 0.9
-    assert good.confusion.to_numpy().sum() == 600 and good.parameters == 7 and good.experiment.seed == 0
+    assert good.parameters == 7 and good.experiment.seed == 0
 
 
 def test_a_difference_is_paired_and_said_in_a_sentence(good, bad):

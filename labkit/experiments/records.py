@@ -74,11 +74,6 @@ class Seeds(tuple):
         """Mean over the seeds of a metric of `metrics.metrics_of`, such as "balanced_accuracy"."""
         return sum((run.test() if part == "test" else run.validation)[metric] for run in self) / len(self)
 
-    @property
-    def confusion(self):
-        """Confusion matrix of the test part in clips, all seeds together."""
-        return sum(run.confusion() for run in self)
-
 
 def groups(runs):
     """Runs that differ in nothing but the seed, together: a list of Seeds, in order of first appearance."""

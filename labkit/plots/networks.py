@@ -1,4 +1,4 @@
-"""Drawings of networks: layers with the shapes between them, activations, gates over time, where a network looks."""
+"""Drawings of networks: layers with the shapes between them, activations, where a network looks."""
 
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from ..models import count_parameters
-from .canvas import array, image
-from .sound import mel_image, spectrogram, waveform
+from .canvas import array
+from .sound import mel_image
 
 WORDS = {"Conv2d": "conv", "MaxPool2d": "max pool", "Linear": "linear", "Broadcast": "broadcast block"}
 PER_ROW = 6  # layers of a diagram
@@ -113,29 +113,3 @@ def importance(values, feature, ax=None, *, label="fall of ln probability"):
     bound = max(np.abs(values).max(), 1e-9)
     low, cmap = (-bound, "PuOr_r") if values.min() < 0 else (0, "magma")
     return mel_image(values, feature, ax, low=low, high=bound, cmap=cmap, label=label)
-
-
-def over_time(samples, sample_rate, quantities, times):
-    """What the units of a cell do while a word is spoken, under its waveform and its spectrogram. Gives a figure.
-
-    `quantities` maps names to (frames, hidden), as `CellLayer.quantities` returns them: its gates and its memory are
-    drawn. `times` are the middles of the frames in seconds.
-    """
-    drawn = [name for name in "fioc" if name in quantities]
-    heights, size = [0.8, 1.2] + [1] * len(drawn), (8.5, 2.6 + 1.45 * len(drawn))
-    figure, panels = plt.subplots(len(heights), 1, figsize=size, sharex=True, height_ratios=heights)
-    waveform(samples, sample_rate, panels[0])
-    spectrogram(samples, sample_rate, panels[1], colorbar=False)
-    order = quantities[drawn[0]].mean(0).argsort().tolist()  # units in the same order everywhere
-    for name, ax in zip(drawn, panels[2:], strict=True):
-        values = array(quantities[name])[:, order].T  # (hidden, frames)
-        low, high, cmap = 0, 1, "viridis"  # a gate: closed to open
-        if name == "c":
-            high = max(1e-6, float(np.percentile(np.abs(values), 98)))
-            low, cmap = -high, "PuOr_r"
-        image(values, ax, times, np.arange(len(values)), low=low, high=high, cmap=cmap, label="")
-        ax.set_ylabel(f"{name}\nunit")
-    panels[-1].set(xlabel="time (s)", xlim=(0, len(samples) / sample_rate))
-    for ax in panels:
-        ax.label_outer()
-    return figure
