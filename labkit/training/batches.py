@@ -61,7 +61,8 @@ class Batches:
         """Features of all clips: one tensor, or a list with time first and without padding; and their lengths."""
         lengths = torch.empty_like(self.targets)
         clips = torch.empty(len(self), *self.feature.shape, device=self.device) if self.fixed else [None] * len(self)
-        for index in self.batches(64):  # more at a time would leave the cache
+        # More at a time would leave the cache; the longest come first, so that what is freed has room for the next.
+        for index in reversed(self.batches(64)):
             x, lengths[index] = self.compute(self.rows[index.numpy()])
             if self.fixed:
                 clips[index] = x
