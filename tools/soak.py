@@ -105,9 +105,8 @@ class Soak:
         self.last = kind
         print(f"{self.seconds:5.0f} s: {kind}", flush=True)
         if kind == "restart":
-            in_jupyter.command(self.page, "kernelmenu:restart-and-clear")
-            dialog = self.page.locator(".jp-Dialog .jp-mod-warn, .jp-Dialog .jp-mod-accept")
-            dialog.first.click()
+            in_jupyter.command(self.page, "notebook:clear-all-cell-outputs")  # so that cells that ran are told apart
+            self.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
             self.page.wait_for_function(in_jupyter.IDLE, timeout=in_jupyter.PATIENCE)
             in_jupyter.command(self.page, "notebook:run-all-cells")
             self.page.wait_for_function(in_jupyter.DONE, timeout=in_jupyter.PATIENCE)
