@@ -105,6 +105,9 @@ class SettingsPanel(Panel):
                 self.controls[path] = control
         self._above.children = [self.controls[path] for path in ABOVE]
         self._turn()
+        for path, control in before.items():
+            if self.controls.get(path) is not control:
+                control.close()  # else the page keeps what nobody sees any more
         self.changed()
 
     def _turn(self):
