@@ -101,15 +101,6 @@ def test_the_table_that_is_shown_is_that_of_the_simulation():
             assert figures == pytest.approx(found, abs=0.2)
 
 
-def test_the_verdicts_that_are_shown_are_those_of_the_records():
-    from labkit.experiments.records import groups
-    from labkit.experiments.sweep import committed
-
-    run, *_, batch, _, _ = groups(committed("mel_cnn_audit", "speech_commands_4words"))
-    (shown,) = re.findall(r"<!-- verdicts -->\n(.*?)<!-- end of verdicts -->", RESULTS, re.DOTALL)
-    assert f'Now: "{batch.verdict(run, "batch 64", "as run")}"' in " ".join(shown.split())
-
-
 def test_balanced_accuracy_of_rare_classes_is_covered():
     rng = np.random.default_rng(0)
     labels = np.repeat([f"word {number}" for number in range(10)], [40, 40, 40, 40, 2, 2, 2, 1, 1, 1])

@@ -73,12 +73,12 @@ def test_the_numbers_quoted_are_those_of_the_records():
 FIGURE = re.compile(r"\d+\.\d \[\d+\.\d, \d+\.\d\]")
 
 
-FOUR, MANY = "speech_commands_4words", "speech_commands_35words"
+FOUR, EIGHT = "speech_commands_4words", "speech_commands_core"
 
 
 @pytest.mark.parametrize(
     ("name", "corpora"),
-    [("networks", (FOUR, MANY)), ("windows, 4 words", 4 * (FOUR,))],
+    [("networks", (FOUR, EIGHT)), ("windows, 4 words", 4 * (FOUR,))],
 )
 def test_the_tables_are_those_of_the_records(name, corpora):
     """Each figure is one of the model that its row names, on the corpus of its column."""
@@ -112,6 +112,36 @@ def test_the_differences_between_cells_are_those_of_the_records():
         found = runs[name].minus(runs[other])
         known[name] = "{:+.1f} [{:+.1f}, {:+.1f}]".format(*(100 * found[key] for key in ("mean", "low", "high")))
     assert set(known.values()) == set(re.findall(r"[+-]\d\.\d \[.+?\]", block))
+
+
+def test_the_differences_between_mel_cnns_are_those_of_the_records():
+    from labkit.experiments.records import groups
+    from labkit.experiments.sweep import committed
+
+    (block,) = re.findall(r"<!-- r2 -->\n(.*?)<!-- end of r2 -->", RESULTS, re.DOTALL)
+    networks = [same for grid in ("mel_cnn", "modern") for same in groups(committed(grid, EIGHT))]
+    known = set()
+    for one in networks:
+        for other in networks:
+            found = one.minus(other)
+            end = "; one seed" if found["seeds"] == 1 else ""
+            values = (100 * found[key] for key in ("mean", "low", "high"))
+            known.add("{:+.1f} [{:+.1f}, {:+.1f}{}]".format(*values, end))
+    shown = re.findall(r"[+-]\d+\.\d \[.+?\]", block)
+    assert len(shown) >= 4 and set(shown) <= known
+    base = next(same for same in networks if same.experiment == _as_run(same.experiment))
+    steps = ", ".join(f"{100 * base[0].history.validation_accuracy[epoch - 1]:.1f}" for epoch in (5, 10, 20))
+    assert f"| {steps}; one seed |" in block, "M3 as run on validation, from fifth to twentieth epoch"
+
+
+def _as_run(experiment):
+    """M3 as it was run, with the corpus, the seed and the number of updates of an experiment."""
+    from labkit.experiments.experiment import Experiment
+    from labkit.published.r2_mel_cnn import settings
+
+    sizes = {"epochs": experiment.recipe.epochs, "batch": experiment.recipe.batch}
+    corpus = {"labels": experiment.corpus.labels}
+    return Experiment.from_dict(settings("M3-8k")).change(corpus=corpus, recipe=sizes, seed=experiment.seed)
 
 
 def rows_of(name):

@@ -73,10 +73,10 @@ class Grid:
         """All that a sweep of it may train, whatever its trials say: each of them, with every seed."""
         return list(dict.fromkeys(trial.change(seed=seed) for trial in self.trials() for seed in self.seeds))
 
-    def experiments(self, runs=()):
+    def experiments(self, runs=(), partly=False):
         """All members, seeds innermost; a duplicate is listed once. A grid that tunes needs the `runs` of its trials.
 
-        Raises LabError if a trial is missing.
+        If a trial is missing, raises LabError; or, `partly`, leaves out the combination whose choice needs it.
         """
         members = _combinations(self.base, self.axes)
         if self.tune:
@@ -84,6 +84,8 @@ class Grid:
             for member in members:
                 trials = _combinations(member.change(seed=self.seeds[0]), self.tune)
                 missing = [trial for trial in trials if trial not in trained]
+                if missing and partly:
+                    continue
                 if missing:
                     mend = "Sweep the grid on this corpus: `python -m labkit sweep NAME`."
                     raise LabError(f"{len(missing)} of {len(trials)} trials of {member} are not trained. {mend}")
@@ -114,7 +116,8 @@ def _combinations(base, axes):
 def committed(grids, corpus):
     """The runs of a grid `results/NAME.json` on a corpus that come with the lab, or of several: a list in their order.
 
-    They come without corpus and weights; members without a record are left out. `groups` brings seeds together.
+    They come without corpus and weights; members without a record are left out, and of a grid that tunes also those of
+    which a trial has none. `groups` brings seeds together.
     """
     records, runs = home() / "results" / "records", {}
     names = [grids] if isinstance(grids, str) else grids
@@ -123,7 +126,7 @@ def committed(grids, corpus):
     for folder in sorted(records.glob("*")):
         if folder.name.split("+")[0] == corpus:  # also where other corpora were joined to it
             runs |= {run.experiment: run for run in read_runs(folder, wanted)}
-    members = [member for grid in grids for member in grid.experiments(runs.values())] if runs else []
+    members = [member for grid in grids for member in grid.experiments(runs.values(), partly=True)] if runs else []
     found = [runs[member] for member in dict.fromkeys(members) if member in runs]
     if not found:
         mend = "They come with the lab: fetch it whole with `git clone`."

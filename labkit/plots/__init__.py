@@ -5,8 +5,7 @@ returns its figure. Times are in seconds, frequencies in hertz, levels in decibe
 """
 
 from .canvas import image
-from .curves import against, lr_range_test, training_curves
-from .networks import activations, diagram, importance
+from .curves import against, training_curves
 from .outcomes import accuracies, by_voice, confusion, effects, ranking
 from .show import STAMP, as_html, banner, formatted, render, set_style, show, stamp
 from .sound import answers, deltas, differing, levels, log_mel, mel_ticks, mfcc, said_in, spectrogram, waveform

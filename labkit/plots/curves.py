@@ -39,17 +39,6 @@ def training_curves(runs, figure=None):
     return figure
 
 
-def lr_range_test(table, *, marks):
-    """Loss against the learning rate of a range test (`lr_finder.lr_range_test`); `marks` names some."""
-    ax = plt.figure(figsize=(8, 3.2)).subplots()
-    ax.plot(table.lr, table.loss, color="C0", alpha=0.3, linewidth=1, label="one batch")
-    ax.plot(table.lr, table.smooth, color="C0", linewidth=2, label="running mean")
-    for number, (name, lr) in enumerate(marks.items()):
-        ax.axvline(lr, color=f"C{number + 1}", linestyle=("--", ":", "-.")[number % 3], label=f"{name}: {lr:.2g}")
-    ax.set(xscale="log", xlabel="learning rate", ylabel="loss (nats)", ylim=(0, 2.2 * table.smooth.iloc[0]))
-    return legend_above(ax)
-
-
 def against(table, x, group, ax=None, *, chance=None, joined=True):
     """Accuracy against the column `x` of a table, a line or, not `joined`, marks for each name in the column `group`.
 
