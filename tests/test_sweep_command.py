@@ -257,6 +257,8 @@ def test_a_grid_that_tunes_gives_every_network_the_same_trials(corpus, tmp_path)
         assert {each.recipe.lr for each in members if each.model.name == name} == {trials[max(trials)]}
     with pytest.raises(LabError, match="1 of 2 trials of rnn .* are not trained"):
         grid.experiments(tried[1:])
+    partly = grid.experiments(tried[1:], partly=True)  # what reads records while others still train
+    assert partly == [member for member in members if member.model.name == "gru"]
 
 
 def test_a_grid_that_tunes_refuses_unequal_terms():
