@@ -4,6 +4,7 @@ It has to work exactly where something is broken: each look is guarded, and noth
 """
 
 import os
+import platform
 import shutil
 import sys
 from contextlib import suppress
@@ -11,8 +12,9 @@ from functools import partial
 from importlib import import_module, metadata
 from pathlib import Path
 
+from .. import __version__ as version
 from ..errors import LabError
-from ..files import home
+from ..files import commit, home
 
 PYTHONS = ((3, 11), (3, 13))  # oldest and newest
 DISK = MEMORY = 2e9  # bytes: synthetic corpora, stores and results; the largest notebook at scale "lab"
@@ -68,7 +70,12 @@ def labkit():
     here, expected = Path(__file__).resolve().parents[1], home() / "labkit"
     if expected.is_dir() and here != expected.resolve():
         raise LabError(f"it is installed from {here}, not from this folder")
-    return metadata.version("labkit")
+    return f"{version}, commit {commit() or 'not known'}"
+
+
+def system():
+    """What a report of a problem has to name besides the packages."""
+    return f"{platform.platform()}, {cores()} cores, {shutil.disk_usage(home()).total / 1e9:.0f} GB disk"
 
 
 def torch():
@@ -128,6 +135,7 @@ def jupyter():
 
 LOOKS = (  # name, what is looked at, and the mend if that fails; cheap ones first
     ("Python", python, "install Python 3.11, 3.12 or 3.13 and make .venv anew with it"),
+    ("system", system, "see the other lines"),
     ("packages", packages, INSTALL),
     ("labkit", labkit, "run `python -m pip install --no-deps -e .` in the lab's folder"),
     ("torch", torch, f"if it cannot be loaded, {INSTALL}"),

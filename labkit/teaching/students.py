@@ -1,0 +1,121 @@
+"""`python -m labkit students`: a copy of the notebooks to work in, and later what is new without what was written lost.
+
+A copy holds each notebook as it was delivered (in `.delivered`) and as the student changed it. An update compares both
+with the lab's, cell by cell: Jupyter keeps the id of a cell that is changed, and the lab's ids are made of the text.
+"""
+
+from difflib import SequenceMatcher
+from pathlib import Path
+
+import nbformat
+from nbformat.v4 import new_markdown_cell
+
+from .. import __version__ as version
+from ..cli.execute import find, write
+from ..errors import LabError
+from ..files import COPY, commit, home, write_json, write_text
+from . import answers, statements, with_answers
+
+DELIVERED = ".delivered"
+
+
+def add_arguments(parser):
+    parser.add_argument(
+        "work", type=Path, metavar="WORK", help="the folder of the copy; it is made, or brought up to date"
+    )
+    parser.add_argument("--with-answers", action="store_true", help="each blank filled by its answer: a teacher's copy")
+    parser.add_argument("--grade", action="store_true", help="say in each notebook which checks give points")
+
+
+def main(args):
+    work = args.work.absolute()
+    if work == home() or home() / "notebooks" in (work, *work.parents):
+        raise LabError(f"{args.work} is the lab itself. Name a folder of its own, such as ../speech-lab-work.")
+    if work.is_dir() and any(work.iterdir()) and not (work / COPY).exists():
+        raise LabError(f"{args.work} holds files, but no copy of the lab. Name an empty folder, or a new one.")
+    conflicts = []
+    for path in [*find(), *sorted((home() / "notebooks").glob("*/*.ipynb"))]:
+        place = Path("notebooks", path.relative_to(home() / "notebooks"))
+        conflicts += deliver(prepared(path, args.with_answers, args.grade), work, place)
+    kept = [home() / "docs" / "GLOSSARY.md"]
+    kept += sorted((home() / "notebooks" / "solutions").glob("*.py")) if args.with_answers else []
+    for path in kept:
+        if path.is_file():
+            write_text(work / path.relative_to(home()), path.read_text(encoding="utf-8"))
+    write_json(
+        work / COPY, {"version": version, "commit": commit(), "answers": args.with_answers, "graded": args.grade}
+    )
+    print(f"{work}: version {version}, {len(conflicts)} conflicts. Start: python -m jupyter lab {work / 'notebooks'}")
+    for path in conflicts:
+        print(f"  you and the lab both changed the same cell: yours stays, the lab's notebook is in {path}")
+
+
+def prepared(path, filled, graded):
+    """A notebook of the lab for a copy: without outputs, its blanks filled if wanted, a line on points if wanted."""
+    node, known, checks = nbformat.read(path, as_version=4), answers(path.stem)[1], []
+    for cell in node.cells:
+        if cell.cell_type == "code":
+            checks += [one.check for one in statements(cell.source) if one.check]
+            cell.source = with_answers(cell.source, known) if filled else cell.source
+            cell.update(outputs=[], execution_count=None)
+    if graded and checks:
+        text = f"**Points.** {len(checks)} checks of this notebook give one point each, when they say *Right*."
+        node.cells.insert(1, new_markdown_cell(text, id=f"points-{len(checks)}"))
+    return node
+
+
+def deliver(new, work, place):
+    """Write a notebook into a copy, or bring what is new into the student's; returns the files that hold conflicts."""
+    mine, base = work / place, work / DELIVERED / place
+    conflicts = []
+    if mine.exists():
+        try:
+            merged, clashed = merge(nbformat.read(base, as_version=4), nbformat.read(mine, as_version=4), new)
+        except Exception:  # one of them is no notebook any more: nbformat raises many kinds
+            merged, clashed = None, True
+        if clashed:
+            beside = mine.with_name(f"{mine.stem}.from-the-lab.ipynb")
+            write(new, beside)
+            conflicts.append(beside.relative_to(work))
+        if merged:
+            write(merged, mine)
+    else:
+        write(new, mine)
+    write(new, base)  # last: an update that is interrupted is simply done again
+    return conflicts
+
+
+def merge(base, mine, new):
+    """The student's notebook with what is new in the lab's, and whether both changed one cell; no text is lost.
+
+    The lab's cells stand in the lab's order. A cell that the student changed stays as the student's; one that the
+    student added stands behind the cell that it stood behind.
+    """
+    delivered, written = ({cell.id: cell for cell in node.cells} for node in (base, mine))
+    changed = {cell.id for cell in mine.cells if cell.source != delivered.get(cell.id, {}).get("source")}
+    counterpart = {id: successor(id, base.cells, new.cells) for id in changed & set(delivered)}
+    clashed = any(now is None or now.source != delivered[id].source for id, now in counterpart.items())
+    stays = {now.id: written[id] for id, now in counterpart.items() if now}
+    stays |= {cell.id: written[cell.id] for cell in new.cells if written.get(cell.id, {}).get("source") == cell.source}
+    cells = [stays.get(cell.id, cell) for cell in new.cells]
+    place = 0  # where a cell of the student's own goes
+    for cell in mine.cells:
+        here = [i for i, one in enumerate(cells) if one.id == cell.id]
+        if here:
+            place = here[0] + 1
+        elif cell.id in changed and cell.source.strip():  # added, or changed where the lab took it out
+            cells.insert(place, cell)
+            place += 1
+    mine.cells = cells
+    return mine, clashed
+
+
+def successor(id, before, after):
+    """The cell that a delivered cell has become: the one with its id, or else the new one that is most like it."""
+    known, old = {cell.id for cell in before}, next(cell for cell in before if cell.id == id)
+    for cell in after:
+        if cell.id == id:
+            return cell
+    alike = {cell.id: SequenceMatcher(None, old.source, cell.source).ratio() for cell in after if cell.id not in known}
+    best = max(alike, key=alike.get, default=None)
+    return next((cell for cell in after if cell.id == best and alike[best] > 0.5), None)
