@@ -26,12 +26,19 @@ def main():
 
         for name, most in task["limits"].items():
             resource.setrlimit(getattr(resource, name), (most, most))
-    checks, known, names, failed = {}, {}, {"__name__": "__main__"}, ""
+    checks, known = {}, {}
     exec(task["imports"], checks)  # both before any of the copy's code
     exec(task["answers"], known)
     guard(Path.cwd(), [Path(path) for path in task["hidden"]])
-    before = watched()
-    for step in task["steps"]:
+    for told in judge(task["steps"], checks, known):
+        out.write(f"{task['word']} {json.dumps(told)}\n")
+        out.flush()
+
+
+def judge(steps, checks, known):
+    """Run a copy's statements, and yield the verdict of each check: its name, the points, why."""
+    before, names, failed = watched(), {"__name__": "__main__"}, ""
+    for step in steps:
         if "source" in step:
             try:
                 exec(step["source"], names)
@@ -43,8 +50,7 @@ def main():
             points, why = 0, f"the copy replaced {changed[0]}, which the checks rest on"
         if not points and step["sets"] in known:
             names[step["sets"]] = known[step["sets"]]  # a mistake costs one point: the next blank may need this one
-        out.write(f"{task['word']} {json.dumps([step['check'], points, why[:300]])}\n")
-        out.flush()
+        yield step["check"], points, why[:300]
 
 
 def verdict(step, checks, names, failed):

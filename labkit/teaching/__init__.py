@@ -69,7 +69,7 @@ def code_cells(path):
 
 
 def answers(notebook):
-    """The answers to a notebook's blanks: the whole file, and each with the imports that the notebook lacks, {name: source}."""
+    """The answers to the blanks: the whole file, and {name: source}, with the imports that the notebook lacks."""
     folder = home() / "notebooks"
     path = folder / "solutions" / f"{notebook}.py"
     text = path.read_text(encoding="utf-8") if path.is_file() else ""  # a teacher may hold them back

@@ -93,14 +93,18 @@ def merge(base, mine, new):
     """
     delivered, written = ({cell.id: cell for cell in node.cells} for node in (base, mine))
     changed = {cell.id for cell in mine.cells if cell.source != delivered.get(cell.id, {}).get("source")}
-    counterpart = {id: successor(id, base.cells, new.cells) for id in changed & set(delivered)}
-    clashed = any(now is None or now.source != delivered[id].source for id, now in counterpart.items())
-    stays = {now.id: written[id] for id, now in counterpart.items() if now}
-    stays |= {cell.id: written[cell.id] for cell in new.cells if written.get(cell.id, {}).get("source") == cell.source}
+    became = {id: successor(cell, base.cells, new.cells) for id, cell in delivered.items() if id in written}
+    clashed = any(id in changed and (now is None or now.source != delivered[id].source) for id, now in became.items())
+    stays = {
+        now.id: written[id] for id, now in became.items() if now and (id in changed or now.source == written[id].source)
+    }
+    for id, cell in stays.items():
+        cell.id = id  # the lab's new one, so that the next update knows it again
     cells = [stays.get(cell.id, cell) for cell in new.cells]
     place = 0  # where a cell of the student's own goes
     for cell in mine.cells:
-        here = [i for i, one in enumerate(cells) if one.id == cell.id]
+        ids = {cell.id, (became.get(cell.id) or cell).id}
+        here = [number for number, one in enumerate(cells) if one.id in ids]
         if here:
             place = here[0] + 1
         elif cell.id in changed and cell.source.strip():  # added, or changed where the lab took it out
@@ -110,12 +114,9 @@ def merge(base, mine, new):
     return mine, clashed
 
 
-def successor(id, before, after):
-    """The cell that a delivered cell has become: the one with its id, or else the new one that is most like it."""
-    known, old = {cell.id for cell in before}, next(cell for cell in before if cell.id == id)
-    for cell in after:
-        if cell.id == id:
-            return cell
-    alike = {cell.id: SequenceMatcher(None, old.source, cell.source).ratio() for cell in after if cell.id not in known}
-    best = max(alike, key=alike.get, default=None)
-    return next((cell for cell in after if cell.id == best and alike[best] > 0.5), None)
+def successor(cell, before, after):
+    """What a delivered cell has become: the one with its id, or else the new one that is most like it, or None."""
+    known = {one.id for one in before} - {cell.id}
+    alike = {one.id: SequenceMatcher(None, cell.source, one.source).ratio() for one in after if one.id not in known}
+    best = cell.id if cell.id in alike else max(alike, key=alike.get, default=None)
+    return next((one for one in after if one.id == best and (best == cell.id or alike[best] > 0.5)), None)
