@@ -14,8 +14,8 @@ from labkit import cli, teaching
 from labkit.cli.execute import normalise, write
 from labkit.errors import LabError
 from labkit.teaching import students
-from labkit.teaching.grade import plan
 from tools import grading, sandbox
+from tools.grading import plan
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTERS = sorted(path.stem for path in (ROOT / "notebooks").glob("0*.ipynb"))
@@ -390,6 +390,22 @@ def test_what_a_student_wrote_stays_when_the_lab_takes_its_cell_out(lab, tmp_pat
     lab(whole, "")
     cli.main(["students", str(work)])
     assert "my_own(hertz)" in "\n".join(sources(path))
+
+
+def test_two_answers_stay_when_the_lab_makes_one_cell_of_two(lab, tmp_path):
+    work = tmp_path / "work"
+    cli.main(["students", str(work)])
+    path = work / "notebooks" / "01_exploration.ipynb"
+    edit(path, "log_mel  # change me", "mine_one")
+    edit(path, "40  # change me", "mine_two")
+    texts = sources(path)
+    node = nbformat.read(path, as_version=4)
+    first, second = (next(cell for cell in node.cells if word in cell.source) for word in ("mine_one", "mine_two"))
+    joined = first.source.replace("mine_one", "log_mel  # change me") + "\n\n\ndef shortest_window(hertz):\n    pass"
+    lab(first.source.replace("mine_one", "log_mel  # change me"), joined)
+    lab(second.source.replace("mine_two", "40  # change me"), "")
+    assert cli.main(["students", str(work)]) == 0
+    assert {text for text in texts if "mine_" in text} <= set(sources(path))
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 4}'])

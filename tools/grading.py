@@ -1,10 +1,12 @@
 """Points for many copies, each in a process with limits: what `python -m labkit grade` starts.
 
-`labkit.teaching.grade` says which statements of a copy run, `tools.sandbox` is the process that runs them. Here are the
-walls around that process, and the tables for a teacher, for Moodle and for Canvas.
+What counts is read from the lab's own notebooks: how the checks are called, and every cell that no student changes.
+A copy gives its blanks, and what they need. Only those statements run, in `tools.sandbox`, so a copy takes seconds.
+Here are the choice of statements, the walls around the process, and the tables: a teacher's, Moodle's and Canvas's.
 """
 
 import argparse
+import ast
 import csv
 import io
 import json
@@ -14,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -23,7 +26,6 @@ from labkit.cli.execute import find, set_environment
 from labkit.errors import LabError
 from labkit.files import home, write_text
 from labkit.teaching import answers, code_cells, statements, with_answers
-from labkit.teaching.grade import plan
 
 MEMORY, DISK = 3_000_000_000, 100_000_000  # bytes that one copy may take, and write into one file
 KEPT = ("PATH", "LANG", "LD_LIBRARY_PATH", "SYSTEMROOT", "LABKIT_DATA")  # of the environment: no copy sees the rest
@@ -99,6 +101,44 @@ def rehearse(grader, name, lab):
     found = grader.verdicts(lab, right, text, trusted=True)
     if wrong := [f"{check}: {why}" for check, (points, why) in found.items() if text and not points]:
         raise LabError(f"The lab's own answers to {name} fail here ({wrong[0]}). Run `python -m labkit check` first.")
+
+
+def plan(lab, copy):
+    """What to run: the lab's statements, with a copy's own in the place of the blanks, as far as a check needs them."""
+    asked = set().union(*(statements(ast.unparse(one.check))[0].uses for one in lab if one.check))
+    blanks = {name: place for place, one in enumerate(lab) if one.blank for name in one.binds}
+    given = needed([one for one in lab if not one.blank], asked - set(blanks))
+    settled = set().union(*(one.binds for one in given)) - set(blanks)  # the lab's names: no copy changes them
+    unchanged, own, waiting = {one.source for one in lab if not one.blank}, defaultdict(list), []
+    for one in copy:
+        if one.source not in unchanged and not one.binds & settled:
+            waiting.append(one)
+            if places := [blanks[name] for name in one.binds if name in blanks]:
+                own[min(places)] += waiting
+                waiting = []
+    whole = [part for place, one in enumerate(lab) for part in (own[place] if one.blank else [one])]
+    kept, steps = needed(whole, asked), []
+    for one in whole:
+        if one.check and one.source in unchanged:
+            call, function, binds = one.check, ast.unparse(one.check.func), one.binds
+            given, named = (
+                list(map(ast.unparse, call.args)),
+                {word.arg: ast.unparse(word.value) for word in call.keywords},
+            )
+            step = {"check": function.split(".")[-1], "function": function, "given": given, "named": named}
+            steps.append({**step, "sets": given[0] if given[0] in binds else None})
+        elif one in kept:
+            steps.append({"source": one.source})
+    return steps
+
+
+def needed(program, names):
+    """The statements that define `names`, and those that define what these use, and so on."""
+    names, kept, before = set(names), [], None
+    while kept != before:
+        before, kept = kept, [one for one in program if one.binds & names and not one.check]
+        names |= set().union(*(one.uses for one in kept))
+    return kept
 
 
 class Grader:

@@ -1,8 +1,8 @@
 """`python -m tools.slides`: slides for each chapter, from the committed notebook, in build/site/slides.
 
-The author of a chapter chooses eight to twelve cells by a tag (in Jupyter: the panel with the cog wheels, "Cell tags"):
-`slide` shows of a Markdown cell its last heading and the paragraphs behind it, as far as they are legible from the last
-row; of a code cell its picture and caption, or what it printed. `slide-code` shows the code itself. Nothing is executed.
+The author of a chapter chooses eight to twelve cells by a tag (in Jupyter: the cog wheels at the right, "Cell tags").
+`slide` shows of a Markdown cell its last heading and the paragraphs behind it, as far as the last row can read them; of
+a code cell its picture and caption, or what it printed. `slide-code` shows the code itself. Nothing is executed.
 `--pdf` prints slides and chapters, with Chromium.
 """
 
@@ -20,18 +20,19 @@ from labkit.cli.pages import with_mathml, write_page
 from labkit.errors import LabError
 from labkit.files import home, write_text
 
-WORDS, LINES, LETTERS = 55, 16, 92  # what one slide holds: of text, of code or of a table
+WORDS, CAPTION = 55, 24  # what one slide holds
+LINES, LETTERS = 16, 92  # of code, or of what was printed
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <style>
 html {{ scroll-snap-type: y mandatory; }}
 body {{ margin: 0; font: 4.6vmin/1.35 sans-serif; color: #111; background: #fff; }}
-section {{ box-sizing: border-box; height: 100vh; padding: 5vmin 8vmin 7vmin; scroll-snap-align: start; position: relative;
-  display: flex; flex-direction: column; justify-content: center; overflow: hidden; break-after: page; }}
+section {{ box-sizing: border-box; height: 100vh; padding: 5vmin 8vmin 7vmin; position: relative; overflow: hidden;
+  display: flex; flex-direction: column; justify-content: center; scroll-snap-align: start; break-after: page; }}
 h1 {{ font-size: 6.4vmin; line-height: 1.15; margin: 0 0 3vmin; }}
 p, ul, ol {{ margin: 0 0 2vmin; }}
-img {{ min-height: 0; flex: 0 1 auto; height: 66vh; object-fit: contain; align-self: center; max-width: 100%; }}
+img {{ min-height: 0; flex: 0 1 auto; height: 72vh; max-width: 100%; object-fit: contain; align-self: center; }}
 figcaption {{ font-size: 3.6vmin; margin-top: 2vmin; }}
 pre {{ font: 3.1vmin/1.35 monospace; margin: 0; white-space: pre-wrap; }}
 table {{ font-size: 3.6vmin; border-collapse: collapse; }} td, th {{ padding: .6vmin 2vmin; text-align: right; }}
@@ -96,7 +97,7 @@ def headings(text):
     return re.findall(r"^#+ (.+)$", text, re.MULTILINE)
 
 
-def of_text(source):
+def of_text(source, most=WORDS):
     """What stands behind the last heading: paragraphs, then sentences, as long as they fit."""
     text = re.split(r"^#+ .+$", source, flags=re.MULTILINE)[-1]
     text = re.sub(r"\[!\[.*?\]\(.*?\)\]\(.*?\)", "", text)  # a badge
@@ -107,11 +108,11 @@ def of_text(source):
         taken = []
         for piece in pieces:
             words += len(piece.split())
-            if words > WORDS and (kept or taken):
+            if words > most and (kept or taken):
                 break
             taken.append(piece)
         kept += [" ".join(taken)] if taken else []
-        if words > WORDS:
+        if words > most:
             break
     return markdown2html(with_mathml("\n\n".join(kept)))
 
@@ -127,7 +128,7 @@ def of_code(cell, show_code):
         return f"<pre>{html.escape(fitting(lines))}</pre>"
     results = [output for output in cell.outputs if "data" in output]
     captions = [output.data["text/markdown"] for output in results if "text/markdown" in output.data]
-    caption = f"<figcaption>{markdown2html(with_mathml(captions[-1]))}</figcaption>" if captions else ""
+    caption = f"<figcaption>{of_text(captions[-1], CAPTION)}</figcaption>" if captions else ""
     for output in reversed(results):
         if "image/png" in output.data:
             alt = html.escape(output.metadata.get("image/png", {}).get("alt", ""), quote=True)
@@ -135,7 +136,9 @@ def of_code(cell, show_code):
     for output in reversed(results):
         if "<table" in output.data.get("text/html", ""):
             return re.sub(r"<style.*?</style>", "", output.data["text/html"], flags=re.DOTALL) + caption
-    printed = "".join(output.text for output in cell.outputs if output.output_type == "stream" and output.name == "stdout")
+    printed = "".join(
+        output.text for output in cell.outputs if output.output_type == "stream" and output.name == "stdout"
+    )
     if not printed:
         raise LabError(f"A cell with the tag slide shows nothing: {cell.source.splitlines()[0]!r}. Use slide-code.")
     return f"<pre>{html.escape(fitting(printed.splitlines()))}</pre>"

@@ -40,7 +40,7 @@ def python(version=sys.version_info[:3]):
     name = ".".join(map(str, version))
     if not PYTHONS[0] <= version[:2] <= PYTHONS[1]:
         raise LabError(f"the lab does not run on {name}")
-    return f"{name} at {sys.executable}"
+    return f"{name} on {platform.platform()}, at {sys.executable}"
 
 
 def packages(folder=None):
@@ -71,11 +71,6 @@ def labkit():
     if expected.is_dir() and here != expected.resolve():
         raise LabError(f"it is installed from {here}, not from this folder")
     return f"{version}, commit {commit() or 'not known'}"
-
-
-def system():
-    """What a report of a problem has to name besides the packages."""
-    return f"{platform.platform()}, {cores()} cores, {shutil.disk_usage(home()).total / 1e9:.0f} GB disk"
 
 
 def torch():
@@ -135,7 +130,6 @@ def jupyter():
 
 LOOKS = (  # name, what is looked at, and the mend if that fails; cheap ones first
     ("Python", python, "install Python 3.11, 3.12 or 3.13 and make .venv anew with it"),
-    ("system", system, "see the other lines"),
     ("packages", packages, INSTALL),
     ("labkit", labkit, "run `python -m pip install --no-deps -e .` in the lab's folder"),
     ("torch", torch, f"if it cannot be loaded, {INSTALL}"),

@@ -32,26 +32,19 @@ def statements(cell):
     cell = TransformerManager().transform_cell(cell)  # lines for IPython or the shell become calls
     lines, found = cell.splitlines(), []
     for node in ast.parse(cell).body:
-        source, parts = ast.unparse(node), list(ast.walk(node))
-        own = slice(
-            min([node.lineno, *(mark.lineno for mark in getattr(node, "decorator_list", []))]) - 1, node.end_lineno
-        )
+        source, marks = ast.unparse(node), getattr(node, "decorator_list", [])
+        own = slice(min(part.lineno for part in (node, *marks)) - 1, node.end_lineno)
         table = symtable.symtable(source, "cell", "exec")
         binds = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
-        uses = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_referenced()} | set(
-            _outer_names(table)
-        )
+        uses = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_referenced()}
+        parts = list(ast.walk(node))
         if isinstance(node, ast.Assign | ast.AugAssign):  # table["column"] = ... changes table
-            binds |= {
-                part.value.id
-                for part in parts
-                if hasattr(part, "ctx")
-                and isinstance(part.ctx, ast.Store)
-                and isinstance(getattr(part, "value", None), ast.Name)
-            }
+            places = [part for part in parts if isinstance(part, ast.Subscript | ast.Attribute)]
+            binds |= {ast.unparse(place.value) for place in places if isinstance(place.ctx, ast.Store)}
         named = [part for part in parts if isinstance(part, ast.Call)]
         named = [call for call in named if re.search(r"(^|\.)check_\w+$", ast.unparse(call.func))]
         blank = any("# change me" in line for line in lines[own])
+        uses |= set(_outer_names(table))
         found.append(Statement(source, own, frozenset(binds), frozenset(uses), blank, named[0] if named else None))
     return found
 
@@ -75,11 +68,9 @@ def answers(notebook):
     text = path.read_text(encoding="utf-8") if path.is_file() else ""  # a teacher may hold them back
     cells = code_cells(folder / f"{notebook}.ipynb") if text else []
     there = set().union(*(one.binds for cell in cells for one in statements(cell)))
-    lines, found = text.splitlines(), {}
-    for one in statements(text):
-        brought = [
-            more.source for more in statements(text) if "import " in more.source and more.binds & one.uses - there
-        ]
+    lines, whole, found = text.splitlines(), statements(text), {}
+    for one in whole:
+        brought = [more.source for more in whole if "import " in more.source and more.binds & one.uses - there]
         found |= dict.fromkeys(one.binds, "\n".join([*brought, *lines[one.lines]]))
     return text, found
 

@@ -20,9 +20,7 @@ DELIVERED = ".delivered"
 
 
 def add_arguments(parser):
-    parser.add_argument(
-        "work", type=Path, metavar="WORK", help="the folder of the copy; it is made, or brought up to date"
-    )
+    parser.add_argument("work", type=Path, metavar="WORK", help="folder of the copy: made, or brought up to date")
     parser.add_argument("--with-answers", action="store_true", help="each blank filled by its answer: a teacher's copy")
     parser.add_argument("--grade", action="store_true", help="say in each notebook which checks give points")
 
@@ -42,9 +40,8 @@ def main(args):
     for path in kept:
         if path.is_file():
             write_text(work / path.relative_to(home()), path.read_text(encoding="utf-8"))
-    write_json(
-        work / COPY, {"version": version, "commit": commit(), "answers": args.with_answers, "graded": args.grade}
-    )
+    about = {"version": version, "commit": commit(), "answers": args.with_answers, "graded": args.grade}
+    write_json(work / COPY, about)
     print(f"{work}: version {version}, {len(conflicts)} conflicts. Start: python -m jupyter lab {work / 'notebooks'}")
     for path in conflicts:
         print(f"  you and the lab both changed the same cell: yours stays, the lab's notebook is in {path}")
@@ -93,11 +90,13 @@ def merge(base, mine, new):
     """
     delivered, written = ({cell.id: cell for cell in node.cells} for node in (base, mine))
     changed = {cell.id for cell in mine.cells if cell.source != delivered.get(cell.id, {}).get("source")}
-    became = {id: successor(cell, base.cells, new.cells) for id, cell in delivered.items() if id in written}
+    became, free = {}, list(new.cells)
+    for id in sorted(delivered.keys() & written.keys(), key=lambda id: id not in changed):  # these choose first
+        became[id] = successor(delivered[id], base.cells, free)
+        free = [cell for cell in free if cell is not became[id]]
     clashed = any(id in changed and (now is None or now.source != delivered[id].source) for id, now in became.items())
-    stays = {
-        now.id: written[id] for id, now in became.items() if now and (id in changed or now.source == written[id].source)
-    }
+    kept = {id: now for id, now in became.items() if now and (id in changed or now.source == written[id].source)}
+    stays = {now.id: written[id] for id, now in kept.items()}
     for id, cell in stays.items():
         cell.id = id  # the lab's new one, so that the next update knows it again
     cells = [stays.get(cell.id, cell) for cell in new.cells]
@@ -110,6 +109,8 @@ def merge(base, mine, new):
         elif cell.id in changed and cell.source.strip():  # added, or changed where the lab took it out
             cells.insert(place, cell)
             place += 1
+    if not {written[id].source for id in changed} <= {cell.source for cell in cells} | {""}:
+        return None, True  # this cannot be; if it is, the student's notebook stays as it is
     mine.cells = cells
     return mine, clashed
 
