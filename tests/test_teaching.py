@@ -207,6 +207,46 @@ def test_a_hostile_copy_reached_nothing(graded):
     assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < 1e6
 
 
+@pytest.mark.parametrize(
+    "source", ["-" * 100_000 + "1", "(" * 500, "x = " + "[" * 90 + "]" * 90, "a.b" + ".c" * 50_000]
+)
+def test_a_cell_that_chokes_python_costs_only_its_row(source, tmp_path, monkeypatch):
+    """Cells are read in the grader's own process: whatever they hold, it goes on."""
+    work = tmp_path / "01_exploration.ipynb"
+    nbformat.write(new_notebook(cells=[new_code_cell(source), new_code_cell(WINDOW)]), work)
+    (tmp_path / "lab").mkdir()
+    lab = [one for cell in teaching.code_cells(small_lab(tmp_path / "lab")) for one in teaching.statements(cell)]
+
+    class Counted:
+        def verdicts(self, lab, copy, answers):
+            assert "def shortest_window" in "".join(one.source for one in copy)
+            return {"check_window": (1, "right")}
+
+    told = grading.grade(Counted(), work, "01_exploration", lab)
+    assert told["check_window"] == (1, "right") and told["check_smoothing"][0] == 0
+    monkeypatch.setattr(grading, "LARGEST", 100)
+    assert "is no notebook" in grading.grade(Counted(), work, "01_exploration", lab)["check_window"][1]
+
+
+def test_answers_in_the_translated_notebook_count(tmp_path):
+    lab_path = small_lab(tmp_path)
+    lab = [one for cell in teaching.code_cells(lab_path) for one in teaching.statements(cell)]
+    spanish = tmp_path / "ana" / "notebooks" / "es" / "01_exploration.ipynb"
+    spanish.parent.mkdir(parents=True)
+    for path, first in ((spanish.parents[1] / spanish.name, PLACEHOLDER[0]), (spanish, SMOOTH)):
+        nbformat.write(new_notebook(cells=[new_code_cell(first), new_code_cell(PLACEHOLDER[1])]), path)
+
+    class Kept:
+        def verdicts(self, lab, copy, answers):
+            self.steps = plan(lab, copy)
+            return {}
+
+    grader = Kept()
+    grading.grade(grader, tmp_path / "ana", "01_exploration", lab)
+    given = [step["source"] for step in grader.steps if step.get("source", "").startswith("def smooth")]
+    assert "idct" in given[-1]
+
+
 def test_moodle_and_canvas_find_their_columns(graded):
     _, folder, *_ = graded
     with (folder / "grades.moodle.csv").open(encoding="utf-8") as file:
@@ -332,7 +372,7 @@ def test_a_copy_has_no_answers_and_no_outputs(lab, tmp_path, capsys):
     assert cli.main(["students", str(work), "--grade"]) == 0
     text = "\n".join(sources(work / "notebooks" / "01_exploration.ipynb"))
     assert "# change me" in text and "idct" not in text and not (work / "notebooks" / "solutions").exists()
-    assert "2 checks of this notebook give one point each" in text
+    assert "2 checks of this notebook give one point each" in text and "answers are with your teacher" in text
     assert (work / "docs" / "GLOSSARY.md").read_text() == "terms"
     assert "0 conflicts" in capsys.readouterr().out
 
@@ -354,7 +394,7 @@ def test_an_update_brings_what_is_new_and_keeps_what_was_written(lab, tmp_path, 
     paths = [work / "notebooks" / "01_exploration.ipynb" for work in works]
     edit(paths[0], "return log_mel  # change me", "return mine_of_ana(log_mel, n)")
     node = nbformat.read(paths[1], as_version=4)
-    node.cells.insert(3, new_code_cell("my_experiment = 1"))
+    node.cells.insert(4, new_code_cell("my_experiment = 1"))
     node.cells.append(new_markdown_cell("my notes"))
     nbformat.write(node, paths[1])
     edit(paths[2], "## The end", "## The end, I think")
@@ -365,6 +405,7 @@ def test_an_update_brings_what_is_new_and_keeps_what_was_written(lab, tmp_path, 
         assert cli.main(["students", str(work)]) == 0
     told = capsys.readouterr().out
     answered, added, clashing = map(sources, paths)
+    answered.pop(1), added.pop(1), clashing.pop(1)  # what a copy says about itself
     assert all(text[0] == "# 01, second edition" for text in (answered, added, clashing))
     assert "mine_of_ana" in "\n".join(answered) and answered[-1] == "## The end of the chapter"
     assert added[3] == "my_experiment = 1" and added[-1] == "my notes" and added[-2] == "## The end of the chapter"

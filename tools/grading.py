@@ -28,6 +28,7 @@ from labkit.files import home, write_text
 from labkit.teaching import answers, code_cells, statements, with_answers
 
 MEMORY, DISK = 3_000_000_000, 100_000_000  # bytes that one copy may take, and write into one file
+LARGEST = 20_000_000  # bytes of a notebook that is handed in
 KEPT = ("PATH", "LANG", "LD_LIBRARY_PATH", "SYSTEMROOT", "LABKIT_DATA")  # of the environment: no copy sees the rest
 # Linux: a view of the machine without network, all disks read-only, one small folder in memory; locked by a second one.
 WALL = """scratch=$1 warm=$2; shift 2
@@ -70,17 +71,22 @@ def main(words=None):
 def grade(grader, work, name, lab):
     """The verdicts on one notebook of a copy: {check: (points, reason)}."""
     places = [work, work / f"{name}.ipynb", work / "notebooks" / f"{name}.ipynb"]
-    path = next((place for place in places if place.is_file() and place.stem == name), None)
-    copy, broken = [], "" if path else "not handed in"
-    try:
-        cells = code_cells(path) if path else []
-    except Exception as error:  # no notebook at all: nbformat raises many kinds
-        cells, broken = [], f"{path.name} is no notebook: {type(error).__name__}"
-    for number, cell in enumerate(cells, 1):
+    paths = [place for place in places if place.is_file() and place.stem == name][:1]
+    translated = work / "notebooks" / "es" / f"{name}.ipynb"
+    sources = {one.source for one in lab}
+    copy, broken = [], "" if paths else "not handed in"
+    for path in [*paths, *([translated] if translated.is_file() else [])]:
         try:
-            copy += statements(cell)
-        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            broken = f"code cell {number} is not Python: {error}"
+            if path.stat().st_size > LARGEST:
+                raise ValueError("too large")
+            cells = code_cells(path)
+        except Exception as error:  # no notebook at all: nbformat raises many kinds
+            broken, cells = f"{path.name} is no notebook: {type(error).__name__}", []
+        for number, cell in enumerate(cells, 1):
+            try:
+                copy += [one for one in statements(cell) if path != translated or one.source not in sources]
+            except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+                broken = f"code cell {number} is not Python: {error}"
     found = grader.verdicts(lab, copy, answers(name)[0]) if copy else {}
     checks = [step["check"] for step in plan(lab, []) if "check" in step]
     told = {check: found.get(check, (0, broken)) for check in checks}

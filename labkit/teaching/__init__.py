@@ -71,7 +71,7 @@ def answers(notebook):
     lines, whole, found = text.splitlines(), statements(text), {}
     for one in whole:
         brought = [more.source for more in whole if "import " in more.source and more.binds & one.uses - there]
-        found |= dict.fromkeys(one.binds, "\n".join([*brought, *lines[one.lines]]))
+        found |= dict.fromkeys(one.binds, "\n".join([*brought, *["", ""][: 2 * len(brought)], *lines[one.lines]]))
     return text, found
 
 

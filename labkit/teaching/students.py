@@ -55,9 +55,12 @@ def prepared(path, filled, graded):
             checks += [one.check for one in statements(cell.source) if one.check]
             cell.source = with_answers(cell.source, known) if filled else cell.source
             cell.update(outputs=[], execution_count=None)
+    held_back = "**Your copy.** The answers are with your teacher: cells that need a blank may fail until it is right."
+    notes = [] if filled else [held_back]
     if graded and checks:
-        text = f"**Points.** {len(checks)} checks of this notebook give one point each, when they say *Right*."
-        node.cells.insert(1, new_markdown_cell(text, id=f"points-{len(checks)}"))
+        notes.append(f"**Points.** {len(checks)} checks of this notebook give one point each, when they say *Right*.")
+    if notes:
+        node.cells.insert(1, new_markdown_cell("\n\n".join(notes), id="about-this-copy"))
     return node
 
 
