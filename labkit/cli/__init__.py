@@ -22,7 +22,7 @@ COMMANDS = {  # name: what it does; its module is NAME_command
     "grade": "points for students' copies, each in a process with limits",
     "live": "how many words a pretrained network finds in minutes of sound, and how many nobody said",
 }
-TEACHING = {name: f"labkit.teaching.{name}" for name in ("students", "grade")}  # these are in the room for teachers
+TEACHING = {"students": "labkit.teaching.students", "grade": "labkit.teaching"}  # in the room for teachers
 
 
 def main(argv=None):
