@@ -14,8 +14,8 @@ from ..files import home, read_json, write_text
 TIMES = "notebooks/times.json"  # what each notebook took when its outputs were stored: seconds, processor seconds, MB
 PAGE = """{%- extends "classic/index.html.j2" -%}
 {%- block html_head_js -%}<style>@media print {
-nav { display: none !important; } pre, code { white-space: pre-wrap !important; } audio { display: none; }
-h2 { break-before: page; } img, table { break-inside: avoid; max-width: 100%; } h2, h3 { break-after: avoid; }
+nav, audio { display: none !important; } pre, code { white-space: pre-wrap !important; }
+a::after { content: none !important; } img, table { break-inside: avoid; max-width: 100%; } h2, h3 { break-after: avoid; }
 }</style>{%- endblock -%}
 {%- block html_head_js_mathjax -%}{%- endblock -%}
 {%- block body_header -%}{{ super() }}<nav>{{ resources.neighbours }}</nav>{%- endblock -%}
