@@ -67,8 +67,8 @@ COPIES = {
     "exits": (inside("    raise SystemExit(0)"), WINDOW, 1, "SystemExit"),
     "endless_loop": (SMOOTH, "def shortest_window(hertz):\n    while True: pass", 1, "not reached within"),
     "sleeps": (inside("    import time; time.sleep(600)"), WINDOW, 0, "not reached within"),
-    "crashes": (SMOOTH, "def shortest_window(hertz):\n    import os; os.abort()", 1, "ended before this check"),
-    "segfault": ("import ctypes\ndef smooth(log_mel, n):\n    return ctypes.string_at(0)", WINDOW, 0, "ended before"),
+    "crashes": (SMOOTH, "def shortest_window(hertz):\n    import os; os.abort()", 1, "ended first"),
+    "segfault": ("import ctypes\ndef smooth(log_mel, n):\n    return ctypes.string_at(0)", WINDOW, 0, "ended first"),
     "deletes_files": (
         "import os, pathlib\nfor path in pathlib.Path(os.environ['TARGET_FOLDER']).iterdir():\n    path.unlink()\n"
         "def smooth(log_mel, n):\n    os.remove(os.path.join(TARGET, 'precious.txt'))\n    return log_mel",
@@ -117,6 +117,15 @@ COPIES = {
         1,
         "the same for 1 and for 40",
     ),
+    "floods": (
+        "import os\nblock, tried = b'x' * 100_000, list(range(3, 64))\nwhile tried:\n    for fd in list(tried):\n"
+        "        try:\n            os.write(fd, block)\n        except OSError:\n            tried.remove(fd)\n"
+        "def smooth(log_mel, n):\n    return log_mel, block",
+        WINDOW,
+        0,
+        "wrote without end",
+    ),
+    "colours": (inside("    raise ValueError('\\x1b[2J\\ud800')"), WINDOW, 1, "ValueError:  [2J "),
     "overwrites_labkit": (
         "import labkit.checks as c\ndef smooth(log_mel, n):\n    open(c.__file__, 'a').write('#')\n    return log_mel",
         WINDOW,
@@ -222,10 +231,23 @@ def test_a_cell_that_chokes_python_costs_only_its_row(source, tmp_path, monkeypa
             assert "def shortest_window" in "".join(one.source for one in copy)
             return {"check_window": (1, "right")}
 
+    class Broken:
+        def verdicts(self, *given):
+            raise UnicodeError("\x1b")
+
+    told = grading.grade(Broken(), work, "01_exploration", lab)
+    assert told["check_window"] == (0, "it could not be graded: UnicodeError:  ")
     told = grading.grade(Counted(), work, "01_exploration", lab)
     assert told["check_window"] == (1, "right") and told["check_smoothing"][0] == 0
     monkeypatch.setattr(grading, "LARGEST", 100)
     assert "is no notebook" in grading.grade(Counted(), work, "01_exploration", lab)["check_window"][1]
+
+
+def test_a_folder_names_the_student(tmp_path):
+    (tmp_path / "j.smith").mkdir()
+    (tmp_path / "j.smith" / "00_from_scratch.ipynb").write_text("{}")
+    assert grading.student(tmp_path / "j.smith") == "j.smith"
+    assert grading.student(tmp_path / "j.smith" / "00_from_scratch.ipynb") == "j.smith"
 
 
 def test_answers_in_the_translated_notebook_count(tmp_path):

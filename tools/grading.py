@@ -13,9 +13,12 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -28,7 +31,7 @@ from labkit.files import home, write_text
 from labkit.teaching import answers, code_cells, statements, with_answers
 
 MEMORY, DISK = 3_000_000_000, 100_000_000  # bytes that one copy may take, and write into one file
-LARGEST = 20_000_000  # bytes of a notebook that is handed in
+LARGEST, SAID = 20_000_000, 1_000_000  # bytes of a notebook that is handed in; letters that a process may write
 KEPT = ("PATH", "LANG", "LD_LIBRARY_PATH", "SYSTEMROOT", "LABKIT_DATA")  # of the environment: no copy sees the rest
 # Linux: a view of the machine without network, all disks read-only, one small folder in memory; locked by a second one.
 WALL = """scratch=$1 warm=$2; shift 2
@@ -87,11 +90,14 @@ def grade(grader, work, name, lab):
                 copy += [one for one in statements(cell) if path != translated or one.source not in sources]
             except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
                 broken = f"code cell {number} is not Python: {error}"
-    found = grader.verdicts(lab, copy, answers(name)[0]) if copy else {}
+    try:
+        found = grader.verdicts(lab, copy, answers(name)[0]) if copy else {}
+    except Exception as error:  # whatever a copy does costs its own row only
+        found, broken = {}, f"it could not be graded: {printable(f'{type(error).__name__}: {error}')[:200]}"
     checks = [step["check"] for step in plan(lab, []) if "check" in step]
     told = {check: found.get(check, (0, broken)) for check in checks}
     return {
-        check: (points, f"{why}; {broken}" if broken and copy and not points else why)
+        check: (points, f"{why}; {broken}" if broken not in ("", why) and not points else why)
         for check, (points, why) in told.items()
     }
 
@@ -182,7 +188,9 @@ class Grader:
                 shutil.copytree(self.warm, scratch, dirs_exist_ok=True)
             said, ended = self.run(command, scratch, json.dumps(task))
         lines = [json.loads(line.removeprefix(word)) for line in said.splitlines() if line.startswith(word)]
-        found = {name: (points, why) for name, points, why in reversed(lines)}  # the first word on a check counts
+        found = {
+            name: (int(points == 1), printable(why)) for name, points, why in reversed(lines)
+        }  # the first one counts
         return {step["check"]: found.get(step["check"], (0, ended)) for step in task["steps"] if "check" in step}
 
     def run(self, command, scratch, task):
@@ -202,15 +210,29 @@ class Grader:
             stdout=pipe,
             stderr=subprocess.DEVNULL,
             encoding="utf-8",
+            errors="replace",  # a copy may write anything
             start_new_session=True,
         ) as process:
-            try:
-                said, _ = process.communicate(task, self.seconds)
-                return said, f"the process ended before this check (status {process.returncode})"
-            except subprocess.TimeoutExpired:
-                process.kill()
-                said, _ = process.communicate()
-                return said, f"not reached within {self.seconds} seconds"
+            start, timer = time.monotonic(), threading.Timer(self.seconds, kill, [process])
+            timer.start()
+            with suppress(BrokenPipeError), process.stdin:
+                process.stdin.write(task)
+            said = process.stdout.read(SAID)
+            if len(said) == SAID:
+                kill(process)
+            status = process.wait()
+            timer.cancel()
+        if time.monotonic() - start >= self.seconds:
+            return said, f"not reached within {self.seconds} seconds"
+        return said, "stopped: it wrote without end" if len(
+            said
+        ) == SAID else f"the process ended first (status {status})"
+
+
+def kill(process):
+    """End a process, and those of its session."""
+    with suppress(OSError):
+        os.killpg(process.pid, signal.SIGKILL) if hasattr(os, "killpg") else process.kill()
 
 
 def write_grades(path, works, notebooks, found):
@@ -229,13 +251,16 @@ def write_grades(path, works, notebooks, found):
     tables = {
         "": [
             ["copy", *notebooks, "points", "of", *comments],
-            *([work.stem, *points[work], sum(points[work]), sum(most.values()), *why[work]] for work in works),
+            *([student(work), *points[work], sum(points[work]), sum(most.values()), *why[work]] for work in works),
         ],
-        ".moodle": [["Username", *notebooks, *comments], *([work.stem, *points[work], *why[work]] for work in works)],
+        ".moodle": [
+            ["Username", *notebooks, *comments],
+            *([student(work), *points[work], *why[work]] for work in works),
+        ],
         ".canvas": [
             ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", *notebooks],
             ["    Points Possible", "", "", "", "", *most.values()],
-            *([work.stem, "", "", work.stem, "", *points[work]] for work in works),
+            *([student(work), "", "", student(work), "", *points[work]] for work in works),
         ],
     }
     for kind, rows in tables.items():
@@ -244,8 +269,19 @@ def write_grades(path, works, notebooks, found):
         write_text(path.with_suffix(f"{kind}.csv"), text.getvalue())
     for work in works:
         print(
-            f"{work.stem:<24}{sum(points[work]):>3} of {sum(most.values())}  {next(filter(None, why[work]), '')[:90]}"
+            f"{student(work):<24}{sum(points[work]):>3} of {sum(most.values())}  {next(filter(None, why[work]), '')[:90]}"
         )
+
+
+def student(work):
+    """Who handed in a folder, or one notebook in a folder of theirs: the folder's name."""
+    work = work.resolve()
+    return work.parent.name if work.is_file() else work.name
+
+
+def printable(text):
+    """A text without what moves a terminal's cursor, or cannot be written."""
+    return "".join(letter if letter.isprintable() else " " for letter in str(text))
 
 
 def harmless(value):

@@ -15,7 +15,8 @@ TIMES = "notebooks/times.json"  # what each notebook took when its outputs were 
 PAGE = """{%- extends "classic/index.html.j2" -%}
 {%- block html_head_js -%}<style>@media print {
 nav, audio { display: none !important; } pre, code { white-space: pre-wrap !important; }
-a::after { content: none !important; } img, table { break-inside: avoid; max-width: 100%; } h2, h3 { break-after: avoid; }
+a::after { content: none !important; } img, table { break-inside: avoid; max-width: 100%; }
+h2, h3 { break-after: avoid; }
 }</style>{%- endblock -%}
 {%- block html_head_js_mathjax -%}{%- endblock -%}
 {%- block body_header -%}{{ super() }}<nav>{{ resources.neighbours }}</nav>{%- endblock -%}
