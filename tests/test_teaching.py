@@ -65,7 +65,7 @@ COPIES = {
     "other_name": (SMOOTH.replace("smooth", "smoothe"), WINDOW, 1, "NameError"),
     "recursion": ("def smooth(log_mel, n):\n    return smooth(log_mel, n)", WINDOW, 1, "RecursionError"),
     "exits": (inside("    raise SystemExit(0)"), WINDOW, 1, "SystemExit"),
-    "endless_loop": (SMOOTH, "def shortest_window(hertz):\n    while True: pass", 1, "not reached within"),
+    "endless_loop": (SMOOTH, "def shortest_window(hertz):\n    while True: pass", 1, "20 seconds of work"),
     "sleeps": (inside("    import time; time.sleep(600)"), WINDOW, 0, "not reached within"),
     "crashes": (SMOOTH, "def shortest_window(hertz):\n    import os; os.abort()", 1, "ended first"),
     "segfault": ("import ctypes\ndef smooth(log_mel, n):\n    return ctypes.string_at(0)", WINDOW, 0, "ended first"),

@@ -31,6 +31,7 @@ from labkit.files import home, write_text
 from labkit.teaching import answers, code_cells, statements, with_answers
 
 MEMORY, DISK = 3_000_000_000, 100_000_000  # bytes that one copy may take, and write into one file
+PATIENCE, TOO_MUCH_TIME = 4, 24  # seconds on the clock for one of work; the signal of a process that worked too long
 LARGEST, SAID = 20_000_000, 1_000_000  # bytes of a notebook that is handed in; letters that a process may write
 KEPT = ("PATH", "LANG", "LD_LIBRARY_PATH", "SYSTEMROOT", "LABKIT_DATA")  # of the environment: no copy sees the rest
 # Linux: a view of the machine without network, all disks read-only, one small folder in memory; locked by a second one.
@@ -41,7 +42,8 @@ while read -r _ place _; do
   case $place in "$scratch"|/proc*) continue ;; esac
   mount -o remount,bind,ro "$place" 2>/dev/null
 done < /proc/self/mounts
-cd "$scratch" && exec unshare --user --map-root-user --mount "$@"
+cd "$scratch" && unshare --user --map-root-user --mount "$@"
+exit $?
 """
 UNSHARE = [*"unshare --user --map-root-user --net --mount --pid --fork --kill-child sh -c".split(), WALL, "wall"]
 
@@ -53,7 +55,7 @@ def main(words=None):
         "-o", "--output", type=Path, default=Path("grades.csv"), help="also .moodle.csv and .canvas.csv"
     )
     parser.add_argument("--notebooks", nargs="+", default=[], help="only these, by name or number; all without")
-    parser.add_argument("--seconds", type=int, default=60, help="that one notebook of one copy may take (60)")
+    parser.add_argument("--seconds", type=int, default=60, help="of work that one notebook of one copy may take (60)")
     args = parser.parse_args(words)
     set_environment(LABKIT_DATA="synthetic")
     labs = {path.stem: [one for cell in code_cells(path) for one in statements(cell)] for path in find(args.notebooks)}
@@ -175,7 +177,7 @@ class Grader:
     def verdicts(self, lab, copy, answers, trusted=False):
         """What the checks say of a copy's statements: {check: (points, reason)}. `trusted`: the lab's own answers."""
         word = secrets.token_hex(16)
-        limits = {"RLIMIT_DATA": MEMORY, "RLIMIT_FSIZE": DISK, "RLIMIT_CPU": 2 * self.seconds, "RLIMIT_CORE": 0}
+        limits = {"RLIMIT_DATA": MEMORY, "RLIMIT_FSIZE": DISK, "RLIMIT_CPU": self.seconds, "RLIMIT_CORE": 0}
         imports = "\n".join(one.source for one in lab if "labkit.checks" in one.source and not one.check)
         task = {"word": word, "limits": limits, "imports": imports, "answers": answers, "steps": plan(lab, copy)}
         task["hidden"] = [] if trusted else self.hidden
@@ -213,7 +215,7 @@ class Grader:
             errors="replace",  # a copy may write anything
             start_new_session=True,
         ) as process:
-            start, timer = time.monotonic(), threading.Timer(self.seconds, kill, [process])
+            start, timer = time.monotonic(), threading.Timer(PATIENCE * self.seconds, kill, [process])
             timer.start()
             with suppress(BrokenPipeError), process.stdin:
                 process.stdin.write(task)
@@ -222,11 +224,13 @@ class Grader:
                 kill(process)
             status = process.wait()
             timer.cancel()
-        if time.monotonic() - start >= self.seconds:
-            return said, f"not reached within {self.seconds} seconds"
-        return said, "stopped: it wrote without end" if len(
-            said
-        ) == SAID else f"the process ended first (status {status})"
+        if len(said) == SAID:
+            return said, "stopped: it wrote without end"
+        if abs(status) % 128 == TOO_MUCH_TIME:
+            return said, f"not reached within {self.seconds} seconds of work"
+        if time.monotonic() - start >= PATIENCE * self.seconds:
+            return said, f"not reached within {PATIENCE * self.seconds} seconds"
+        return said, f"the process ended first (status {status})"
 
 
 def kill(process):
@@ -268,9 +272,8 @@ def write_grades(path, works, notebooks, found):
         csv.writer(text, lineterminator="\n").writerows([[harmless(value) for value in row] for row in rows])
         write_text(path.with_suffix(f"{kind}.csv"), text.getvalue())
     for work in works:
-        print(
-            f"{student(work):<24}{sum(points[work]):>3} of {sum(most.values())}  {next(filter(None, why[work]), '')[:90]}"
-        )
+        first = next(filter(None, why[work]), "")[:90]
+        print(f"{student(work):<24}{sum(points[work]):>3} of {sum(most.values())}  {first}")
 
 
 def student(work):
