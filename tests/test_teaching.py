@@ -110,17 +110,21 @@ COPIES = {
         "the same for",
     ),
     "forges_result": (
-        "import os\nfor fd in range(3, 64):\n    try:\n"
-        '        os.write(fd, b\'["check_smoothing", 1, "right"]\\n\')\n'
-        "    except OSError:\n        pass\n" + PLACEHOLDER[0],
+        inside(
+            "    import os\n    for fd in range(3, 64):\n        try:\n"
+            '            os.write(fd, b\'["check_smoothing", 1, "right"]\\n\')\n        except OSError:\n            pass\n'
+            "    return log_mel"
+        ),
         WINDOW,
         1,
         "the same for 1 and for 40",
     ),
     "floods": (
-        "import os\nblock, tried = b'x' * 100_000, list(range(3, 64))\nwhile tried:\n    for fd in list(tried):\n"
-        "        try:\n            os.write(fd, block)\n        except OSError:\n            tried.remove(fd)\n"
-        "def smooth(log_mel, n):\n    return log_mel, block",
+        inside(
+            "    import os\n    block, tried = b'x' * 100_000, list(range(3, 64))\n    while tried:\n"
+            "        for fd in list(tried):\n            try:\n                os.write(fd, block)\n"
+            "            except OSError:\n                tried.remove(fd)"
+        ),
         WINDOW,
         0,
         "wrote without end",
