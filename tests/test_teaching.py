@@ -112,7 +112,8 @@ COPIES = {
     "forges_result": (
         inside(
             "    import os\n    for fd in range(3, 64):\n        try:\n"
-            '            os.write(fd, b\'["check_smoothing", 1, "right"]\\n\')\n        except OSError:\n            pass\n'
+            '            os.write(fd, b\'["check_smoothing", 1, "right"]\\n\')\n'
+            "        except OSError:\n            pass\n"
             "    return log_mel"
         ),
         WINDOW,
