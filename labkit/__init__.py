@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-__version__ = "0.1.0"
+__version__ = "2026.2"
 
 # Names a notebook uses, by their room. They load on first use: `labkit check` must run where torch does not.
 _ROOMS = {

@@ -35,6 +35,15 @@ def commit():
     return head.stdout.strip() + ("+" if changed.stdout else "")
 
 
+COPY = "labkit-copy.json"  # marks a student's copy of the notebooks (labkit/teaching)
+
+
+def left_behind(name, otherwise):
+    """Folder for what a notebook leaves behind: in the student's copy that it runs in, else in the lab."""
+    copies = [folder for folder in (Path.cwd(), *Path.cwd().parents) if (folder / COPY).is_file()]
+    return copies[0] / name if copies else home() / otherwise
+
+
 def cache():
     """Folder for what can always be made again (waveform stores, header scans); LABKIT_CACHE overrides."""
     return Path(os.environ.get("LABKIT_CACHE") or home() / "data" / ".cache")

@@ -14,7 +14,7 @@ from .data import Corpus, find
 from .device import device_name, settle
 from .errors import LabWarning, choose
 from .experiments import run as runs
-from .files import home
+from .files import home, left_behind
 from .training.loop import TrainingBar
 
 
@@ -79,8 +79,8 @@ def start(chapter, corpus="speech_commands", data="auto", scale="lab", seed=0, d
     plots.set_style()
     opened = find(corpus, os.environ.get("LABKIT_DATA") or data, scale)
     # Absolute, since a notebook's working directory is not the repository.
-    figures = Path(os.environ.get("LABKIT_FIGURES") or home() / "build" / "figures").absolute()
-    results = Path(os.environ.get("LABKIT_RESULTS") or home() / "results" / "local").absolute()
+    figures = Path(os.environ.get("LABKIT_FIGURES") or left_behind("figures", "build/figures")).absolute()
+    results = Path(os.environ.get("LABKIT_RESULTS") or left_behind("results", "results/local")).absolute()
     print(f"{chapter}: scale {scale!r}, seed {seed}, on {device_name(device)}, torch {torch.__version__}")
     print(f"data: {opened}")
     print(f"results: {_short(results)}, figures: {_short(figures)}")

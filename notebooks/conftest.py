@@ -18,8 +18,9 @@ if not os.environ.get("LABKIT_RESULTS"):
     os.environ["LABKIT_RESULTS"] = tempfile.mkdtemp(prefix="labkit-")
 set_environment()
 
-# No tests and no examples: two files of one name confuse --doctest-modules, and the answers have tests of their own.
-collect_ignore = ["conftest.py", "solutions"]
+# No tests and no examples: two files of one name confuse --doctest-modules, the answers have tests of their own, and
+# the code of translations is proved to be that of the originals.
+collect_ignore = ["conftest.py", "solutions", "es"]
 WAIT = 5  # seconds between two looks at whether a silent kernel still lives
 _await_reply = RunningKernel.await_reply
 

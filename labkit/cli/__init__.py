@@ -18,8 +18,11 @@ COMMANDS = {  # name: what it does; its module is NAME_command
     "train": "train one experiment, written as a JSON file",
     "sweep": "train what grids of settings describe, choose on validation, test the chosen",
     "results": "show the recorded results as a table, or write them as CSV",
+    "students": "a copy of the notebooks to work in; run again after an update, it keeps what was written",
+    "grade": "points for students' copies, each in a process with limits",
     "live": "how many words a pretrained network finds in minutes of sound, and how many nobody said",
 }
+TEACHING = {"students": "labkit.teaching.students", "grade": "labkit.teaching"}  # in the room for teachers
 
 
 def main(argv=None):
@@ -35,7 +38,7 @@ def main(argv=None):
     name, *rest = argv
     try:
         what = choose(name, COMMANDS, "command")
-        module = importlib.import_module(f".{name}_command", __name__)
+        module = importlib.import_module(TEACHING.get(name, f"{__name__}.{name}_command"))
         parser = argparse.ArgumentParser(prog=f"python -m labkit {name}", description=what, allow_abbrev=False)
         if hasattr(module, "add_arguments"):
             module.add_arguments(parser)

@@ -4,6 +4,7 @@ It has to work exactly where something is broken: each look is guarded, and noth
 """
 
 import os
+import platform
 import shutil
 import sys
 from contextlib import suppress
@@ -11,8 +12,9 @@ from functools import partial
 from importlib import import_module, metadata
 from pathlib import Path
 
+from .. import __version__ as version
 from ..errors import LabError
-from ..files import home
+from ..files import commit, home
 
 PYTHONS = ((3, 11), (3, 13))  # oldest and newest
 DISK = MEMORY = 2e9  # bytes: synthetic corpora, stores and results; the largest notebook at scale "lab"
@@ -38,7 +40,7 @@ def python(version=sys.version_info[:3]):
     name = ".".join(map(str, version))
     if not PYTHONS[0] <= version[:2] <= PYTHONS[1]:
         raise LabError(f"the lab does not run on {name}")
-    return f"{name} at {sys.executable}"
+    return f"{name} on {platform.platform()}, at {sys.executable}"
 
 
 def packages(folder=None):
@@ -68,7 +70,7 @@ def labkit():
     here, expected = Path(__file__).resolve().parents[1], home() / "labkit"
     if expected.is_dir() and here != expected.resolve():
         raise LabError(f"it is installed from {here}, not from this folder")
-    return metadata.version("labkit")
+    return f"{version}, commit {commit() or 'not known'}"
 
 
 def torch():

@@ -7,12 +7,17 @@ from copy import deepcopy
 from jinja2 import DictLoader
 from latex2mathml.converter import convert
 from nbconvert import HTMLExporter
+from nbconvert.filters import markdown2html
 
 from ..files import home, read_json, write_text
 
 TIMES = "notebooks/times.json"  # what each notebook took when its outputs were stored: seconds, processor seconds, MB
 PAGE = """{%- extends "classic/index.html.j2" -%}
-{%- block html_head_js -%}{%- endblock -%}
+{%- block html_head_js -%}<style>@media print {
+nav, audio { display: none !important; } pre, code { white-space: pre-wrap !important; }
+a::after { content: none !important; } img, table { break-inside: avoid; max-width: 100%; }
+h2, h3 { break-after: avoid; }
+}</style>{%- endblock -%}
 {%- block html_head_js_mathjax -%}{%- endblock -%}
 {%- block body_header -%}{{ super() }}<nav>{{ resources.neighbours }}</nav>{%- endblock -%}
 {%- block body_footer -%}<nav>{{ resources.neighbours }}</nav>{{ super() }}{%- endblock -%}
@@ -47,6 +52,7 @@ def write_page(node, path, names=()):
     exporter = HTMLExporter(template_name="classic", template_file="page.html.j2", extra_loaders=[template])
     resources = {"metadata": {"name": path.stem}, "neighbours": neighbours(path.stem, names)}
     body, _ = exporter.from_notebook_node(node, resources=resources)
+    body = re.sub(r'href="(\.\./)+docs/GLOSSARY\.md', 'href="glossary.html', body)
     write_text(path, re.sub(r'href="(\d\d_\w+)\.ipynb', r'href="\1.html', body))
 
 
@@ -74,7 +80,7 @@ def with_mathml(text):
 
 
 def write_index(nodes, folder):
-    """Write index.html for {name: notebook}: title, question, first picture, and how long each takes."""
+    """Write index.html for {name: notebook}: title, question, first picture, how long each takes; and the glossary."""
     times = read_json(home() / TIMES) if (home() / TIMES).exists() else {}
     articles = []
     for name, node in nodes.items():
@@ -95,3 +101,8 @@ def write_index(nodes, folder):
         }
         articles.append(ARTICLE.format(**article))
     write_text(folder / "index.html", INDEX.format(articles="\n".join(articles)))
+    glossary = home() / "docs" / "GLOSSARY.md"
+    if glossary.exists():
+        write_text(
+            folder / "glossary.html", "<meta charset=utf-8>" + markdown2html(glossary.read_text(encoding="utf-8"))
+        )
