@@ -350,13 +350,15 @@ def test_the_labs_own_answer_passes(name, capsys):
 
 
 def definitions(notebook):
-    """Functions and classes that the code cells of a notebook define, by name, each with the source of its cell."""
+    """Functions and classes that the code cells of a notebook define, by name, each with its own lines."""
     cells = json.loads((NOTEBOOKS / f"{notebook}.ipynb").read_text(encoding="utf-8"))["cells"]
     found = {}
     for cell in cells:
         source = "".join(cell["source"])
         if cell["cell_type"] == "code" and "%pip" not in source:
-            found |= {node.name: source for node in ast.parse(source).body if hasattr(node, "name")}
+            lines = source.splitlines()
+            named = [node for node in ast.parse(source).body if hasattr(node, "name")]
+            found |= {node.name: "\n".join(lines[node.lineno - 1 : node.end_lineno]) for node in named}
     return found
 
 
