@@ -1,23 +1,17 @@
-"""`python -m labkit lab`: run every notebook into build/ and say where to look."""
+"""`python -m labkit lab`: run every notebook into build/, as web pages too, and say where to look."""
 
-import nbformat
+import subprocess
+import sys
 
+from ..errors import LabError
 from ..files import home
-from . import execute as notebooks
-from .execute import add_arguments as add_arguments
-from .pages import write_index, write_page
+
+
+def add_arguments(parser):
+    parser.add_argument("notebooks", nargs="*", help="only these, by name or number (03); all without")
 
 
 def main(args):
-    build, names = home() / "build", [path.stem for path in notebooks.find()]
-
-    def keep(path, node, error):
-        notebooks.write(node, build / "notebooks" / path.name)
-        write_page(node, build / "html" / f"{path.stem}.html", names)
-
-    failed, _ = notebooks.run_all(notebooks.find(args.notebooks), keep, LABKIT_FIGURES=build / "figures")
-    done = {path.stem: nbformat.read(path, as_version=4) for path in sorted((build / "notebooks").glob("[0-9]*.ipynb"))}
-    write_index(done, build / "html")
-    print(f"Web pages: {build / 'html' / 'index.html'}\nNotebooks: {build / 'notebooks'}")
-    print("To work with them yourself: `make jupyter`, or `python -m jupyter lab notebooks`.")
-    return int(bool(failed))
+    if not (home() / "tools").is_dir():  # what executes notebooks lies beside them, not in the package
+        raise LabError(f"There are no notebooks in {home() / 'notebooks'}. Run this in the folder of the lab.")
+    return subprocess.run([sys.executable, "-m", "tools.notebooks", "--build", *args.notebooks], cwd=home()).returncode

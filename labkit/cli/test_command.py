@@ -7,12 +7,19 @@ import tempfile
 from pathlib import Path
 
 from ..files import home
-from . import execute as notebooks
 from .check_command import cores
 
 PASSES_ON = True  # options that are not ours are pytest's
 PATHS = "tests labkit notebooks"
 WORKERS = 2
+ENDLESS = 1800  # seconds of processor time: more than any notebook takes
+DEFAULTS = {  # of the environment that kernels and tests inherit
+    "LABKIT_DATA": "synthetic",
+    "LABKIT_SCALE": "lab",
+    "LABKIT_BARS": "off",
+    "JUPYTER_PREFER_ENV_PATH": "1",  # this environment's kernel, whatever else is called python3 on the machine
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # the debugger would warn into each notebook
+}
 
 
 def add_arguments(parser):
@@ -20,10 +27,26 @@ def add_arguments(parser):
     parser.epilog = "Everything else is handed to pytest: paths (all tests without one), -k NAME, -x, -n 0 ..."
 
 
+def set_environment(**values):
+    """Set what kernels and tests inherit; a value that the user set already stays."""
+    for name, value in {**DEFAULTS, **values}.items():
+        os.environ[name] = os.environ.get(name) or str(value)
+    os.environ.pop("MPLBACKEND", None)  # a kernel draws into the notebook
+
+
+def prepare(**values):
+    """Set the environment, and make the synthetic corpora before any notebook runs, so that no cell waits for them."""
+    set_environment(**values)
+    if os.environ["LABKIT_DATA"] == "synthetic":
+        from ..data import make_synthetic
+
+        make_synthetic()
+
+
 def command(rest, quick=False):
     """The pytest command line for the arguments `rest`; pytest takes `PATHS` if none of them is a path."""
     # a notebook's cells share a kernel and a module's tests its fixtures: each stays with one worker (loadscope)
-    options = f"--doctest-modules --nbval-lax --nbval-current-env --nbval-cell-timeout={notebooks.ENDLESS} "
+    options = f"--doctest-modules --nbval-lax --nbval-current-env --nbval-cell-timeout={ENDLESS} "
     options += f"-n {WORKERS} --dist loadscope"
     chosen = ["-m", "not browser", "-o", "testpaths=tests labkit"] if quick else ["-o", f"testpaths={PATHS}"]
     return [sys.executable, "-m", "pytest", *options.split(), *chosen, *rest]
@@ -36,5 +59,5 @@ def main(args):
         threads = max(1, cores() // WORKERS)  # so that all workers together do not ask for more cores than there are
         omp = os.environ.get("LABKIT_THREADS") or threads  # numpy, torch and their kernels read it when they start
         figures = Path(results) / "figures"
-        notebooks.prepare(LABKIT_THREADS=threads, OMP_NUM_THREADS=omp, LABKIT_FIGURES=figures)
+        prepare(LABKIT_THREADS=threads, OMP_NUM_THREADS=omp, LABKIT_FIGURES=figures)
         return subprocess.run(command(args.rest, args.quick), cwd=home()).returncode

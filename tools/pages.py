@@ -8,9 +8,10 @@ from jinja2 import DictLoader
 from latex2mathml.converter import convert
 from nbconvert import HTMLExporter
 
-from ..files import home, read_json, write_text
+from labkit.files import home, read_json, write_text
 
-TIMES = "notebooks/times.json"  # what each notebook took when its outputs were stored: seconds, processor seconds, MB
+from .execute import TIMES
+
 PAGE = """{%- extends "classic/index.html.j2" -%}
 {%- block html_head_js -%}{%- endblock -%}
 {%- block html_head_js_mathjax -%}{%- endblock -%}
