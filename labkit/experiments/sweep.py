@@ -147,17 +147,6 @@ def recorded(corpus, *grids):
     return pd.DataFrame(rows)
 
 
-def across_folds(runs):
-    """Test predictions of a cross-validation, a table per seed: each speaker is in the one fold that tests them."""
-    tables = {}
-    for run in runs:
-        tables.setdefault(run.experiment.seed, {})[run.experiment.split.fold] = run.predictions()
-    folds = runs[0].experiment.split.folds
-    if missing := [seed for seed, found in tables.items() if len(found) != folds]:
-        raise LabError(f"A cross-validation has {folds} folds; of seed {missing[0]} some are missing. Train them.")
-    return [pd.concat(found.values(), ignore_index=True) for found in tables.values()]
-
-
 def sweep(experiments, corpus, results, device="cpu", callback=None, report=print, executor=None):
     """Train all that does not exist yet (see `train`); go on after a failing member and say which it was.
 
