@@ -15,7 +15,6 @@ COMMANDS = {  # name: what it does; its module is NAME_command
     "lab": "run every notebook into build/, as web pages too",
     "test": "run every test, notebooks included",
     "download": "fetch a corpus of real recordings, or cut one out of another",
-    "train": "train one experiment, written as a JSON file",
     "sweep": "train what grids of settings describe, choose on validation, test the chosen",
     "results": "show the recorded results as a table, or write them as CSV",
     "live": "how many words a pretrained network finds in minutes of sound, and how many nobody said",
