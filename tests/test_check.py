@@ -240,7 +240,7 @@ def test_a_command_does_not_swallow_a_word_it_does_not_know(capsys):
     ],
 )
 def test_what_the_test_command_does_not_know_goes_to_pytest(tmp_path, rest, found):
-    from labkit.cli import test_command as test
+    from tools import run_tests as test
 
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     for folder in ("tests", "labkit", "notebooks", "elsewhere"):

@@ -6,11 +6,11 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from labkit.cli import lab_command, main
-from labkit.cli.test_command import set_environment
+from labkit import cli
 from labkit.errors import LabError
 from tools import execute as notebooks
 from tools.pages import write_page
+from tools.run_tests import set_environment
 
 
 def save(folder, name, *sources):
@@ -144,11 +144,11 @@ def test_notebooks_are_found_by_name_or_number(tmp_path, environment):
         notebooks.find(["07"])
 
 
-def test_the_lab_command_starts_the_tool_and_passes_on_its_status(capfd, monkeypatch, tmp_path):
-    assert main(["lab", "no_such_notebook"]) == 2
+def test_the_lab_command_starts_the_tool(capfd, monkeypatch, tmp_path):
+    assert cli.main(["lab", "no_such_notebook"]) == 2
     assert "no notebook called 'no_such_notebook'" in capfd.readouterr().err
-    monkeypatch.setattr(lab_command, "home", lambda: tmp_path)
-    assert main(["lab"]) == 2
+    monkeypatch.setattr(cli, "home", lambda: tmp_path)
+    assert cli.main(["lab"]) == 2
     assert "Run this in the folder of the lab." in capfd.readouterr().err
 
 

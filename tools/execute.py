@@ -18,9 +18,10 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbconvert.preprocessors import ClearOutputPreprocessor
 
 from labkit.cli.check_command import cores
-from labkit.cli.test_command import ENDLESS, prepare
 from labkit.errors import LabError, choose
 from labkit.files import digest, home, read_json, write_text
+
+from .run_tests import ENDLESS, prepare
 
 STUCK = 300  # seconds without any work
 TIMES = "notebooks/times.json"  # what each notebook took when its outputs were stored: seconds, processor seconds, MB

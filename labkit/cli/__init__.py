@@ -1,6 +1,7 @@
 """The commands of `python -m labkit`: each is a module with `main(args) -> int` and, if need be, `add_arguments`.
 
-A module is imported only when its command is called, so that `check` starts fast, and runs where torch cannot.
+Those in `TOOLS` need the notebooks and the tests, and are programs beside them. A module is imported only when its
+command is called, so that `check` starts fast, and runs where torch cannot.
 """
 
 import argparse
@@ -9,6 +10,7 @@ import os
 import sys
 
 from ..errors import LabError, choose
+from ..files import home
 
 COMMANDS = {  # name: what it does; its module is NAME_command
     "check": "is everything a student needs here? Prints [ok] or what to do",
@@ -19,6 +21,7 @@ COMMANDS = {  # name: what it does; its module is NAME_command
     "results": "show the recorded results as a table, or write them as CSV",
     "live": "how many words a pretrained network finds in minutes of sound, and how many nobody said",
 }
+TOOLS = {"lab": ("notebooks", "--build"), "test": ("run_tests",)}  # programs of the lab's folder, and options
 
 
 def main(argv=None):
@@ -34,15 +37,14 @@ def main(argv=None):
     name, *rest = argv
     try:
         what = choose(name, COMMANDS, "command")
+        if name in TOOLS:
+            program, *options = TOOLS[name]
+            return tool(program)([*options, *rest])
         module = importlib.import_module(f".{name}_command", __name__)
         parser = argparse.ArgumentParser(prog=f"python -m labkit {name}", description=what, allow_abbrev=False)
         if hasattr(module, "add_arguments"):
             module.add_arguments(parser)
-        if getattr(module, "PASSES_ON", False):  # what this command does not know is for the program that it starts
-            args, args.rest = parser.parse_known_args(rest)
-        else:
-            args = parser.parse_args(rest)
-        return module.main(args) or 0
+        return module.main(parser.parse_args(rest)) or 0
     except ModuleNotFoundError as error:
         print(f"The package {error.name!r} is missing. `python -m labkit check` says what to do.", file=sys.stderr)
         return 2
@@ -55,3 +57,11 @@ def main(argv=None):
     except BrokenPipeError:  # as in `python -m labkit results | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+
+
+def tool(name):
+    """The main function of a program in `tools/`, which lies beside the notebooks and not in the package."""
+    if not (home() / "tools").is_dir():
+        raise LabError(f"There are no notebooks in {home() / 'notebooks'}. Run this in the folder of the lab.")
+    sys.path.insert(0, str(home()))
+    return importlib.import_module(f"tools.{name}").main

@@ -1,15 +1,15 @@
 """`python -m labkit test`: units, contracts, examples in docstrings, and every notebook as a test, in one pytest."""
 
+import argparse
 import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from ..files import home
-from .check_command import cores
+from labkit.cli.check_command import cores
+from labkit.files import home
 
-PASSES_ON = True  # options that are not ours are pytest's
 PATHS = "tests labkit notebooks"
 WORKERS = 2
 ENDLESS = 1800  # seconds of processor time: more than any notebook takes
@@ -20,11 +20,6 @@ DEFAULTS = {  # of the environment that kernels and tests inherit
     "JUPYTER_PREFER_ENV_PATH": "1",  # this environment's kernel, whatever else is called python3 on the machine
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # the debugger would warn into each notebook
 }
-
-
-def add_arguments(parser):
-    parser.add_argument("--quick", action="store_true", help="leave out the notebooks, and what needs a browser")
-    parser.epilog = "Everything else is handed to pytest: paths (all tests without one), -k NAME, -x, -n 0 ..."
 
 
 def set_environment(**values):
@@ -38,7 +33,7 @@ def prepare(**values):
     """Set the environment, and make the synthetic corpora before any notebook runs, so that no cell waits for them."""
     set_environment(**values)
     if os.environ["LABKIT_DATA"] == "synthetic":
-        from ..data import make_synthetic
+        from labkit.data import make_synthetic
 
         make_synthetic()
 
@@ -52,7 +47,11 @@ def command(rest, quick=False):
     return [sys.executable, "-m", "pytest", *options.split(), *chosen, *rest]
 
 
-def main(args):
+def main(words=None):
+    handed = "Everything else is handed to pytest: paths (all tests without one), -k NAME, -x, -n 0 ..."
+    parser = argparse.ArgumentParser("python -m labkit test", epilog=handed, allow_abbrev=False)
+    parser.add_argument("--quick", action="store_true", help="leave out the notebooks, and what needs a browser")
+    args, rest = parser.parse_known_args(words)
     with tempfile.TemporaryDirectory(prefix="labkit-", ignore_cleanup_errors=True) as results:
         # a test means the same whatever the user works with: small, synthetic, and trained anew
         os.environ.update(LABKIT_DATA="synthetic", LABKIT_SCALE="lab", LABKIT_RESULTS=results)
@@ -60,4 +59,8 @@ def main(args):
         omp = os.environ.get("LABKIT_THREADS") or threads  # numpy, torch and their kernels read it when they start
         figures = Path(results) / "figures"
         prepare(LABKIT_THREADS=threads, OMP_NUM_THREADS=omp, LABKIT_FIGURES=figures)
-        return subprocess.run(command(args.rest, args.quick), cwd=home()).returncode
+        return subprocess.run(command(rest, args.quick), cwd=home()).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
