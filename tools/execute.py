@@ -17,10 +17,10 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbconvert.preprocessors import ClearOutputPreprocessor
 
-from labkit.cli.check_command import cores
 from labkit.errors import LabError, choose
 from labkit.files import digest, home, read_json, write_text
 
+from .check import cores
 from .run_tests import ENDLESS, prepare
 
 STUCK = 300  # seconds without any work

@@ -7,8 +7,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from labkit.cli.check_command import cores
 from labkit.files import home
+
+from .check import cores
 
 PATHS = "tests labkit notebooks"
 WORKERS = 2

@@ -21,7 +21,11 @@ COMMANDS = {  # name: what it does; its module is NAME_command
     "results": "show the recorded results as a table, or write them as CSV",
     "live": "how many words a pretrained network finds in minutes of sound, and how many nobody said",
 }
-TOOLS = {"lab": ("notebooks", "--build"), "test": ("run_tests",)}  # programs of the lab's folder, and options
+TOOLS = {
+    "check": ("check",),
+    "lab": ("notebooks", "--build"),
+    "test": ("run_tests",),
+}  # programs of the lab's folder, and options
 
 
 def main(argv=None):
