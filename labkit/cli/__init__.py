@@ -1,7 +1,6 @@
-"""The commands of `python -m labkit`: each is a module with `main(args) -> int` and, if need be, `add_arguments`.
+"""The commands of `python -m labkit`: each is a module with `add_arguments(parser)` and `main(args) -> int`.
 
-Those in `TOOLS` need the notebooks and the tests, and are programs beside them. A module is imported only when its
-command is called, so that `check` starts fast, and runs where torch cannot.
+A module is imported only when its command is called, so that `check` starts fast, and runs where torch cannot.
 """
 
 import argparse
@@ -12,7 +11,7 @@ import sys
 from ..errors import LabError, choose
 from ..files import home
 
-COMMANDS = {  # name: what it does; its module is NAME_command
+COMMANDS = {  # name: what it does; its module is NAME_command, or the program in TOOLS
     "check": "is everything a student needs here? Prints [ok] or what to do",
     "lab": "run every notebook into build/, as web pages too",
     "test": "run every test, notebooks included",
@@ -21,11 +20,8 @@ COMMANDS = {  # name: what it does; its module is NAME_command
     "results": "show the recorded results as a table, or write them as CSV",
     "live": "how many words a pretrained network finds in minutes of sound, and how many nobody said",
 }
-TOOLS = {
-    "check": ("check",),
-    "lab": ("notebooks", "--build"),
-    "test": ("run_tests",),
-}  # programs of the lab's folder, and options
+# Those that look at the lab's folder are programs of its tools/, with their first options.
+TOOLS = {"check": ["check"], "lab": ["notebooks", "--build"], "test": ["run_tests"]}
 
 
 def main(argv=None):
@@ -46,8 +42,7 @@ def main(argv=None):
             return tool(program)([*options, *rest])
         module = importlib.import_module(f".{name}_command", __name__)
         parser = argparse.ArgumentParser(prog=f"python -m labkit {name}", description=what, allow_abbrev=False)
-        if hasattr(module, "add_arguments"):
-            module.add_arguments(parser)
+        module.add_arguments(parser)
         return module.main(parser.parse_args(rest)) or 0
     except ModuleNotFoundError as error:
         print(f"The package {error.name!r} is missing. `python -m labkit check` says what to do.", file=sys.stderr)
