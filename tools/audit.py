@@ -16,7 +16,7 @@ from labkit.data import find
 from labkit.data.store import open_store
 from labkit.device import settle
 from labkit.errors import LabError
-from labkit.evaluation.predictions import answers
+from labkit.evaluation.predictions import with_predictions
 from labkit.experiments.records import read_runs
 from labkit.experiments.run import train
 from labkit.files import read_json, write_json, write_table
@@ -42,7 +42,7 @@ def in_training_mode(run, batch):
             x, lengths, _ = clips[index]
             logits[index], numbers[index] = network(x, lengths), number
     table = corpus.part("test")[["path", "speaker", "label"]]
-    return answers(run, table.assign(batch=numbers.numpy()), logits)
+    return with_predictions(run, table.assign(batch=numbers.numpy()), logits)
 
 
 def audit(run, batch=64):

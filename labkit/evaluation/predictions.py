@@ -36,10 +36,10 @@ def predictions(run, part="test", corpus=None, *, leaky=False):
     if not leaky:
         refuse_training_speakers(run, table)
     clips = batches_of(corpus, part, feature, run.device, store=store)
-    return answers(run, table, predict(run.network, clips, run.experiment.recipe)[0])
+    return with_predictions(run, table, predict(run.network, clips, run.experiment.recipe)[0])
 
 
-def answers(run, table, logits):
+def with_predictions(run, table, logits):
     """A table of clips with what a run says of them, from its logits (clips, classes)."""
     confidence, predicted = logits.softmax(1).max(1)
     names = [run.labels[number] for number in predicted.tolist()]
