@@ -6,9 +6,8 @@ import pytest
 
 from labkit.errors import LabError
 from labkit.experiments.experiment import Experiment
-from labkit.experiments.nested_cv import per_seed
 from labkit.experiments.records import Seeds, groups
-from labkit.experiments.sweep import committed
+from labkit.experiments.sweep import committed, per_seed
 from labkit.metrics import confusion, interval, verdict
 
 

@@ -83,20 +83,3 @@ def by_voice(runs, parts=("test",)):
         for voice, right in (said.label == said.predicted).groupby(said.speaker).mean().items():
             rows.append({"voice": voice, "accuracy": right, **about})
     return pd.DataFrame(rows)
-
-
-def per_seed(runs, parts=("test",)):
-    """What the runs of each seed say of all voices together: a table per seed, for `metrics.interval`.
-
-    Of a cross-validation in `folds`, each of which tests other speakers, none may be missing.
-    """
-    asked = {}
-    for run in runs:
-        asked.setdefault(run.experiment.seed, []).append(run)
-    for seed, some in asked.items():
-        split = some[0].experiment.split
-        if split.protocol == "folds" and len({run.experiment.split.fold for run in some}) < split.folds:
-            why = f"A cross-validation has {split.folds} folds; of seed {seed} some are missing"
-            raise LabError(f"{why}. Train them.")
-    tables = [[run.predictions(part) for run in asked[seed] for part in parts] for seed in sorted(asked)]
-    return [pd.concat(some, ignore_index=True) for some in tables]
