@@ -35,7 +35,7 @@ def commit():
     return head.stdout.strip() + ("+" if changed.stdout else "")
 
 
-COPY = "labkit-copy.json"  # marks a student's copy of the notebooks (labkit/teaching)
+COPY = "labkit-copy.json"  # marks a student's copy of the notebooks (tools/students)
 
 
 def left_behind(name, otherwise):

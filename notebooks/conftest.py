@@ -11,7 +11,7 @@ from queue import Empty
 import pytest
 from nbval.kernel import RunningKernel
 
-from labkit.cli.execute import set_environment
+from tools.run_tests import set_environment
 
 # `python -m labkit test` has set these; a bare `pytest --nbval-lax notebooks` shall mean the same.
 if not os.environ.get("LABKIT_RESULTS"):

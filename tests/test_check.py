@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from labkit import cli
-from labkit.cli import check_command as check
 from labkit.errors import LabError
+from tools import check
 
 LOOKS = {name: (look, mend) for name, look, mend in check.LOOKS}
 
@@ -104,7 +104,7 @@ def test_espeak_without_its_voices_is_no_ok(tmp_path):
     # a process of its own: espeak keeps one state for each process
     code = f"""if True:
         import espeakng_loader
-        from labkit.cli import check_command as check
+        from tools import check
         espeakng_loader.get_data_path = lambda: {str(tmp_path)!r}
         print(check.espeak())
     """
@@ -189,7 +189,7 @@ def test_the_exit_status_says_whether_something_is_to_mend(monkeypatch, capsys, 
 
 def test_the_check_of_this_very_environment_imports_nothing_heavy_before_it_prints():
     heavy = "('torch', 'librosa', 'sklearn', 'pandas', 'pydantic')"
-    code = f"import sys, labkit.cli.check_command; print([name for name in {heavy} if name in sys.modules])"
+    code = f"import sys, tools.check; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
@@ -240,7 +240,7 @@ def test_a_command_does_not_swallow_a_word_it_does_not_know(capsys):
     ],
 )
 def test_what_the_test_command_does_not_know_goes_to_pytest(tmp_path, rest, found):
-    from labkit.cli import test_command as test
+    from tools import run_tests as test
 
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     for folder in ("tests", "labkit", "notebooks", "elsewhere"):

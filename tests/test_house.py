@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "labkit"
 # A module imports only from its own room and the rooms before it.
 ORDER = "errors files device settings synthetic data features models,published metrics training evaluation experiments"
-ORDER += " streaming plots widgets lab,__init__ checks cli,teaching,__main__"
+ORDER += " streaming plots widgets lab,__init__ checks cli,__main__"
 RANK = {name: rank for rank, names in enumerate(ORDER.split()) for name in names.split(",")}
 LONGEST = 300  # lines of a file
 MOST = 12_500

@@ -10,7 +10,7 @@ from labkit.data.splits import Split
 from labkit.errors import LabError
 from labkit.experiments import nested_cv as nested
 from labkit.experiments.experiment import Experiment, Subset
-from labkit.experiments.sweep import Grid, best, committed, sweep
+from labkit.experiments.sweep import Grid, best, committed, per_seed, sweep
 from labkit.features import MFCC
 from labkit.metrics import interval
 from labkit.models import Model
@@ -148,13 +148,13 @@ def test_a_row_for_each_network_and_voice(trained):
     table = nested.by_voice(trained, both)
     assert len(table) == 2 * len(trained) and set(table.voice) == {"ana", "bo", "cleo"}
     assert set(table["training voices"]) == {1} and table.accuracy.between(0, 1).all()
-    (said,) = nested.per_seed(trained, both)
+    (said,) = per_seed(trained, both)
     assert interval([said])["mean"] == pytest.approx(table.accuracy.mean()) and interval([said])["speakers"] == 3
 
 
 def test_seeds_stay_apart():
     runs = [run for seed in (0, 1) for run in fakes(same(0.5, 0.6, 0.2 + 0.1 * seed), seed=seed)]
-    first, second = nested.per_seed(runs, ("validation", "test"))
+    first, second = per_seed(runs, ("validation", "test"))
     assert [(table.label == table.predicted).mean() for table in (first, second)] == pytest.approx([1.3 / 3, 1.4 / 3])
 
 

@@ -6,9 +6,11 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from labkit.cli import execute as notebooks
-from labkit.cli.pages import write_page
+from labkit import cli
 from labkit.errors import LabError
+from tools import execute as notebooks
+from tools.pages import write_page
+from tools.run_tests import set_environment
 
 
 def save(folder, name, *sources):
@@ -142,9 +144,17 @@ def test_notebooks_are_found_by_name_or_number(tmp_path, environment):
         notebooks.find(["07"])
 
 
+def test_the_lab_command_starts_the_tool(capfd, monkeypatch, tmp_path):
+    assert cli.main(["lab", "no_such_notebook"]) == 2
+    assert "no notebook called 'no_such_notebook'" in capfd.readouterr().err
+    monkeypatch.setattr(cli, "home", lambda: tmp_path)
+    assert cli.main(["lab"]) == 2
+    assert "Run this in the folder of the lab." in capfd.readouterr().err
+
+
 def test_what_the_user_set_stays(monkeypatch, environment):
     monkeypatch.setenv("LABKIT_DATA", "real")
     monkeypatch.delenv("LABKIT_SCALE")
-    notebooks.set_environment(LABKIT_RESULTS="somewhere else")
+    set_environment(LABKIT_RESULTS="somewhere else")
     assert os.environ["LABKIT_DATA"] == "real" and os.environ["LABKIT_RESULTS"] == "kept"
     assert os.environ["LABKIT_SCALE"] == "lab" and "MPLBACKEND" not in os.environ

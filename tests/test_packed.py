@@ -9,13 +9,13 @@ import pytest
 from tiny import quick
 
 from labkit.errors import LabError
-from labkit.evaluation.predictions import audit
 from labkit.experiments.packed import PackedRun, Sweep
 from labkit.experiments.records import elsewhere, read_runs, summary
 from labkit.experiments.run import Run, read_record, train
 from labkit.experiments.sweep import committed
 from labkit.files import home
 from tools import pack_records
+from tools.audit import audit
 from tools.pack_records import grids_of_results, pack, unpack
 
 pytest_plugins = ["tiny"]

@@ -152,8 +152,7 @@ def rows_of(name):
 def test_the_table_of_new_voices_is_that_of_the_records():
     import pandas as pd
 
-    from labkit.experiments import nested_cv as nested
-    from labkit.experiments.sweep import committed
+    from labkit.experiments.sweep import committed, per_seed
     from labkit.metrics import interval
 
     def figure(one):
@@ -181,7 +180,7 @@ def test_the_table_of_new_voices_is_that_of_the_records():
     synthetic, all_extra = ([run for run in more if len(run.experiment.corpus.extra) == count] for count in (1, 2))
     five = [run for run in committed("fsdd_count", "fsdd") if run.record["speakers"]["train"] == 5]
     for row, runs in zip(rows[3:], (five, varied, synthetic, all_extra), strict=True):
-        answers = nested.per_seed(runs, ("validation", "test"))
+        answers = per_seed(runs, ("validation", "test"))
         assert row[2:] == [figure(interval(answers)), worst(answers)], row
 
 

@@ -7,7 +7,7 @@ import pytest
 from labkit.errors import LabError
 from labkit.experiments.experiment import Experiment
 from labkit.experiments.records import Seeds, groups
-from labkit.experiments.sweep import across_folds, committed
+from labkit.experiments.sweep import committed, per_seed
 from labkit.metrics import confusion, interval, verdict
 
 
@@ -98,10 +98,10 @@ def test_a_committed_grid_comes_as_its_configurations():
 def test_folds_are_put_together_seed_by_seed_and_only_if_all_are_there():
     runs = [run for run in committed("native_accents", "native_language") if run.protocol == "folds"]
     runs = [run for run in runs if run.experiment.model.name == "lstm" and run.experiment.seed == 0]
-    (table,) = across_folds(runs)
+    (table,) = per_seed(runs)
     assert len(runs) == 5 and table.speaker.nunique() == 373 and table.path.is_unique
     for run in runs:
         own = run.predictions()
         assert not set(own.speaker) & set(run.record["training_speakers"]), "nobody is tested by who met them"
     with pytest.raises(LabError, match="5 folds; of seed 0 some are missing"):
-        across_folds(runs[1:])
+        per_seed(runs[1:])

@@ -5,23 +5,17 @@ import json
 import os
 import signal
 import sys
-from dataclasses import replace
 
 import pytest
-import tiny
-import torch
 from tiny import program, until
 
 from labkit import files
 from labkit.cli import main
 from labkit.cli.sweep_command import as_text, grid_file
 from labkit.errors import LabError
-from labkit.evaluation.predictions import audit
 from labkit.experiments.records import read_runs, summary
-from labkit.experiments.run import Run, train
 from labkit.experiments.sweep import Grid, sweep
-from labkit.files import home, read_json
-from labkit.models import Model
+from labkit.files import home
 
 pytest_plugins = ["tiny"]
 pytestmark = pytest.mark.usefixtures("own_folders")
@@ -91,47 +85,6 @@ def test_grids_of_different_corpora_are_swept_one_by_one(grids, made, tmp_path, 
     grids["slow"].write_text(json.dumps(other | {"base": BASE | {"corpus": {"name": "folder"}}}))
     assert command(made, tmp_path, *grids.values()) == 2
     assert "different corpora (folder, speech_commands)" in capsys.readouterr().err
-
-
-# What an audit keeps
-
-
-def test_an_audit_is_kept_beside_the_record_of_what_was_tested(grids, made, tmp_path, monkeypatch):
-    assert command(made, tmp_path, grids["fast"], "--audit") == 0
-    for run in read_runs(tmp_path / "out"):
-        assert (run.folder / "audit.json").exists() == run.tested
-        if run.tested:
-            figures, trained = read_json(run.folder / "audit.json"), run.predictions("train")
-            assert set(trained.speaker) == set(run.record["training_speakers"])
-            assert figures["train"]["accuracy"] == (trained.label == trained.predicted).mean()
-            assert set(run.predictions("training_mode").path) == set(run.predictions("test").path)
-    monkeypatch.setattr("labkit.experiments.run.predictions", lambda *_, **__: pytest.fail("computed again"))
-    assert command(made, tmp_path, grids["fast"], "--audit") == 0
-
-
-def test_training_mode_is_what_a_network_does_without_eval(corpus, tmp_path):
-    for dropout, same in ((0.0, True), (0.9, False)):  # no dropout, no normalisation: no difference
-        run = train(tiny.quick().change(model={"dropout": dropout}), corpus, tmp_path)
-        audit(run)
-        assert (list(run.predictions("training_mode").predicted) == list(run.predictions("test").predicted)) == same
-
-
-def test_an_audit_moves_no_running_statistics_and_counts_batches_as_the_study_did(corpus, tmp_path):
-    run = train(replace(tiny.quick(), model=Model("r1_gru", hidden=4)), corpus, tmp_path)
-    before = {name: value.clone() for name, value in run.network.state_dict().items()}
-    figures = audit(run, batch=12)["training_mode"]
-    assert all(before[name].equal(value) for name, value in run.network.state_dict().items())
-    assert not run.network.training and figures["batch"] == 12 and figures["clips"] == 18
-    table = run.predictions("training_mode")
-    order = torch.randperm(18, generator=torch.Generator().manual_seed(0))  # as Source.batches draws it
-    right = torch.tensor((table.label == table.predicted).to_numpy(dtype=float))[order]
-    assert figures["mean_of_batches"] == pytest.approx((right[:12].mean() + right[12:].mean()).item() / 2)
-
-
-def test_an_audit_needs_the_corpus(corpus, tmp_path):
-    run = train(tiny.quick(), corpus, tmp_path)
-    with pytest.raises(LabError, match="without its corpus. Call labkit.train"):
-        audit(Run(run.folder, run.record))
 
 
 # In the middle of a sweep

@@ -10,11 +10,10 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from labkit import cli, teaching
-from labkit.cli.execute import normalise, write
+from labkit import cli
 from labkit.errors import LabError
-from labkit.teaching import students
-from tools import grading, sandbox
+from tools import blanks, execute, grading, sandbox, students
+from tools.execute import normalise, write
 from tools.grading import plan
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -204,10 +203,10 @@ def test_each_copy_gets_its_points_and_a_reason(graded):
 @pytest.mark.parametrize("name", [name for name in HARMLESS if name != "no_python"])
 def test_answers_and_mistakes_are_told_apart(name, tmp_path, monkeypatch):
     first, second, points, word = COPIES[name]
-    lab = [one for cell in teaching.code_cells(small_lab(tmp_path)) for one in teaching.statements(cell)]
+    lab = [one for cell in blanks.code_cells(small_lab(tmp_path)) for one in blanks.statements(cell)]
     checks = {}
     exec(lab[0].source, checks)  # the import of the checks
-    steps = plan(lab, [one for source in (first, second) for one in teaching.statements(source)])
+    steps = plan(lab, [one for source in (first, second) for one in blanks.statements(source)])
     told = list(sandbox.judge(steps, checks, {}))
     assert sum(one for _, one, _ in told) == points
     assert word in " ".join(why for _, one, why in told if not one)
@@ -229,7 +228,7 @@ def test_a_cell_that_chokes_python_costs_only_its_row(source, tmp_path, monkeypa
     work = tmp_path / "01_exploration.ipynb"
     nbformat.write(new_notebook(cells=[new_code_cell(source), new_code_cell(WINDOW)]), work)
     (tmp_path / "lab").mkdir()
-    lab = [one for cell in teaching.code_cells(small_lab(tmp_path / "lab")) for one in teaching.statements(cell)]
+    lab = [one for cell in blanks.code_cells(small_lab(tmp_path / "lab")) for one in blanks.statements(cell)]
 
     class Counted:
         def verdicts(self, lab, copy, answers):
@@ -240,12 +239,12 @@ def test_a_cell_that_chokes_python_costs_only_its_row(source, tmp_path, monkeypa
         def verdicts(self, *given):
             raise UnicodeError("\x1b")
 
-    told = grading.grade(Broken(), work, "01_exploration", lab)
+    told = grading.grade(Broken(), work, "01_exploration", lab, SMOOTH)
     assert told["check_window"] == (0, "it could not be graded: UnicodeError:  ")
-    told = grading.grade(Counted(), work, "01_exploration", lab)
+    told = grading.grade(Counted(), work, "01_exploration", lab, SMOOTH)
     assert told["check_window"] == (1, "right") and told["check_smoothing"][0] == 0
     monkeypatch.setattr(grading, "LARGEST", 100)
-    assert "is no notebook" in grading.grade(Counted(), work, "01_exploration", lab)["check_window"][1]
+    assert "is no notebook" in grading.grade(Counted(), work, "01_exploration", lab, SMOOTH)["check_window"][1]
 
 
 def test_a_folder_names_the_student(tmp_path):
@@ -257,7 +256,7 @@ def test_a_folder_names_the_student(tmp_path):
 
 def test_answers_in_the_translated_notebook_count(tmp_path):
     lab_path = small_lab(tmp_path)
-    lab = [one for cell in teaching.code_cells(lab_path) for one in teaching.statements(cell)]
+    lab = [one for cell in blanks.code_cells(lab_path) for one in blanks.statements(cell)]
     spanish = tmp_path / "ana" / "notebooks" / "es" / "01_exploration.ipynb"
     spanish.parent.mkdir(parents=True)
     for path, first in ((spanish.parents[1] / spanish.name, PLACEHOLDER[0]), (spanish, SMOOTH)):
@@ -269,7 +268,7 @@ def test_answers_in_the_translated_notebook_count(tmp_path):
             return {}
 
     grader = Kept()
-    grading.grade(grader, tmp_path / "ana", "01_exploration", lab)
+    grading.grade(grader, tmp_path / "ana", "01_exploration", lab, SMOOTH)
     given = [step["source"] for step in grader.steps if step.get("source", "").startswith("def smooth")]
     assert "idct" in given[-1]
 
@@ -298,7 +297,7 @@ def test_python_alone_guards_where_the_system_builds_no_wall(tmp_path, monkeypat
     monkeypatch.setattr(grading, "UNSHARE", ["no-such-program"])
     precious = tmp_path / "precious.txt"
     precious.write_text("kept")
-    lab = [one for cell in teaching.code_cells(small_lab(tmp_path)) for one in teaching.statements(cell)]
+    lab = [one for cell in blanks.code_cells(small_lab(tmp_path)) for one in blanks.statements(cell)]
     tries = ["import os; os.remove(TARGET)", "open(TARGET, 'w')", "import os; os.rename(TARGET, TARGET + 'x')"]
     tries += ["import socket; socket.create_connection(('127.0.0.1', 9))", "import os; os.system('true')"]
     tries += ["import runpy; runpy.run_path(LAB + '/notebooks/solutions/01_exploration.py')"]
@@ -309,7 +308,7 @@ def test_python_alone_guards_where_the_system_builds_no_wall(tmp_path, monkeypat
     )
     grader = grading.Grader(tmp_path / "run", 60, []) if (tmp_path / "run").mkdir() is None else None
     assert not grader.wall and "Python only" in grader.wall_in_words()
-    found = grader.verdicts(lab, teaching.statements(f"{SMOOTH}\n{answer}"), "")
+    found = grader.verdicts(lab, blanks.statements(f"{SMOOTH}\n{answer}"), "")
     assert found == {"check_smoothing": (1, "right"), "check_window": (1, "right")}
     assert precious.read_text() == "kept"
 
@@ -321,7 +320,7 @@ def test_the_names_of_a_statement():
     source = (
         "@mark\ndef blank(x, y=start):\n    z = x + other\n    return helper(z)  # change me\n\n\ntable['a'] = rows"
     )
-    first, second = teaching.statements(source)
+    first, second = blanks.statements(source)
     assert first.blank and first.binds == {"blank"} and {"mark", "start", "other", "helper"} <= first.uses
     assert not {"x", "z"} & first.uses and (first.lines.start, first.lines.stop) == (0, 4)
     assert "table" in second.binds and "rows" in second.uses and not second.blank
@@ -329,9 +328,7 @@ def test_the_names_of_a_statement():
 
 @pytest.mark.parametrize("name", CHAPTERS)
 def test_a_plan_asks_each_check_of_a_notebook_and_trains_nothing(name):
-    lab = [
-        one for cell in teaching.code_cells(ROOT / "notebooks" / f"{name}.ipynb") for one in teaching.statements(cell)
-    ]
+    lab = [one for cell in blanks.code_cells(ROOT / "notebooks" / f"{name}.ipynb") for one in blanks.statements(cell)]
     steps = plan(lab, [])
     asked = [step["check"] for step in steps if "check" in step]
     assert asked == [re.search(r"check_\w+", one.source)[0] for one in lab if one.check]
@@ -342,10 +339,10 @@ def test_a_plan_asks_each_check_of_a_notebook_and_trains_nothing(name):
 
 def test_every_blank_that_is_checked_has_an_answer():
     for name in CHAPTERS:
-        known = teaching.answers(name)[1]
-        for cell in teaching.code_cells(ROOT / "notebooks" / f"{name}.ipynb"):
-            found = teaching.statements(cell)
-            asked = set().union(*(teaching.statements(ast.unparse(one.check))[0].uses for one in found if one.check))
+        known = blanks.answers(name)[1]
+        for cell in blanks.code_cells(ROOT / "notebooks" / f"{name}.ipynb"):
+            found = blanks.statements(cell)
+            asked = set().union(*(blanks.statements(ast.unparse(one.check))[0].uses for one in found if one.check))
             wanted = [one.binds & asked for one in found if one.blank and one.binds & asked]
             assert all(names & set(known) for names in wanted) or not known, (name, wanted)
 
@@ -365,11 +362,7 @@ def lab(tmp_path, monkeypatch):
     node = nbformat.read(path, as_version=4)
     node.cells = [new_markdown_cell("# 01"), *node.cells, new_markdown_cell("## The end")]
     write(normalise(node), path)
-    for module in (
-        students,
-        teaching,
-        students.find.__globals__["__builtins__"] and __import__("labkit.cli.execute").cli.execute,
-    ):
+    for module in (students, blanks, execute):
         monkeypatch.setattr(module, "home", lambda: home)
 
     def change(old, new):

@@ -14,8 +14,9 @@ import sys
 import venv
 from pathlib import Path
 
-from labkit.cli import execute
 from labkit.files import home
+
+from . import execute
 
 
 def make_environment(folder):

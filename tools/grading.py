@@ -24,11 +24,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
-from labkit.cli.check_command import cores
-from labkit.cli.execute import find, set_environment
 from labkit.errors import LabError
 from labkit.files import home, write_text
-from labkit.teaching import answers, code_cells, statements, with_answers
+
+from .blanks import answers, code_cells, statements, with_answers
+from .check import cores
+from .execute import find
+from .run_tests import set_environment
 
 MEMORY, DISK = 3_000_000_000, 100_000_000  # bytes that one copy may take, and write into one file
 PATIENCE, TOO_MUCH_TIME = 4, 24  # seconds on the clock for one of work; the signal of a process that worked too long
@@ -60,6 +62,7 @@ def main(words=None):
     set_environment(LABKIT_DATA="synthetic")
     labs = {path.stem: [one for cell in code_cells(path) for one in statements(cell)] for path in find(args.notebooks)}
     labs = {name: lab for name, lab in labs.items() if any(one.check for one in lab)}
+    texts = {name: answers(name)[0] for name in labs}
     with tempfile.TemporaryDirectory(prefix="labkit-", ignore_cleanup_errors=True) as folder:
         grader = Grader(Path(folder), args.seconds, args.works)
         print(f"Walls: {grader.wall_in_words()}", flush=True)
@@ -67,14 +70,16 @@ def main(words=None):
             rehearse(grader, name, lab)
         with ThreadPoolExecutor(cores()) as pool:
             jobs = {
-                (work, name): pool.submit(grade, grader, work, name, labs[name]) for work in args.works for name in labs
+                (work, name): pool.submit(grade, grader, work, name, lab, texts[name])
+                for work in args.works
+                for name, lab in labs.items()
             }
             found = {place: job.result() for place, job in jobs.items()}
     write_grades(args.output, args.works, list(labs), found)
 
 
-def grade(grader, work, name, lab):
-    """The verdicts on one notebook of a copy: {check: (points, reason)}."""
+def grade(grader, work, name, lab, text):
+    """The verdicts on one notebook of a copy: {check: (points, reason)}; `text` is the file of the lab's answers."""
     places = [work, work / f"{name}.ipynb", work / "notebooks" / f"{name}.ipynb"]
     paths = [place for place in places if place.is_file() and place.stem == name][:1]
     translated = work / "notebooks" / "es" / f"{name}.ipynb"
@@ -93,7 +98,7 @@ def grade(grader, work, name, lab):
             except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
                 broken = f"code cell {number} is not Python: {error}"
     try:
-        found = grader.verdicts(lab, copy, answers(name)[0]) if copy else {}
+        found = grader.verdicts(lab, copy, text) if copy else {}
     except Exception as error:  # whatever a copy does costs its own row only
         found, broken = {}, f"it could not be graded: {printable(f'{type(error).__name__}: {error}')[:200]}"
     checks = [step["check"] for step in plan(lab, []) if "check" in step]

@@ -1,5 +1,6 @@
 """`python -m tools.notebooks`: execute the notebooks and store their outputs in them, for readers on the web.
 
+`--build` leaves them as they are, and writes copies and web pages into build/ (`python -m labkit lab` is this).
 `--site` executes nothing: it writes what is stored as web pages. `--repository` writes another address of the lab.
 """
 
@@ -9,21 +10,42 @@ import sys
 
 import nbformat
 
-from labkit.cli import execute
-from labkit.cli.pages import TIMES, write_index, write_page
 from labkit.errors import LabError
 from labkit.files import home, read_json, write_json, write_text
+
+from . import execute
+from .execute import TIMES
+from .pages import write_index, write_page
 
 
 def main(words=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    execute.add_arguments(parser)
+    parser.add_argument("notebooks", nargs="*", help="only these, by name or number (03); all without")
+    parser.add_argument("--build", action="store_true", help="write what they show into build/, as web pages too")
     parser.add_argument("--site", action="store_true", help="only write the stored notebooks as pages, in build/site")
     parser.add_argument("--repository", help="only write this address, OWNER/NAME on GitHub, wherever the lab's stands")
     args = parser.parse_args(words)
     if args.repository:
         return move(args.repository)
+    if args.build:
+        return build(args.notebooks)
     return site() if args.site else refresh(args.notebooks)
+
+
+def build(wanted):
+    """Execute notebooks into build/, with a web page for each and an index of all that are there."""
+    folder, names = home() / "build", [path.stem for path in execute.find()]
+
+    def keep(path, node, error):
+        execute.write(node, folder / "notebooks" / path.name)
+        write_page(node, folder / "html" / f"{path.stem}.html", names)
+
+    failed, _ = execute.run_all(execute.find(wanted), keep, LABKIT_FIGURES=folder / "figures")
+    paths = sorted((folder / "notebooks").glob("[0-9]*.ipynb"))
+    write_index({path.stem: nbformat.read(path, as_version=4) for path in paths}, folder / "html")
+    print(f"Web pages: {folder / 'html' / 'index.html'}\nNotebooks: {folder / 'notebooks'}")
+    print("To work with them yourself: `make jupyter`, or `python -m jupyter lab notebooks`.")
+    return int(bool(failed))
 
 
 def refresh(wanted):

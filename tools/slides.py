@@ -15,10 +15,11 @@ from pathlib import Path
 import nbformat
 from nbconvert.filters import markdown2html
 
-from labkit.cli import execute
-from labkit.cli.pages import with_mathml, write_page
 from labkit.errors import LabError
 from labkit.files import home, write_text
+
+from . import execute
+from .pages import with_mathml, write_page
 
 WORDS, CAPTION = 55, 24  # what one slide holds
 LINES, LETTERS = 16, 92  # of code, or of what was printed

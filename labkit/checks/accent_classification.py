@@ -33,9 +33,7 @@ def check_vote(vote):
         need(winner == right, f"{said} = {winner!r}, but add up how sure the pieces are: {counted}.")
 
 
-@check(
-    "For 15 classes that is 1.817: the loss of the study could not fall below.", blank="07_accent_classification.floor"
-)
+@check("For 15 classes that is 1.817: the study's loss could not fall below.", blank="07_accent_classification.floor")
 def check_floor(floor):
     """Does `floor(classes)` give the least loss that softmax before the loss can reach?"""
     for classes in (2, 5, 15):

@@ -25,9 +25,8 @@ def check_loudness(loudness):
     need(0.5 < short < 2, f"with more zeros after it, it gives {short:.3g} times the number. Use window[:length].")
     for offset in (0.02, -0.02):
         moved = level("a clip with an offset", clip + offset) / usual
-        need(
-            0.67 < moved < 1.5, f"an offset of {offset} makes it {moved:.3g} times as large. Subtract the clip's mean."
-        )
+        grown = f"an offset of {offset} makes it {moved:.3g} times as large. Subtract the clip's mean."
+        need(0.67 < moved < 1.5, grown)
 
 
 @check("Compare it with 0.001.", blank="05_audiomnist_audionet.update_ratio")

@@ -1,4 +1,4 @@
-"""The commands of `python -m labkit`: each is a module with `main(args) -> int` and, if need be, `add_arguments`.
+"""The commands of `python -m labkit`: each is a module with `add_arguments(parser)` and `main(args) -> int`.
 
 A module is imported only when its command is called, so that `check` starts fast, and runs where torch cannot.
 """
@@ -9,20 +9,27 @@ import os
 import sys
 
 from ..errors import LabError, choose
+from ..files import home
 
-COMMANDS = {  # name: what it does; its module is NAME_command
+COMMANDS = {  # name: what it does; its module is NAME_command, or the program in TOOLS
     "check": "is everything a student needs here? Prints [ok] or what to do",
     "lab": "run every notebook into build/, as web pages too",
     "test": "run every test, notebooks included",
     "download": "fetch a corpus of real recordings, or cut one out of another",
-    "train": "train one experiment, written as a JSON file",
     "sweep": "train what grids of settings describe, choose on validation, test the chosen",
     "results": "show the recorded results as a table, or write them as CSV",
     "students": "a copy of the notebooks to work in; run again after an update, it keeps what was written",
     "grade": "points for students' copies, each in a process with limits",
     "live": "how many words a pretrained network finds in minutes of sound, and how many nobody said",
 }
-TEACHING = {"students": "labkit.teaching.students", "grade": "labkit.teaching"}  # in the room for teachers
+# Those that look at the lab's folder are programs of its tools/, with their first options.
+TOOLS = {
+    "check": ["check"],
+    "lab": ["notebooks", "--build"],
+    "test": ["run_tests"],
+    "students": ["students"],
+    "grade": ["grading"],
+}
 
 
 def main(argv=None):
@@ -38,15 +45,13 @@ def main(argv=None):
     name, *rest = argv
     try:
         what = choose(name, COMMANDS, "command")
-        module = importlib.import_module(TEACHING.get(name, f"{__name__}.{name}_command"))
+        if name in TOOLS:
+            program, *options = TOOLS[name]
+            return tool(program)([*options, *rest])
+        module = importlib.import_module(f".{name}_command", __name__)
         parser = argparse.ArgumentParser(prog=f"python -m labkit {name}", description=what, allow_abbrev=False)
-        if hasattr(module, "add_arguments"):
-            module.add_arguments(parser)
-        if getattr(module, "PASSES_ON", False):  # what this command does not know is for the program that it starts
-            args, args.rest = parser.parse_known_args(rest)
-        else:
-            args = parser.parse_args(rest)
-        return module.main(args) or 0
+        module.add_arguments(parser)
+        return module.main(parser.parse_args(rest)) or 0
     except ModuleNotFoundError as error:
         print(f"The package {error.name!r} is missing. `python -m labkit check` says what to do.", file=sys.stderr)
         return 2
@@ -59,3 +64,11 @@ def main(argv=None):
     except BrokenPipeError:  # as in `python -m labkit results | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+
+
+def tool(name):
+    """The main function of a program in `tools/`, which lies beside the notebooks and not in the package."""
+    if not (home() / "tools").is_dir():
+        raise LabError(f"There are no notebooks in {home() / 'notebooks'}. Run this in the folder of the lab.")
+    sys.path.insert(0, str(home()))
+    return importlib.import_module(f"tools.{name}").main

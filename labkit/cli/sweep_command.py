@@ -7,7 +7,6 @@ from pathlib import Path
 from ..data import find, join, read
 from ..device import settle
 from ..errors import LabError, choose
-from ..evaluation.predictions import audit
 from ..experiments.records import elsewhere, in_words, summary
 from ..experiments.sweep import Grid, best, sweep, workers
 from ..files import home
@@ -26,7 +25,6 @@ def add_arguments(parser):
     add("--device", default="auto", help="auto, cpu, cuda, mps")
     add("--workers", type=int, default=1, help="processes that train side by side (default: 1)")
     add("--test", choices=("chosen", "all", "none"), default="chosen", help="which runs to test (default: chosen)")
-    add("--audit", action="store_true", help="keep, of tested runs, the accuracy on training clips and without eval()")
 
 
 def grid_file(name):
@@ -71,8 +69,6 @@ def main(args):
     winners = list({run.id: run for some in chosen.values() for run in some}.values())
     for run in {"chosen": winners, "all": runs, "none": []}[args.test]:
         run.test()
-        if args.audit:
-            audit(run)
     for other in [find(name, data, args.scale) for data in args.also]:
         for run in winners:
             run.test(other)

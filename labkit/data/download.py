@@ -5,14 +5,11 @@ step: a corpus folder that exists is complete.
 """
 
 import errno
-import gzip
 import hashlib
 import shutil
 import stat
-import struct
 import tarfile
 import zipfile
-import zlib
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PureWindowsPath
@@ -33,9 +30,8 @@ TIMEOUT = 30  # seconds without a byte after which a connection counts as cut
 RETRY = Retry(4, backoff_factor=2, status_forcelist=(408, 429, 500, 502, 503, 504), respect_retry_after_header=False)
 MOST_FILES = 250_000  # members of an archive
 MOST_AFTER = 1 << 20  # zeros that fill its last block
-DAMAGE = (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError, RuntimeError, ValueError)
-REFUSED = (errno.EINVAL, errno.ENAMETOOLONG, errno.ELOOP)  # by a file system, of a name; or a place before the file
-DAMAGE += (FileExistsError, NotADirectoryError)  # one name twice; a file where a folder should be
+# What a file system says to a damaged archive: of a name, or of one that comes twice. None: a reader's own error.
+REFUSED = (None, errno.EINVAL, errno.ENAMETOOLONG, errno.ELOOP, errno.EEXIST, errno.ENOTDIR)
 
 
 class BadArchive(LabError):
@@ -263,9 +259,9 @@ def unpack(entry, archive, folder):
                 place.parent.mkdir(parents=True, exist_ok=True)
                 with open(place, "xb") as file, opened() as source:
                     shutil.copyfileobj(source, file)  # never more than the size that the header says
-    except (BadArchive, OSError, struct.error, *DAMAGE) as error:
-        if isinstance(error, OSError) and not isinstance(error, DAMAGE) and error.errno not in REFUSED:
-            raise  # the disk's fault
+    except Exception as error:  # a damaged archive may make its reader fail in any way
+        if getattr(error, "errno", None) not in REFUSED or isinstance(error, MemoryError):
+            raise  # the machine's fault
         raise BadArchive(f"{archive.name} is damaged or was changed, at its member {name!r}: {error}.") from error
     if not (folder / entry.proof).exists():
         raise BadArchive(f"{archive.name} does not hold {entry.proof}: it is another corpus.")

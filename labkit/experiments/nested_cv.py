@@ -83,10 +83,3 @@ def by_voice(runs, parts=("test",)):
         for voice, right in (said.label == said.predicted).groupby(said.speaker).mean().items():
             rows.append({"voice": voice, "accuracy": right, **about})
     return pd.DataFrame(rows)
-
-
-def per_seed(runs, parts=("test",)):
-    """What the runs of each seed say of all voices together: a table per seed, for `metrics.interval`."""
-    seeds = sorted({run.experiment.seed for run in runs})
-    asked = {seed: [run for run in runs if run.experiment.seed == seed] for seed in seeds}
-    return [pd.concat([run.predictions(part) for run in asked[seed] for part in parts]) for seed in seeds]

@@ -16,21 +16,19 @@ from ..files import commit
 
 Whole = Annotated[int, Field(ge=0)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
-SHARES = dict.fromkeys(("accuracy", "balanced_accuracy", "macro_f1", "chance"), Annotated[float, Field(ge=0, le=1)])
-MEASURED = {"clips": Whole, "classes_present": Whole, **SHARES, "majority": NotRequired[Number | None]}
-Metrics = TypedDict("Metrics", {**MEASURED})
-Source = TypedDict("Source", {**dict.fromkeys(("name", "fingerprint", "licence"), str), "synthetic": bool})
-Of = TypedDict("Of", {**dict.fromkeys(("run", "table"), str)})
-RECORD = {
-    **dict.fromkeys(("id", "protocol", "majority", "device", "date"), str),
-    **dict.fromkeys(("parameters", "best_epoch"), Whole),
-    **dict.fromkeys(("clips", "speakers"), dict[str, Whole]),
-    **dict.fromkeys(("labels", "training_speakers"), Annotated[list[str], Field(min_length=1)]),
-    **{"experiment": dict, "corpus": Source, "validation": Metrics, "skipped": list[str], "seconds_per_epoch": Number},
-    **{"history": Annotated[list[dict[str, Number]], Field(min_length=1)]},
-    **{"tables": NotRequired[dict[str, str]], "in_words": NotRequired[str]},
-}
-TEST = {**MEASURED, "corpus": NotRequired[Source], "of": NotRequired[Of]}
+Share = Annotated[float, Field(ge=0, le=1)]
+Names = Annotated[list[str], Field(min_length=1)]
+SOURCE = {"name": str, "fingerprint": str, "licence": str, "synthetic": bool}
+METRICS = {"clips": Whole, "classes_present": Whole, "majority": NotRequired[Number | None]}
+METRICS |= dict.fromkeys(("accuracy", "balanced_accuracy", "macro_f1", "chance"), Share)
+TEST = METRICS | {"corpus": NotRequired[TypedDict("Source", SOURCE)]}
+TEST |= {"of": NotRequired[TypedDict("Of", {"run": str, "table": str})]}
+RECORD = dict.fromkeys(("id", "protocol", "majority", "device", "date"), str)
+RECORD |= {"experiment": dict, "labels": Names, "training_speakers": Names, "skipped": list[str]}
+RECORD |= {"clips": dict[str, Whole], "speakers": dict[str, Whole], "parameters": Whole, "best_epoch": Whole}
+RECORD |= {"history": Annotated[list[dict[str, Number]], Field(min_length=1)], "seconds_per_epoch": Number}
+RECORD |= {"corpus": TypedDict("Source", SOURCE), "validation": TypedDict("Metrics", METRICS)}
+RECORD |= {"tables": NotRequired[dict[str, str]], "in_words": NotRequired[str]}  # older records have neither
 SCHEMAS = {
     "a run record": TypeAdapter(TypedDict("Record", RECORD)),
     "a test record": TypeAdapter(TypedDict("Test", TEST)),

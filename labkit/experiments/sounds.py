@@ -25,10 +25,8 @@ def keep(corpus, store, folder):
 
 def refuse_other(name, corpus, store, folder, run_id):
     """LabError if a clip sounds otherwise than when `keep` returned `name` for a run."""
-    if name is None or not re.fullmatch("[0-9a-f]{12}", str(name)):  # which is part of a path
-        return
     path = folder / "sounds" / f"{name}.csv.gz"
-    if not path.exists():
+    if not re.fullmatch("[0-9a-f]{12}", str(name)) or not path.exists():  # None, or what is no part of a path
         return
     mend = "Delete it: the sound of the runs beside it is then not compared."
     table = read_table(path, mend, dtype=str)

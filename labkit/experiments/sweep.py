@@ -150,15 +150,21 @@ def recorded(corpus, *grids):
     return pd.DataFrame(rows)
 
 
-def across_folds(runs):
-    """Test predictions of a cross-validation, a table per seed: each speaker is in the one fold that tests them."""
-    tables = {}
+def per_seed(runs, parts=("test",)):
+    """What the runs of each seed say of all speakers together: a table per seed, for `metrics.interval`.
+
+    Of a cross-validation in `folds`, each of which tests other speakers, none may be missing.
+    """
+    asked = {}
     for run in runs:
-        tables.setdefault(run.experiment.seed, {})[run.experiment.split.fold] = run.predictions()
-    folds = runs[0].experiment.split.folds
-    if missing := [seed for seed, found in tables.items() if len(found) != folds]:
-        raise LabError(f"A cross-validation has {folds} folds; of seed {missing[0]} some are missing. Train them.")
-    return [pd.concat(found.values(), ignore_index=True) for found in tables.values()]
+        asked.setdefault(run.experiment.seed, []).append(run)
+    for seed, some in asked.items():
+        split = some[0].experiment.split
+        if split.protocol == "folds" and len({run.experiment.split.fold for run in some}) < split.folds:
+            why = f"A cross-validation has {split.folds} folds; of seed {seed} some are missing"
+            raise LabError(f"{why}. Train them.")
+    tables = [[run.predictions(part) for run in asked[seed] for part in parts] for seed in sorted(asked)]
+    return [pd.concat(some, ignore_index=True) for some in tables]
 
 
 def sweep(experiments, corpus, results, device="cpu", callback=None, report=print, executor=None):

@@ -196,10 +196,10 @@ def mel_filters(feature):
     while works and not triangles(hz, *edges, works, feature.mel_scale).amax(0).all():
         works -= 1
     if empty := int((filters.amax(0) == 0).sum()):
-        about = (
-            f"{empty} of {bands} mel bands are empty: n_fft {feature.fft} at {sample_rate} Hz is too coarse for them."
+        wrong = f"{empty} of {bands} mel bands are empty: n_fft {feature.fft} at {sample_rate} Hz is too coarse"
+        warnings.warn(
+            f"{wrong} for them. At most {works} bands work; or take a longer n_fft.", LabWarning, stacklevel=3
         )
-        warnings.warn(f"{about} At most {works} bands work; or take a longer n_fft.", LabWarning, stacklevel=3)
     return filters
 
 

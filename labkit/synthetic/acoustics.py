@@ -83,10 +83,8 @@ class Session:
         clip *= decibels(rng.normal(self.level, conditions.level[2])) / max(np.sqrt(np.mean(spoken**2)), 1e-9)
         loudness = np.sqrt(np.mean(spoken**2))
         kind = self.noise if rng.random() < conditions.own_noise else NOISES[rng.integers(len(NOISES))]
-        clip += (
-            noise(kind, samples, self.sample_rate, rng) * loudness / decibels(rng.normal(self.snr, conditions.snr[2]))
-        )
-        return clip
+        behind = noise(kind, samples, self.sample_rate, rng) * loudness
+        return clip + behind / decibels(rng.normal(self.snr, conditions.snr[2]))
 
 
 def noise(kind, samples, sample_rate, rng):

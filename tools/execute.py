@@ -17,12 +17,14 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbconvert.preprocessors import ClearOutputPreprocessor
 
-from ..errors import LabError, choose
-from ..files import digest, home, read_json, write_text
-from .check_command import cores
-from .pages import TIMES
+from labkit.errors import LabError, choose
+from labkit.files import digest, home, read_json, write_text
 
-STUCK, ENDLESS = 300, 1800  # seconds without any work; seconds of processor time: more than any notebook takes
+from .check import cores
+from .run_tests import ENDLESS, prepare
+
+STUCK = 300  # seconds without any work
+TIMES = "notebooks/times.json"  # what each notebook took when its outputs were stored: seconds, processor seconds, MB
 MEMORY = 3e9  # bytes that one notebook may need
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 LANGUAGE = {"file_extension": ".py", "mimetype": "text/x-python", "name": "python", "pygments_lexer": "ipython3"}
@@ -33,17 +35,6 @@ NOISE = re.compile(  # in stderr
     r"|^\S*ipykernel_\d+\S*?:\d+: ",  # where a warning came from: the file of a cell is new each time
     re.MULTILINE,
 )
-DEFAULTS = {  # of the environment that kernels and tests inherit
-    "LABKIT_DATA": "synthetic",
-    "LABKIT_SCALE": "lab",
-    "LABKIT_BARS": "off",
-    "JUPYTER_PREFER_ENV_PATH": "1",  # this environment's kernel, whatever else is called python3 on the machine
-    "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # the debugger would warn into each notebook
-}
-
-
-def add_arguments(parser):
-    parser.add_argument("notebooks", nargs="*", help="only these, by name or number (03); all without")
 
 
 def find(wanted=()):
@@ -56,22 +47,6 @@ def find(wanted=()):
         if not any(name.startswith(stem) for name in known):
             choose(stem, known, "notebook")
     return [path for name, path in known.items() if name.startswith(stems or "")]
-
-
-def set_environment(**values):
-    """Set what kernels and tests inherit; a value that the user set already stays."""
-    for name, value in {**DEFAULTS, **values}.items():
-        os.environ[name] = os.environ.get(name) or str(value)
-    os.environ.pop("MPLBACKEND", None)  # a kernel draws into the notebook
-
-
-def prepare(**values):
-    """Set the environment, and make the synthetic corpora before any notebook runs, so that no cell waits for them."""
-    set_environment(**values)
-    if os.environ["LABKIT_DATA"] == "synthetic":
-        from ..data import make_synthetic
-
-        make_synthetic()
 
 
 def execute(path):

@@ -1,22 +1,18 @@
-"""For teachers: copies of the notebooks to work in, and points for what students wrote.
+"""What of a notebook is a blank, an answer, a check: `tools.students` and `tools.grading` read it here, and only here.
 
 A blank is a statement of a notebook that has `# change me` on one of its lines. Its answer has the same name in
-`notebooks/solutions/`, its check is the call `check_...(...)` that takes it. All this is read here, and only here. The
-command `labkit grade` starts `tools/grading.py`: a teacher has the lab's folder, and students do not need it.
+`notebooks/solutions/`, its check is the call `check_...(...)` that takes it.
 """
 
 import ast
-import os
 import re
-import subprocess
 import symtable
-import sys
 from dataclasses import dataclass
 
 import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
 
-from ..files import home
+from labkit.files import home
 
 
 @dataclass(frozen=True)
@@ -86,16 +82,3 @@ def with_answers(cell, known):
         if given := [known[name] for name in blank.binds if name in known]:
             lines[blank.lines] = given[0].splitlines()
     return "\n".join(lines)
-
-
-PASSES_ON = True  # what `labkit grade` does not know is for the program that it starts
-
-
-def add_arguments(parser):
-    parser.usage = "python -m labkit grade WORK ... [-o grades.csv] [--notebooks 00 01 ...] [--seconds 60]"
-
-
-def main(args):
-    path = os.pathsep.join(filter(None, (str(home()), os.environ.get("PYTHONPATH"))))
-    program = [sys.executable, "-m", "tools.grading", *args.rest]
-    return subprocess.run(program, env={**os.environ, "PYTHONPATH": path}).returncode

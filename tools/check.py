@@ -3,6 +3,7 @@
 It has to work exactly where something is broken: each look is guarded, and nothing heavy is imported at the start.
 """
 
+import argparse
 import os
 import platform
 import shutil
@@ -12,16 +13,17 @@ from functools import partial
 from importlib import import_module, metadata
 from pathlib import Path
 
-from .. import __version__ as version
-from ..errors import LabError
-from ..files import commit, home
+import labkit as package
+from labkit.errors import LabError
+from labkit.files import commit, home
 
 PYTHONS = ((3, 11), (3, 13))  # oldest and newest
 DISK = MEMORY = 2e9  # bytes: synthetic corpora, stores and results; the largest notebook at scale "lab"
 INSTALL = "run `python -m pip install -r requirements.lock -e .` in the lab's folder"
 
 
-def main(args):
+def main(words=None):
+    argparse.ArgumentParser("python -m labkit check", description=__doc__.splitlines()[0]).parse_args(words)
     bad = 0
     for name, look, mend in LOOKS:
         try:
@@ -67,15 +69,15 @@ def packages(folder=None):
 
 def labkit():
     """Would a notebook import labkit from this folder?"""
-    here, expected = Path(__file__).resolve().parents[1], home() / "labkit"
+    here, expected = Path(package.__file__).resolve().parent, home() / "labkit"
     if expected.is_dir() and here != expected.resolve():
         raise LabError(f"it is installed from {here}, not from this folder")
-    return f"{version}, commit {commit() or 'not known'}"
+    return f"{package.__version__}, commit {commit() or 'not known'}"
 
 
 def torch():
     """Which device does torch compute on?"""
-    from ..device import device_name, settle
+    from labkit.device import device_name, settle
 
     device = settle()
     count = import_module("torch").get_num_threads()
@@ -93,7 +95,7 @@ def cores():
 
 def espeak():
     """Does espeak-ng, which speaks the synthetic corpora, find its voices and speak?"""
-    from ..synthetic.espeak import say, variants
+    from labkit.synthetic.espeak import say, variants
 
     say("seven")
     return f"it speaks, with {len(variants())} voice variants"
@@ -109,7 +111,7 @@ def enough(what, needed):
 
 def corpora():
     """Which corpora are there? None is fine: the synthetic ones are made when they are needed."""
-    from ..data import data_folder, found
+    from labkit.data import data_folder, found
 
     folder = data_folder()
     if os.environ.get("LABKIT_DATA") and not folder.is_dir():
@@ -141,3 +143,7 @@ LOOKS = (  # name, what is looked at, and the mend if that fails; cheap ones fir
     ("corpora", corpora, "mend the packages above, and set LABKIT_DATA to a folder, or unset it"),
     ("Jupyter", jupyter, f"{INSTALL}, then `python -m ipykernel install --sys-prefix`"),
 )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

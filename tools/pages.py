@@ -9,9 +9,10 @@ from latex2mathml.converter import convert
 from nbconvert import HTMLExporter
 from nbconvert.filters import markdown2html
 
-from ..files import home, read_json, write_text
+from labkit.files import home, read_json, write_text
 
-TIMES = "notebooks/times.json"  # what each notebook took when its outputs were stored: seconds, processor seconds, MB
+from .execute import TIMES
+
 PAGE = """{%- extends "classic/index.html.j2" -%}
 {%- block html_head_js -%}<style>@media print {
 nav, audio { display: none !important; } pre, code { white-space: pre-wrap !important; }

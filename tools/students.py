@@ -4,28 +4,29 @@ A copy holds each notebook as it was delivered (in `.delivered`) and as the stud
 with the lab's, cell by cell: Jupyter keeps the id of a cell that is changed, and the lab's ids are made of the text.
 """
 
+import argparse
 from difflib import SequenceMatcher
 from pathlib import Path
 
 import nbformat
 from nbformat.v4 import new_markdown_cell
 
-from .. import __version__ as version
-from ..cli.execute import find, write
-from ..errors import LabError
-from ..files import COPY, commit, home, write_json, write_text
-from . import answers, statements, with_answers
+from labkit import __version__ as version
+from labkit.errors import LabError
+from labkit.files import COPY, commit, home, write_json, write_text
+
+from .blanks import answers, statements, with_answers
+from .execute import find, write
 
 DELIVERED = ".delivered"
 
 
-def add_arguments(parser):
+def main(words=None):
+    parser = argparse.ArgumentParser(prog="python -m labkit students", description=__doc__.splitlines()[0])
     parser.add_argument("work", type=Path, metavar="WORK", help="folder of the copy: made, or brought up to date")
     parser.add_argument("--with-answers", action="store_true", help="each blank filled by its answer: a teacher's copy")
     parser.add_argument("--grade", action="store_true", help="say in each notebook which checks give points")
-
-
-def main(args):
+    args = parser.parse_args(words)
     work = args.work.absolute()
     if work == home() or home() / "notebooks" in (work, *work.parents):
         raise LabError(f"{args.work} is the lab itself. Name a folder of its own, such as ../speech-lab-work.")

@@ -1,4 +1,4 @@
-"""Training by `python -m labkit train`, and in the process that trains for a panel."""
+"""Training elsewhere than in the kernel: on the command line, and in the process that trains for a panel."""
 
 import json
 
@@ -17,19 +17,19 @@ NUMBERS = ["train_loss", "validation_loss", "validation_accuracy"]
 
 
 def test_an_experiment_in_a_file_is_trained_like_any_other(made, corpus, tmp_path, capsys):
-    file = tmp_path / "experiment.json"
-    file.write_text(json.dumps(quick().to_dict()), encoding="utf-8")
-    words = ["train", str(file), "--data", str(made), "--results", str(tmp_path / "by hand"), "--device", "cpu"]
+    file = tmp_path / "experiment.json"  # a grid of one member
+    file.write_text(json.dumps({"base": quick().to_dict(), "seeds": [quick().seed]}), encoding="utf-8")
+    words = ["sweep", str(file), "--data", str(made), "--results", str(tmp_path / "by hand"), "--device", "cpu"]
     assert main(words) == 0 and main(words) == 0  # the second time it is there
     (record,) = (tmp_path / "by hand").rglob("run.json")
     other = runs.train(quick(), corpus, tmp_path / "other")
     history = runs.Run(record.parent, runs.read_record(record.parent)).history
     assert history[NUMBERS].equals(other.history[NUMBERS])
-    assert str(record.parent) in capsys.readouterr().out and not (record.parent / "experiment.json").exists()
+    assert str(tmp_path / "by hand") in capsys.readouterr().out and not (record.parent / "experiment.json").exists()
 
 
 def test_a_file_that_is_no_experiment_is_named(made, tmp_path, capsys):
-    assert main(["train", str(tmp_path / "missing.json"), "--data", str(made)]) == 2
+    assert main(["sweep", str(tmp_path / "missing.json"), "--data", str(made)]) == 2
     assert "missing.json" in capsys.readouterr().err
 
 
