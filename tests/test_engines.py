@@ -137,7 +137,7 @@ def test_a_folder_that_a_machine_lacks_is_said_in_a_sentence(folder, own_folders
     corpus = speech_commands.load(folder)
     (sent,) = handed_over(MEMBERS[:1], corpus, tmp_path / "results", "cpu")
     (tmp_path / "results").rmdir()
-    assert "results is not on" in train_member(*sent) and "--results" in train_member(*sent)
+    assert "The results folder" in train_member(*sent) and "is not on" in train_member(*sent)
     (tmp_path / "results").mkdir()
     folder.rename(tmp_path / "elsewhere")
     assert "The corpus folder" in train_member(*sent) and "is not on" in train_member(*sent)
@@ -188,14 +188,19 @@ def test_a_relative_results_folder_means_the_same_everywhere(corpus, tmp_path, m
         ("local", "no engine 'local'"),
         ("local:0", "no engine 'local:0'"),
         ("slurm", "There is no SLURM here"),
-        ("dask", r"needs the package distributed, .*\[cluster\]"),
     ],
 )
-def test_an_engine_that_is_not_here_is_named(on, words, tmp_path, monkeypatch):
-    if on == "dask":
-        monkeypatch.setitem(sys.modules, "distributed", None)
+def test_an_engine_that_is_not_here_is_named(on, words, tmp_path):
     with pytest.raises(LabError, match=words), engine(on, tmp_path):
         pass
+
+
+def test_a_missing_package_is_named(made, own_folders, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "submitit", None)
+    grid = tmp_path / "one.json"
+    grid.write_text("{}")
+    assert main(["sweep", str(grid), "--data", str(made), "--on", "slurm"]) == 2
+    assert "'submitit' is missing. docs/CLUSTER.md says" in capsys.readouterr().err
 
 
 SBATCH = """#!{python}

@@ -184,7 +184,7 @@ def test_a_name_that_holds_the_end_of_a_line_is_named(recordings):
 @pytest.mark.parametrize("harm", [lambda data: data[:60], lambda data: b"", lambda data: data[:-9] + b"x" + data[-8:]])
 def test_headers_that_were_kept_and_damaged_are_read_again(harm, recordings):
     good = tiny.quietly(own_folder.load, recordings)
-    (kept,) = layout.cache().glob("headers-*")
+    (kept,) = layout.cache().glob("headers-*/*.csv.gz")
     kept.write_bytes(harm(kept.read_bytes()))
     assert tiny.quietly(own_folder.load, recordings).clips.equals(good.clips)
 

@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 import time
+from collections import deque
 from contextlib import suppress
 from functools import partial
 from importlib import import_module, metadata
@@ -147,7 +148,7 @@ def needs(folder):
     clips, rate, place = corpus.clips, corpus.sample_rate, store_folder(corpus, corpus.sample_rate)
     print(corpus, *(f"note: {note}" for note in corpus.skipped), sep="\n")
     some, began = clips.sample(min(len(clips), TRIED), random_state=0), time.perf_counter()
-    broken = [problem for _, _, problem, _ in decode(corpus.root, list(some.path), rate) if problem]
+    deque(decode(corpus.root, list(some.path), rate), 0)
     minutes = (time.perf_counter() - began) * clips.seconds.sum() / some.seconds.sum() / 60
     store, there = 2e-9 * rate * clips.seconds.sum(), sum(file.stat().st_size for file in place.glob("*.int16")) / 1e9
     free = shutil.disk_usage(next(above for above in place.parents if above.exists())).free / 1e9
@@ -156,12 +157,8 @@ def needs(folder):
     print(f"clips: {len(clips):,} of {clips.speaker.nunique():,} speakers, {clips.seconds.sum() / 3600:,.2f} hours")
     print(f"waveform store: {store:,.2f} GB of all, {there:,.2f} GB are there and {free:,.0f} GB free ({place})")
     print(f"time: {minutes:,.1f} minutes to build it here (as {len(some)} clips took that were decoded now)")
-    print(
-        f"memory: {table:,.2f} GB of table, {features:,.2f} GB of MFCCs of a second (in a file beyond {limit:,.1f})"
-    )
+    print(f"memory: {table:,.2f} GB of table, {features:,.2f} GB of MFCCs of a second (in a file beyond {limit:,.1f})")
     print(f"A run builds only what it chooses: 1,000 clips are {1000 * store / len(clips):,.2f} GB.")
-    if broken:
-        print(f"[mend] {len(broken)} of {len(some)} clips cannot be decoded ({broken[0]}): a run leaves such clips out")
     if full := store - there > free / 1.1:
         print("[mend] disk: too full for all clips: train on fewer (clips_per_label), or set LABKIT_CACHE to another")
     return int(full)

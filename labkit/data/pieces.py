@@ -16,8 +16,8 @@ from ..files import alone, read_table, write_table
 from .audio import bars
 
 PIECE = 4096  # files
-TEXT = ("path", "problem", "sound", "adapted")  # columns: a hash such as 1e5 is no number
 STATE = ["bytes", "changed"]  # of a file
+TEXT = ("path", "problem", "sound", "adapted")  # columns: a hash such as 1e5 is no number
 _read = {}  # by folder: names, sizes and times of its files, and the table that they hold; once in a process
 
 
@@ -32,11 +32,9 @@ def kept(folder, files, find_out, title, progress=True):
         with alone(folder.with_name(f"{folder.name}.lock")):  # a second process waits, and then finds them
             for left in folder.glob(".*.partial"):  # by a killed process
                 left.unlink(missing_ok=True)
-            table = known(folder)
-            new = files[~_holds(table, files)]
-            first = int(table.piece.max()) + 1 if len(table) else 0
-            quiet = not (progress and bars())
-            with tqdm(total=len(new), desc=title, unit="file", leave=False, disable=quiet) as bar:
+            new = files[~_holds(known(folder), files)]
+            first = 1 + max((int(path.name[:5]) for path in folder.glob("*.csv.gz")), default=-1)
+            with tqdm(total=len(new), desc=title, unit="file", leave=False, disable=not (progress and bars())) as bar:
                 for number, start in enumerate(range(0, len(new), PIECE), first):
                     path = folder / f"{number:05}"
                     write_table(path.with_suffix(".csv.gz"), find_out(new[start : start + PIECE], path, bar))
@@ -45,19 +43,18 @@ def kept(folder, files, find_out, title, progress=True):
 
 
 def known(folder):
-    """All that is known in a folder, a row for each path; LabError if a piece is damaged."""
-    files = []
+    """All that is known in a folder, a row for each path. A damaged piece is as if it were not there."""
+    files, tables = [], [pd.DataFrame(columns=["path", *STATE, "piece"])]
     with suppress(FileNotFoundError, NotADirectoryError):
         files = [file for file in os.scandir(folder) if not file.name.startswith(".")]  # others are being written
     state = sorted((file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files)
     if _read.get(folder, [None])[0] != state:
-        names = [name for name, _, _ in state if name.endswith(".csv.gz")]
-        mend = f"Delete {folder} and run again."
-        tables = [read_table(folder / name, mend, dtype=dict.fromkeys(TEXT, str)) for name in names]
-        tables = [table.assign(piece=int(name[:5])) for name, table in zip(names, tables, strict=True)]
-        if wrong := [name for name, table in zip(names, tables, strict=True) if not {"path", *STATE} <= {*table}]:
-            raise LabError(f"{folder / wrong[0]} is damaged (columns are missing). {mend}")
-        table = pd.concat(tables) if tables else pd.DataFrame(columns=["path", *STATE, "piece"])
+        for name in [name for name, _, _ in state if name.endswith(".csv.gz")]:
+            with suppress(LabError):
+                table = read_table(folder / name, "", dtype=dict.fromkeys(TEXT, str))
+                if {"path", *STATE} <= {*table}:
+                    tables.append(table.assign(piece=int(name[:5])))
+        table = pd.concat(tables[1:] or tables)
         _read[folder] = state, table.drop_duplicates("path", keep="last").set_index("path")
     return _read[folder][1]
 

@@ -41,27 +41,21 @@ def engine(on, results):
         finally:
             processes.shutdown(cancel_futures=True)
     elif on == "dask" or on.startswith("dask://"):
+        from distributed import Client
+
         # Several processes of one thread each: threads of one process would take turns.
-        options = {"address": f"tcp:{where}"} if where else {"threads_per_worker": 1}
-        with _package("distributed").Client(**options) as client:
+        with Client(**{"address": f"tcp:{where}"} if where else {"threads_per_worker": 1}) as client:
             yield client.get_executor(pure=False)
     elif kind == "slurm":
-        submitit = _package("submitit")
+        from submitit import SlurmExecutor
+
         if not shutil.which("sbatch"):
             raise LabError("There is no SLURM here. Type this where the command `sbatch` works.")
-        executor = submitit.SlurmExecutor(Path(results).absolute() / ".slurm")
+        executor = SlurmExecutor(Path(results).absolute() / ".slurm")
         executor.update_parameters(job_name="labkit", time=MINUTES, **({"partition": where} if where else {}))
         yield executor
     else:
         raise LabError(f"There is no engine {on!r}. Write --on {FORMS}.")
-
-
-def _package(name):
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        mend = "Install it in the lab's folder: python -m pip install -e .[cluster]"
-        raise LabError(f"This engine needs the package {name}, which is not here. {mend}") from error
 
 
 class Processes(ThreadPoolExecutor):
@@ -120,13 +114,7 @@ def handed_over(experiments, corpus, results, device):
 
 @lru_cache(1)  # once in a process
 def open_corpus(kind, name, folders, fingerprint):
-    """The corpus in the first of these folders, joined with those in the others; LabError if this machine has another.
-
-    `kind` is a key of `data.CORPORA`.
-    """
-    if absent := [folder for folder in folders if not Path(folder).is_dir()]:
-        mend = "Put it into a folder that all machines share, or copy it to this place on each."
-        raise LabError(f"The corpus folder {absent[0]} is not on {socket.gethostname()}. {mend}")
+    """The corpus (`kind`: a key of `data.CORPORA`) of a folder, joined with others; LabError if it is another one."""
     corpus = replace(CORPORA[kind].load(Path(folders[0])), name=name)
     corpus = join(corpus, [read(folder) for folder in folders[1:]]) if folders[1:] else corpus
     if corpus.fingerprint != fingerprint:
@@ -138,9 +126,10 @@ def open_corpus(kind, name, folders, fingerprint):
 def train_member(experiment, module, address, results, device, run_id):
     """Train one member, where it was sent; returns what went wrong in words, "" if nothing did."""
     try:
-        if not Path(results).is_dir():
-            wrong = f"The results folder {results} is not on {socket.gethostname()}"
-            raise LabError(f"{wrong}. Give --results a folder that all machines share.")
+        for what, folder in (("results", results), *(("corpus", folder) for folder in address[2])):
+            if not Path(folder).is_dir():
+                mend = "All machines need it at the same place: put it on a drive that they share."
+                raise LabError(f"The {what} folder {folder} is not on {socket.gethostname()}. {mend}")
         importlib.import_module(module)  # which registers the model here, too
         experiment, corpus = Experiment.from_dict(experiment), open_corpus(*address)
         if place(experiment, corpus, results)[1] != run_id:
