@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 README, RESULTS, EXTENDING, INSTALL = (
     (ROOT / path).read_text(encoding="utf-8")
-    for path in ("README.md", "docs/RESULTS.md", "docs/EXTENDING.md", "docs/INSTALL.md")
+    for path in ("README.md", "docs/RESULTS.md", "docs/EXTENDING.md", "docs/INSTALL.md", "docs/CLUSTER.md")
 )
 
 pytest_plugins = ["tiny"]
