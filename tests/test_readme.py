@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-README, RESULTS, EXTENDING, INSTALL = (
+README, RESULTS, EXTENDING, INSTALL, CLUSTER = (
     (ROOT / path).read_text(encoding="utf-8")
     for path in ("README.md", "docs/RESULTS.md", "docs/EXTENDING.md", "docs/INSTALL.md", "docs/CLUSTER.md")
 )

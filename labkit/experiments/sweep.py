@@ -186,9 +186,7 @@ def sweep(experiments, corpus, results, device="cpu", callback=None, report=prin
 
 def _elsewhere(experiments, corpus, results, device, executor):
     """Yield each experiment with its run, or its error, as an executor's workers end; a bar says how far they are."""
-    here = settle(
-        "cpu" if str(device) == "cpu" else "auto"
-    )  # for tests: a worker may have a GPU, and this machine none
+    here = settle("cpu" if str(device) == "cpu" else "auto")  # this machine may lack the GPU that its workers have
     sent = handed_over(experiments, corpus, results, device)
     with getattr(executor, "batch", nullcontext)():  # SLURM takes them as one array of jobs
         jobs = [_attempt(executor.submit, train_member, *arguments) for arguments in sent]
