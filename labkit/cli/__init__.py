@@ -45,7 +45,7 @@ def main(argv=None):
             args = parser.parse_args(rest)
         return module.main(args) or 0
     except ModuleNotFoundError as error:
-        where = "docs/CLUSTER.md" if error.name in ("distributed", "submitit") else "`python -m labkit check`"
+        where = "docs/CLUSTER.md" if error.name in ("dask", "distributed", "submitit") else "`python -m labkit check`"
         print(f"The package {error.name!r} is missing. {where} says what to do.", file=sys.stderr)
         return 2
     except LabError as error:

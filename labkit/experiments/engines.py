@@ -41,9 +41,12 @@ def engine(on, results):
         finally:
             processes.shutdown(cancel_futures=True)
     elif on == "dask" or on.startswith("dask://"):
+        import dask
         from distributed import Client
 
-        # Several processes of one thread each: threads of one process would take turns.
+        # Several processes of one thread each: threads of one process would take turns. Dask gives a process that was
+        # killed up after 15 seconds, in which a busy machine has not even loaded torch.
+        dask.config.set({"distributed.deploy.lost-worker-timeout": "10 minutes"})
         with Client(**{"address": f"tcp:{where}"} if where else {"threads_per_worker": 1}) as client:
             yield client.get_executor(pure=False)
     elif kind == "slurm":
