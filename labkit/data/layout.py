@@ -14,6 +14,7 @@ from contextlib import suppress
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import soundfile
 
@@ -60,7 +61,8 @@ def _expected(path, kinds):
 def read_layout(root, pattern, layout, name, mend, kinds=KINDS):
     """(table of the clips below `root` with a column for each group of the pattern, what was left out as sentences)."""
     rows, wrong = audio_files(root, kinds), f"named wrongly: {layout} is expected"
-    rows = rows[[not path.startswith(NOISE) for path in rows.path.tolist()]].astype({"path": str})
+    noise = np.array([path.startswith(NOISE) for path in rows.path.tolist()], bool)
+    rows = rows[~noise].astype({"path": str})
     names = {path: pattern.fullmatch(path) for path in rows.path.tolist()}
     rows["problem"] = [None if found else wrong for found in names.values()]
     clips, notes = measured(root, rows, name, f"Clips are named {layout}. {mend}")
