@@ -3,10 +3,12 @@
 import ctypes
 import os
 import platform
+import re
 import threading
 import warnings
 from multiprocessing import connection, parent_process
 
+import psutil
 import torch
 
 from .errors import LabError, LabWarning
@@ -50,6 +52,15 @@ def usable(device):
         wrong = f"The device {str(device)!r} cannot be used ({str(error).splitlines()[0]})."
         raise LabError(f"{wrong} Use device='auto' or device='cpu'.") from error
     return torch.device(device)
+
+
+def room(device):
+    """Bytes of a device's memory that features may fill: LABKIT_MEMORY (in GB), or a third of what is free there."""
+    if asked := os.environ.get("LABKIT_MEMORY"):
+        if not re.fullmatch(r"\d+(\.\d+)?", asked):
+            raise LabError(f"LABKIT_MEMORY is {asked!r}, not a number of gigabytes. Set it to 2 or 0.5, or unset it.")
+        return float(asked) * 1e9
+    return (torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available) / 3
 
 
 def end_with_parent():

@@ -5,9 +5,11 @@ import os
 import signal
 import sys
 import warnings
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 import tiny
@@ -31,8 +33,21 @@ def clip():
 
 
 def stores():
-    """The finished stores in the cache; a hidden folder is not one."""
-    return sorted((files.cache() / "stores").glob("[!.]*/"))
+    """The stores in the cache."""
+    return sorted((files.cache() / "stores").glob("*/"))
+
+
+def pieces():
+    """Names of the finished pieces of all stores; a hidden file is not one."""
+    return sorted(path.name for path in (files.cache() / "stores").glob("*/[!.]*.csv.gz"))
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """Names of the files that the store decodes, as it does."""
+    names, decode = [], audio.decode_clip
+    monkeypatch.setattr(audio, "decode_clip", lambda path, **how: names.append(path.name) or decode(path, **how))
+    return names
 
 
 def batch(store, paths, samples=None):
@@ -116,12 +131,11 @@ def test_the_store_holds_the_samples_of_the_files(corpus):
         samples = soundfile.read(corpus.root / path, dtype="int16")[0]
         np.testing.assert_array_equal(batch(store, [path])[0][0], samples)
         np.testing.assert_array_equal(sound(store, path), soundfile.read(corpus.root / path, dtype="float32")[0])
-    assert store.audio.dtype == np.int16 and not store.audio.flags.writeable
+    assert store.audio[0].dtype == np.int16 and not store.audio[0].flags.writeable
 
 
 def test_real_recordings_come_out_of_the_store_as_soundfile_reads_them(real_audio):
     corpus = find("speech_commands", real_audio / "speech_commands_4words").only(clips_per_label=2)
-    corpus = corpus.with_clips(corpus.clips, whole=None)
     store = quietly(open_store, corpus)
     assert len(store.index) == 24
     for path in corpus.clips.path:
@@ -140,11 +154,36 @@ def test_a_batch_is_padded_with_zeros_or_cropped(corpus):
     assert list(lengths) == [6400, 8000, 8800] and not longer[:, 8800:].any() and (longer[:, :8800] == whole).all()
 
 
-def test_parts_of_a_corpus_share_its_store_and_the_second_call_only_opens_it(corpus, monkeypatch):
+def test_the_store_holds_what_is_chosen_and_grows_when_more_is_chosen(corpus, decoded):
+    some = corpus.only(labels=["rise"], clips_per_label=1)  # of each part
+    few = open_store(some)
+    held = {name: few.audio[0][:].copy() for name in pieces()}
+    assert len(decoded) == len(few.index) == 3 and len(few.audio[0]) == few.index.length.sum()
+    whole = open_store(corpus)
+    assert len(decoded) == 72 and len(whole.index) == 72, "the three are not decoded again"
+    assert len(stores()) == 1 and len(pieces()) == 2
+    assert (held["00000.csv.gz"] == whole.audio[0]).all(), "a piece that was written is never touched"
+    for path in corpus.clips.path[::7]:
+        np.testing.assert_array_equal(batch(whole, [path])[0][0], soundfile.read(corpus.root / path, dtype="int16")[0])
+    assert list(open_store(some).index.index) == list(some.clips.path) and len(decoded) == 72
+
+
+def test_a_store_is_read_and_its_clips_are_looked_at_once_in_a_process(corpus, monkeypatch):
+    open_store(corpus)
+    open_store(corpus)
+    for what in ("data.pieces.read_table", "data.layout.when_changed", "data.store.decode"):
+        monkeypatch.setattr(f"labkit.{what}", lambda *_, what=what: pytest.fail(f"{what} again"))
+    assert len(open_store(corpus).index) == len(open_store(corpus.only(labels=["rise"])).index) * 3
+
+
+def test_a_store_is_written_in_pieces(corpus, monkeypatch):
+    monkeypatch.setattr("labkit.data.pieces.PIECE", 10)
     store = open_store(corpus)
-    monkeypatch.setattr("labkit.data.store.build_store", lambda *_: pytest.fail("built again"))
-    some = open_store(corpus.only(labels=["rise"], clips_per_label=1))
-    assert some.index.equals(store.index) and len(stores()) == 1
+    assert len(pieces()) == 8 and set(store.audio) == set(range(8))
+    paths = corpus.clips.path[::9].tolist()  # a batch of several pieces
+    samples, lengths = batch(store, paths)
+    for row, length, path in zip(samples, lengths, paths, strict=True):
+        np.testing.assert_array_equal(row[:length], soundfile.read(corpus.root / path, dtype="int16")[0])
 
 
 def test_a_store_at_another_rate_is_another_store(corpus):
@@ -233,19 +272,19 @@ def test_a_file_that_went_away_is_named(folder):
 
 def test_a_corpus_without_clips_is_refused(corpus):
     with pytest.raises(LabError, match="tiny has no clips, so there is nothing to store. Check its folder"):
-        open_store(corpus.with_clips(corpus.clips[:0], whole=None))
+        open_store(corpus.with_clips(corpus.clips[:0]))
 
 
 def test_a_corpus_of_broken_clips_alone_still_opens(clip, folder):
     corpus = replaced(folder, data=np.full_like(clip, np.nan), samplerate=RATE, subtype="FLOAT")
-    corpus = corpus.with_clips(corpus.clips[corpus.clips.path == CLIP], whole=None)
+    corpus = corpus.with_clips(corpus.clips[corpus.clips.path == CLIP])
     assert list(open_store(corpus).problems) == [CLIP] and list(open_store(corpus).problems) == [CLIP]
 
 
 # Built once, whole or not at all
 
 
-def test_a_changed_file_gives_a_new_store(clip, folder):
+def test_a_changed_file_is_decoded_again_and_an_open_store_stays_as_it_was(clip, folder, decoded):
     folder = folder.rename(folder.with_name("tiny [mine]"))  # brackets mean something to glob
     corpus = speech_commands.load(folder)
     old = open_store(corpus)
@@ -254,53 +293,62 @@ def test_a_changed_file_gives_a_new_store(clip, folder):
     os.utime(folder / CLIP, ns=(1, 1))
     assert speech_commands.load(folder).fingerprint == corpus.fingerprint
     new = open_store(speech_commands.load(folder))
-    assert len(stores()) == 2
+    assert decoded[72:] == [os.path.basename(CLIP)] and len(stores()) == 1
     np.testing.assert_array_equal(sound(new, CLIP), soundfile.read(folder / CLIP, dtype="float32")[0])
     np.testing.assert_array_equal(sound(old, CLIP), before)  # whoever has it open is not disturbed
+
+
+def test_a_table_made_by_hand_has_the_times_of_now(clip, folder):
+    corpus = replace(speech_commands.load(folder), changed=None)
+    open_store(corpus)
+    soundfile.write(folder / CLIP, clip[::-1], RATE)
+    os.utime(folder / CLIP, ns=(1, 1))
+    np.testing.assert_array_equal(sound(open_store(corpus), CLIP), soundfile.read(folder / CLIP, dtype="float32")[0])
 
 
 BUILDER = """
 import sys, time
 from pathlib import Path
-from labkit.data import store
+from labkit.data import audio, store
 from labkit.data.speech_commands import load
 
-build, me = store.build_store, sys.argv[2]
-def slowly(*arguments):
-    print("built by", me)
-    time.sleep(0.5)
-    build(*arguments)
-store.build_store = slowly
+decode, me, count = audio.decode_clip, sys.argv[2], 0
+def slowly(path, sample_rate):
+    global count
+    count += 1
+    time.sleep(0.01)
+    return decode(path, sample_rate)
+audio.decode_clip = slowly
 corpus = load(sys.argv[1])
 Path(sys.argv[3], me).touch()
 while len(list(Path(sys.argv[3]).iterdir())) < 2:
     time.sleep(0.01)
-store = store.open_store(corpus)
-print(store.audio.sum(), len(store.index))
+opened = store.open_store(corpus.only(labels=["rise", "fall"] if me == "first" else ["hold", "fall"]))
+print(count, len(opened.index), opened.index.length.sum(), sum(audio.sum() for audio in opened.audio.values()))
 """
 
 
-def test_two_processes_that_build_one_store_at_once_give_one_result(made, tmp_path):
+def test_two_processes_that_build_one_store_at_once_decode_each_clip_once(made, tmp_path):
     (tmp_path / "ready").mkdir()
     processes = [program(BUILDER, made, me, tmp_path / "ready", wait=False) for me in ("first", "second")]
-    outputs = []
+    counts = []
     for process in processes:
         out, err = process.communicate(timeout=120)
         assert process.returncode == 0, err
-        outputs.append(out.splitlines())
-    assert sorted(len(lines) for lines in outputs) == [1, 2], "one built, the other waited for it"
-    assert outputs[0][-1] == outputs[1][-1] and len(stores()) == 1
+        counts.append(list(map(int, out.split())))
+    assert sorted(count[0] for count in counts) == [24, 48], "the second one waited, and added what was missing"
+    assert counts[0][1] == counts[1][1] == 48 and len(stores()) == 1 and len(pieces()) == 2
 
 
 KILLED = """
 import sys, time
 from pathlib import Path
-from labkit.data import audio, store
+from labkit.data import audio, pieces, store
 from labkit.data.speech_commands import load
 
-decode = audio.decode_clip
+decode, pieces.PIECE = audio.decode_clip, 24
 def slowly(path, sample_rate):
-    if path.name.startswith(sys.argv[3]):
+    if "rise" in str(path):
         Path(sys.argv[2]).touch()
         time.sleep(60)
     return decode(path, sample_rate)
@@ -310,36 +358,39 @@ store.open_store(load(sys.argv[1]))
 
 
 @POSIX
-def test_a_killed_build_leaves_nothing_that_opens_and_the_next_one_cleans_up(made, tmp_path):
-    process = program(KILLED, made, tmp_path / "started", SPEAKERS[7], wait=False)
+def test_a_killed_build_keeps_its_pieces_and_the_next_one_goes_on(made, tmp_path, decoded, monkeypatch):
+    monkeypatch.setattr("labkit.data.pieces.PIECE", 24)
+    process = program(KILLED, made, tmp_path / "started", wait=False)
     until(lambda: (tmp_path / "started").exists() or process.poll() is not None)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate(timeout=60)
-    place = files.cache() / "stores"
-    assert [path.name[0] for path in place.iterdir() if path.is_dir()] == ["."], "only a hidden, unfinished one"
+    assert pieces() == ["00000.csv.gz", "00001.csv.gz"], "of three: the labels come one after the other"
     store = open_store(speech_commands.load(made))
-    assert len(store.index) == 72 and not store.problems
-    assert [path for path in place.iterdir() if path.is_dir()] == stores() and len(stores()) == 1
+    assert len(store.index) == 72 and not store.problems and len(decoded) == 24
+    assert not list(stores()[0].glob(".*")), "what the killed one had begun is gone"
 
 
+INDEX = "00000.csv.gz"
 DAMAGES = {
-    "half the sound": lambda folder: os.truncate(folder / "audio.int16", 1000),
-    "no sound": lambda folder: (folder / "audio.int16").unlink(),
-    "no index": lambda folder: (folder / "index.csv.gz").unlink(),
-    "an empty index": lambda folder: (folder / "index.csv.gz").write_text(""),
-    "half an index": lambda folder: os.truncate(folder / "index.csv.gz", 500),
-    "half a description": lambda folder: os.truncate(folder / "about.json", 20),
-    "another description": lambda folder: (folder / "about.json").write_text("{}"),
+    "half the sound": lambda folder: os.truncate(folder / "00000.int16", 1000),
+    "no sound": lambda folder: (folder / "00000.int16").unlink(),
+    "an empty index": lambda folder: (folder / INDEX).write_text(""),
+    "half an index": lambda folder: os.truncate(folder / INDEX, 500),
+    "another index": lambda folder: files.write_table(folder / INDEX, pd.DataFrame({"path": [CLIP]})),
 }
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_store_is_named_with_the_mend(damage, corpus):
-    open_store(corpus)
+def test_damaged_sound_is_named_with_the_mend_and_a_damaged_index_is_made_again(damage, corpus, decoded):
+    before = sound(open_store(corpus), CLIP)
     (folder,) = stores()
     DAMAGES[damage](folder)
-    with pytest.raises(LabError, match=rf"{folder.name}.*Delete .* and run again"):
-        open_store(corpus)
+    if "sound" in damage:
+        with pytest.raises(LabError, match=rf"{folder.name}.*Delete it and run again"):
+            open_store(corpus)
+    else:
+        np.testing.assert_array_equal(sound(open_store(corpus), CLIP), before)
+        assert len(decoded) == 144
 
 
 def test_a_cache_that_cannot_be_made_is_named(corpus, tmp_path, monkeypatch):
@@ -363,17 +414,17 @@ def test_a_disk_too_full_is_said_before_the_store_is_begun(corpus, monkeypatch):
     monkeypatch.setattr(files.shutil, "disk_usage", lambda _: SimpleNamespace(free=1_000_000))
     with pytest.raises(LabError, match="The waveform store of tiny needs 0.00 GB in .*but only 0.00 GB are free"):
         open_store(corpus)
-    assert stores() == []
+    assert pieces() == []
 
 
 def test_a_disk_that_fills_while_writing_leaves_nothing(corpus, monkeypatch):
-    def full(table, *_, **__):
+    def full(path, data):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("pandas.DataFrame.to_csv", full)
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)
     with pytest.raises(LabError, match="Could not write .*tiny-16000.*No space left on device. Free some disk space"):
         open_store(corpus)
-    assert stores() == [] and not list((files.cache() / "stores").glob(".*partial"))
+    assert pieces() == [] and not list((files.cache() / "stores").glob("*/.*partial"))
 
 
 def test_bars_are_off_where_asked(monkeypatch):

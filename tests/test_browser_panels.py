@@ -245,7 +245,8 @@ def test_the_recorder_gives_python_what_the_microphone_heard(page, spoken, folde
     heard, _ = soundfile.read(io.BytesIO(content))
     assert len(heard) == len(fed), "as long as what was fed"
     in_time, in_frequency = alike(heard, fed)
-    assert in_time > 0.95 and in_frequency > 0.98, (in_time, in_frequency)
+    # a busy machine may lose a block of the loop: that costs 1 to 3 points; sound of a wrong rate has half of them
+    assert in_time > 0.95 and in_frequency > 0.95, (in_time, in_frequency)
     assert np.abs(heard).max() == pytest.approx(np.abs(fed).max(), rel=0.1), "neither louder nor softer"
 
 

@@ -10,6 +10,7 @@ from labkit import cli
 from labkit.errors import LabError
 from tools import check
 
+pytest_plugins = ["tiny"]
 LOOKS = {name: (look, mend) for name, look, mend in check.LOOKS}
 
 
@@ -249,3 +250,14 @@ def test_what_the_test_command_does_not_know_goes_to_pytest(tmp_path, rest, foun
     line = [*test.command(rest), "--collect-only", "-q", "-n", "0"]
     said = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
     assert {row.split("/")[0] for row in said.splitlines() if "::" in row} == found
+
+
+def test_what_a_corpus_needs_is_said_before_anything_is_built(made, own_folders, tmp_path, capsys, monkeypatch):
+    assert cli.main(["check", "--data", str(made)]) == 0
+    said = capsys.readouterr().out
+    assert "clips: 72 of 12 speakers, 0.01 hours" in said and "1,000 clips are 0.02 GB" in said
+    assert all(word in said for word in ("waveform store: 0.00 GB of all", "minutes to build it", "GB of table"))
+    assert not list((tmp_path / "cache").glob("stores/*/*"))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1_000_000))
+    assert cli.main(["check", "--data", str(made)]) == 1
+    assert "[mend] disk: too full for all clips" in capsys.readouterr().out

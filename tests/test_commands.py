@@ -1,9 +1,6 @@
 """The commands sweep and results, and the rooms behind them: sweep and records."""
 
-import contextlib
 import json
-import os
-import signal
 
 import pandas as pd
 import pytest
@@ -124,39 +121,6 @@ def test_a_sweep_goes_on_past_a_failing_member(corpus, tmp_path):
     runs, failed = sweep([bad, good], corpus, tmp_path, report=lines.append)
     assert len(runs) == 1 and len(failed) == 1
     assert "FAILED" in lines[0] and "Lower the learning rate" in lines[0]
-
-
-def test_a_sweep_in_worker_processes_gives_the_same_records(corpus, tmp_path):
-    from labkit.experiments.sweep import workers
-
-    grid = Grid(**SETTINGS)
-    alone, _ = sweep(grid.experiments(), corpus, tmp_path / "alone", report=str)
-    with workers(2) as executor:
-        together, failed = sweep(grid.experiments(), corpus, tmp_path / "together", report=str, executor=executor)
-    assert not failed
-    for a, b in zip(alone, together, strict=True):
-        assert a.history.drop(columns="seconds").equals(b.history.drop(columns="seconds"))
-
-
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="SIGKILL is POSIX")
-def test_a_killed_worker_is_reported_and_the_next_sweep_completes(corpus, tmp_path):
-    from labkit.experiments.sweep import workers
-
-    experiments = Grid(**SETTINGS).experiments()
-    lines = []
-
-    def report(line):
-        lines.append(line)
-        for process in list(executor._processes.values()):
-            with contextlib.suppress(ProcessLookupError):  # killed after the line before
-                os.kill(process.pid, signal.SIGKILL)
-
-    with workers(1) as executor:
-        runs, failed = sweep(experiments, corpus, tmp_path, report=report, executor=executor)
-    assert runs and failed and len(runs) + len(failed) == 4
-    assert "Run the sweep again" in lines[-1]
-    again, failed = sweep(experiments, corpus, tmp_path, report=str)
-    assert len(again) == 4 and not failed
 
 
 def test_choosing_among_nothing_says_so():
@@ -286,13 +250,3 @@ def test_bench_features_compares_equal_things(made, own_folders, capsys):
     assert bench_main(["features", "--data", str(made), "--clips", "16", "--rounds", "1"]) == 0
     assert capsys.readouterr().out.count("times librosa") == 8
     assert bench_main(["nonsense"]) == 2
-
-
-def test_a_run_travels_between_processes_without_its_weights(corpus, tmp_path):
-    from labkit.experiments.sweep import workers
-
-    experiment = Experiment(model=Model("rnn", hidden=4), recipe=Recipe(epochs=1))
-    with workers(1) as executor:
-        (there,), _ = sweep([experiment], corpus, tmp_path, report=str, executor=executor)
-    assert "network" not in there.__dict__
-    assert there.test()["clips"] == 18  # they are read from their file when they are wanted

@@ -6,9 +6,10 @@ import soundfile
 from tiny import quietly
 
 from labkit import data as corpora
-from labkit.data import MARKER, common_voice
+from labkit.data import MARKER, common_voice, layout
 from labkit.data.dialects import accents_in, classes
-from labkit.data.layout import scan
+from labkit.data.layout import scan, states
+from labkit.data.store import open_store
 from labkit.errors import LabError
 
 pytest_plugins = ["tiny"]
@@ -346,21 +347,31 @@ def test_clips_that_are_missing_empty_or_cut_off_are_counted(release):
         load(release)
 
 
-def test_clips_shorter_than_the_release_says_are_counted(release):
+def test_lengths_that_the_release_tells_are_believed_and_no_file_but_the_first_is_opened(release, monkeypatch):
     lines = [f"common_voice_es_{number}.mp3\t{5000 if number == 3 else 500}" for number in range(10)]
     (release / "clip_durations.tsv").write_text("\n".join(["clip\tduration[ms]", *lines]), encoding="utf-8")
+    (release / "clips" / "common_voice_es_1.mp3").unlink()
+    (release / "clips" / "common_voice_es_2.mp3").write_bytes(b"")
+    read, opened = layout._header, []
+    monkeypatch.setattr("labkit.data.layout._header", lambda path, size: opened.append(path.name) or read(path, size))
     corpus = load(release)
-    assert len(corpus) == 9 and "truncated: 5.00 s promised" in " ".join(corpus.skipped)
+    told = " ".join(corpus.skipped)
+    assert len(corpus) == 8 and "1 files left out (missing file)" in told and "1 files left out (empty file)" in told
+    sounds = [name for name in opened if (release / "clips" / name).is_file() and name != "common_voice_es_2.mp3"]
+    assert sounds == ["common_voice_es_0.mp3"] and corpus.sample_rate == 16_000
+    assert sorted(corpus.clips.seconds) == [0.5] * 7 + [5.0]
+    store = open_store(corpus)  # which finds that a clip was cut off
+    assert list(store.problems) == ["clips/common_voice_es_3.mp3"] and "5.00 s promised" in str(store.problems)
 
 
 @pytest.mark.parametrize("sample_rate", [8_000, 16_000, 44_100, 48_000])
 def test_an_mp3_that_ends_within_a_frame_is_found_and_a_whole_one_is_not(tmp_path, sample_rate):
     path = clip(tmp_path, 1, sample_rate=sample_rate)
-    assert scan(tmp_path, [f"clips/{path.name}"]).problem.isna().all()
+    assert scan(tmp_path, states(tmp_path, [f"clips/{path.name}"])).problem.isna().all()
     whole = path.read_bytes()
     for data, cut in ((whole[:-30], True), (whole[: len(whole) // 2 + 7], True), (whole + b"TAG" + bytes(125), False)):
         path.write_bytes(data)
-        assert bool(scan(tmp_path, [f"clips/{path.name}"]).problem.notna()[0]) == cut
+        assert bool(scan(tmp_path, states(tmp_path, [f"clips/{path.name}"])).problem.notna()[0]) == cut
 
 
 def test_frames_of_changing_size_are_followed_where_no_header_says_how_many_bytes_there_are(tmp_path):
@@ -374,7 +385,7 @@ def test_frames_of_changing_size_are_followed_where_no_header_says_how_many_byte
     path = tmp_path / "joined.mp3"
     for data, cut in ((joined, False), (joined[:-30], True)):
         path.write_bytes(data)
-        assert bool(scan(tmp_path, [path.name]).problem.notna()[0]) == cut
+        assert bool(scan(tmp_path, states(tmp_path, [path.name])).problem.notna()[0]) == cut
 
 
 def test_clips_without_a_speaker_are_counted(release):
@@ -473,8 +484,6 @@ def test_each_line_of_a_damaged_table_becomes_a_row_or_is_counted(seed, release)
 
 
 def test_real_clips_are_read_and_decoded(real_audio):
-    from labkit.data.store import open_store
-
     corpus = common_voice.load(real_audio / "common_voice_6.1_es_sample")
     assert len(corpus) == 100 and corpus.clips.speaker.nunique() == 69 and corpus.sample_rate == 48_000
     assert (corpus.clips.area != "").sum() == (corpus.clips.accent != "").sum() == 57
@@ -486,7 +495,7 @@ def test_real_clips_are_read_and_decoded(real_audio):
         "43 of 100 clips have no fifteen: 43 (no accent).",
         "43 of 100 clips have no area: 43 (no accent).",
     )
-    some = corpus.with_clips(corpus.clips[corpus.clips.area != ""][:12], whole=None)
+    some = corpus.with_clips(corpus.clips[corpus.clips.area != ""][:12])
     store = quietly(open_store, some, 16_000, progress=False)
     assert not store.problems
     heard = store.index.length.reindex(some.clips.path).to_numpy() / 16_000

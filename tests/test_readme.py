@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-README, RESULTS, EXTENDING, INSTALL = (
+README, RESULTS, EXTENDING, INSTALL, CLUSTER = (
     (ROOT / path).read_text(encoding="utf-8")
-    for path in ("README.md", "docs/RESULTS.md", "docs/EXTENDING.md", "docs/INSTALL.md")
+    for path in ("README.md", "docs/RESULTS.md", "docs/EXTENDING.md", "docs/INSTALL.md", "docs/CLUSTER.md")
 )
 
 pytest_plugins = ["tiny"]
@@ -42,7 +42,7 @@ def test_the_readme_is_short():
 def test_the_commands_exist():
     from labkit.cli import COMMANDS
 
-    named = set(re.findall(r"-m labkit (\w+)", README + RESULTS + INSTALL))
+    named = set(re.findall(r"-m labkit (\w+)", README + RESULTS + INSTALL + CLUSTER))
     assert named and named <= set(COMMANDS)
     targets = set(re.findall(r"`make (\w+)|^    make (\w+)", README, re.MULTILINE))
     targets = {one or other for one, other in targets}

@@ -155,11 +155,12 @@ def test_two_sweeps_at_once_share_the_work_and_lose_nothing(grids, made, tmp_pat
 
 PARENT = """
 import sys, time
-from labkit.experiments.sweep import workers
+import os
+from labkit.experiments.engines import engine
 if __name__ == "__main__":
-    with workers(2) as executor:
-        list(executor.map(abs, range(4)))
-        print(*executor._processes, flush=True)
+    with engine("local:2", ".") as executor:
+        both = [executor.submit(os.getpid) for _ in range(2)]
+        print(*[job.result() for job in both], flush=True)
         time.sleep(60)
 """
 

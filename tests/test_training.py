@@ -16,9 +16,12 @@ from tiny import Interrupt, program, quietly
 from torch import nn
 
 from labkit.data.store import open_store
+from labkit.device import room
 from labkit.errors import LabError
 from labkit.features import FEATURES, MFCC, LogMel, MelFrames, Raw, Spectrogram
+from labkit.files import cache
 from labkit.models import Model
+from labkit.training import batches
 from labkit.training.batches import Batches, batches_of
 from labkit.training.loop import Callback, epoch_seed, fit, predict
 from labkit.training.recipe import LOSSES, OPTIMISERS, SCHEDULES, Recipe, class_weights
@@ -411,10 +414,12 @@ def test_each_feature_is_tried():
 
 
 @pytest.mark.parametrize("feature", KINDS.values(), ids=list(KINDS))
-def test_resident_and_streamed_features_are_the_same(feature, corpus):
-    resident = batches_of(corpus, "train", feature, CPU)
-    streamed = batches_of(corpus, "train", feature, CPU, memory=0)
-    assert resident.resident is not None and streamed.resident is None
+def test_features_in_memory_in_a_file_and_batch_by_batch_are_the_same(feature, corpus):
+    resident, waiting, streamed = (batches_of(corpus, "train", feature, CPU, memory=m) for m in (1e9, 0, 0))
+    for index in resident.batches(7, seed=3):
+        assert all(torch.equal(one, other) for one, other in zip(resident[index], waiting[index], strict=True))
+    assert not list((cache() / "features").iterdir()), "the file is gone when the process is"
+    streamed.resident = None
     for index in resident.batches(7, seed=3):
         first, second = resident[index], streamed[index]
         torch.testing.assert_close(first[0], second[0], rtol=0, atol=1e-4)
@@ -438,24 +443,36 @@ def test_features_are_computed_with_the_longest_clips_first(corpus, monkeypatch)
     assert len(computed) > 1 and computed == sorted(computed, reverse=True) != sorted(computed)
 
 
-def test_resident_and_streamed_training_give_the_same_result(corpus, parts):
-    streamed = [batches_of(corpus, part, FEATURE, CPU, memory=0) for part in ("train", "validation")]
-    (first, kept, _), (second, other, _) = trained(parts), trained(streamed)
-    for one, two in zip(first, second, strict=True):
-        assert one == pytest.approx(two, rel=1e-3)
-    for name, value in kept.items():
-        torch.testing.assert_close(value, other[name], rtol=1e-3, atol=1e-4)
+def test_features_in_a_file_train_to_the_same_bits(corpus, parts):
+    waiting = [batches_of(corpus, part, FEATURE, CPU, memory=0) for part in ("train", "validation")]
+    (first, kept, _), (second, other, _) = trained(parts), trained(waiting)
+    assert first == second and all(torch.equal(value, other[name]) for name, value in kept.items())
 
 
-def test_memory_decides_what_is_resident(corpus):
+def where_features_are(corpus, monkeypatch, feature, memory):
+    """ "memory" or "file"."""
+    places = []
+    monkeypatch.setattr(batches, "_in_a_file", lambda numbers: places.append("file") or torch.empty(numbers))
+    batches_of(corpus, "train", feature, CPU, memory=memory)
+    return (places or ["memory"])[0]
+
+
+def test_memory_decides_where_features_wait(corpus, monkeypatch):
     needed = 36 * 14 * 8 * 4
-    assert batches_of(corpus, "train", FEATURE, CPU, memory=needed).resident is not None
-    assert batches_of(corpus, "train", FEATURE, CPU, memory=needed - 1).resident is None
+    assert where_features_are(corpus, monkeypatch, FEATURE, needed) == "memory"
+    assert where_features_are(corpus, monkeypatch, FEATURE, needed - 1) == "file"
     free = replace(FEATURE, seconds=None)
     frames = sum(free.steps(batches_of(corpus, "train", free, CPU).samples))
     assert frames < 36 * 14, "kept without padding"
-    assert batches_of(corpus, "train", free, CPU, memory=frames * 8 * 4).resident is not None
-    assert batches_of(corpus, "train", free, CPU, memory=frames * 8 * 4 - 1).resident is None
+    assert where_features_are(corpus, monkeypatch, free, frames * 8 * 4) == "memory"
+    assert where_features_are(corpus, monkeypatch, free, frames * 8 * 4 - 1) == "file"
+    monkeypatch.setenv("LABKIT_MEMORY", f"{(needed + 1) / 1e9:.9f}")
+    assert where_features_are(corpus, monkeypatch, FEATURE, None) == "memory"
+    monkeypatch.setenv("LABKIT_MEMORY", f"{(needed - 1) / 1e9:.9f}")
+    assert where_features_are(corpus, monkeypatch, FEATURE, None) == "file"
+    monkeypatch.setenv("LABKIT_MEMORY", "much")
+    with pytest.raises(LabError, match="LABKIT_MEMORY is 'much', not a number of gigabytes"):
+        room(CPU)
 
 
 def test_clips_of_any_length_train(corpus):

@@ -4,10 +4,13 @@ It has to work exactly where something is broken: each look is guarded, and noth
 """
 
 import argparse
+import math
 import os
 import platform
 import shutil
 import sys
+import time
+from collections import deque
 from contextlib import suppress
 from functools import partial
 from importlib import import_module, metadata
@@ -19,11 +22,16 @@ from labkit.files import commit, home
 
 PYTHONS = ((3, 11), (3, 13))  # oldest and newest
 DISK = MEMORY = 2e9  # bytes: synthetic corpora, stores and results; the largest notebook at scale "lab"
+TRIED = 100  # clips that are decoded to find out how long all will take
 INSTALL = "run `python -m pip install -r requirements.lock -e .` in the lab's folder"
 
 
 def main(words=None):
-    argparse.ArgumentParser("python -m labkit check", description=__doc__.splitlines()[0]).parse_args(words)
+    parser = argparse.ArgumentParser("python -m labkit check", description=__doc__.splitlines()[0])
+    parser.add_argument("--data", metavar="FOLDER", help="say what a corpus needs instead, before anything is built")
+    args = parser.parse_args(words)
+    if args.data:
+        return needs(Path(args.data))
     bad = 0
     for name, look, mend in LOOKS:
         try:
@@ -128,6 +136,34 @@ def jupyter():
     if os.path.isabs(program) and not os.path.samefile(os.path.dirname(program), os.path.dirname(sys.executable)):
         raise LabError(f"its kernel python3 is another Python ({program})")
     return "JupyterLab, and a kernel with this Python"
+
+
+def needs(folder):
+    """Print what a corpus needs of disk, time and memory, before its waveform store is built."""
+    from labkit.data import read
+    from labkit.data.audio import decode
+    from labkit.data.store import store_folder
+    from labkit.device import room, settle
+    from labkit.features import MFCC
+
+    corpus, limit = read(folder), room(settle()) / 1e9
+    clips, rate, place = corpus.clips, corpus.sample_rate, store_folder(corpus, corpus.sample_rate)
+    print(corpus, *(f"note: {note}" for note in corpus.skipped), sep="\n")
+    some, began = clips.sample(min(len(clips), TRIED), random_state=0), time.perf_counter()
+    deque(decode(corpus.root, list(some.path), rate), 0)
+    minutes = (time.perf_counter() - began) * clips.seconds.sum() / some.seconds.sum() / 60
+    store, there = 2e-9 * rate * clips.seconds.sum(), sum(file.stat().st_size for file in place.glob("*.int16")) / 1e9
+    free = shutil.disk_usage(next(above for above in place.parents if above.exists())).free / 1e9
+    table = clips.memory_usage(deep=True).sum() / 1e9
+    features = 4e-9 * len(clips) * math.prod(MFCC(sample_rate=rate).shape)
+    print(f"clips: {len(clips):,} of {clips.speaker.nunique():,} speakers, {clips.seconds.sum() / 3600:,.2f} hours")
+    print(f"waveform store: {store:,.2f} GB of all, {there:,.2f} GB are there and {free:,.0f} GB free ({place})")
+    print(f"time: {minutes:,.1f} minutes to build it here (as {len(some)} clips took that were decoded now)")
+    print(f"memory: {table:,.2f} GB of table, {features:,.2f} GB of MFCCs of a second (in a file beyond {limit:,.1f})")
+    print(f"A run builds only what it chooses: 1,000 clips are {1000 * store / len(clips):,.2f} GB.")
+    if full := store - there > free / 1.1:
+        print("[mend] disk: too full for all clips: train on fewer (clips_per_label), or set LABKIT_CACHE to another")
+    return int(full)
 
 
 LOOKS = (  # name, what is looked at, and the mend if that fails; cheap ones first

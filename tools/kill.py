@@ -33,6 +33,7 @@ PACK = """
 import os, sys
 from pathlib import Path
 os.environ["LABKIT_CACHE"] = sys.argv[1]
+from labkit.data import pieces
 from labkit.data.store import open_store
 from labkit.data.speech_commands import load
 made = Path(sys.argv[1]).parent / "made"  # many short clips, so that there is a middle to be killed in
@@ -48,8 +49,10 @@ if not made.exists():
     made.with_suffix(".new").rename(made)
 corpus = load(made)
 print("ready", flush=True)
+pieces.PIECE = 500
 open_store(corpus, 8_000, progress=False)
 """
+PIECES = 6  # of 3000 clips
 SWEEP = """
 import json, os, sys
 from pathlib import Path
@@ -67,11 +70,11 @@ settings = scratch / f"grid{os.getpid()}.json"
 settings.write_text(json.dumps(grid))
 print("ready", flush=True)
 where = ["--data", str(scratch / "tiny"), "--results", sys.argv[1], "--device", "cpu"]
-sys.exit(main(["sweep", str(settings), *where, "--test", "all", "--workers", WORKERS]))
+sys.exit(main(["sweep", str(settings), *where, "--test", "all", *WORKERS]))
 """
 MEMBERS = 4
 JOBS = {"generation": GENERATE, "store": PACK}
-JOBS |= {"sweep": SWEEP.replace("WORKERS", '"1"'), "workers": SWEEP.replace("WORKERS", '"2"')}
+JOBS |= {"sweep": SWEEP.replace("WORKERS", "[]"), "workers": SWEEP.replace("WORKERS", "['--on', 'local:2']")}
 FLEETING = ("seconds_per_epoch", "date", "command", "hash")
 SWEEPS = ("sweep", "workers")
 
@@ -99,7 +102,7 @@ def finish(folder, size=None, job="generation"):
 
 def drafts(folder):
     """What a killed job may leave, and the next one removes."""
-    half = ("stores/.*.partial", "*/*/.*.partial", "*/*/checkpoint.safetensors")
+    half = ("stores/*/.*.partial", "*/*/.*.partial", "*/*/checkpoint.safetensors")
     return [*folder.parent.glob(f".{folder.name}.*.partial"), *(path for some in half for path in folder.glob(some))]
 
 
@@ -107,7 +110,7 @@ def looks_finished(folder, job):
     """Whether what a job makes is there, as far as labkit can tell."""
     if job in SWEEPS:
         return len(list(folder.glob("*/*/test.json"))) == MEMBERS
-    return folder.exists() if job == "generation" else any(path.is_dir() for path in folder.glob("stores/[!.]*"))
+    return folder.exists() if job == "generation" else len(list(folder.glob("stores/*/[!.]*.csv.gz"))) == PIECES
 
 
 def fingerprint(folder):

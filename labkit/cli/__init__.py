@@ -53,7 +53,8 @@ def main(argv=None):
         module.add_arguments(parser)
         return module.main(parser.parse_args(rest)) or 0
     except ModuleNotFoundError as error:
-        print(f"The package {error.name!r} is missing. `python -m labkit check` says what to do.", file=sys.stderr)
+        where = "docs/CLUSTER.md" if error.name in ("dask", "distributed", "submitit") else "`python -m labkit check`"
+        print(f"The package {error.name!r} is missing. {where} says what to do.", file=sys.stderr)
         return 2
     except LabError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)

@@ -7,8 +7,9 @@ from pathlib import Path
 from ..data import find, join, read
 from ..device import settle
 from ..errors import LabError, choose
+from ..experiments.engines import FORMS, engine
 from ..experiments.records import elsewhere, in_words, summary
-from ..experiments.sweep import Grid, best, sweep, workers
+from ..experiments.sweep import Grid, best, sweep
 from ..files import home
 from ..plots import formatted
 from ..training.loop import TrainingBar
@@ -23,7 +24,7 @@ def add_arguments(parser):
     add("--results", type=Path, help="where records go (default: results/local)")
     add("--also", nargs="*", default=[], metavar="DATA", help="test the chosen ones on these corpora too")
     add("--device", default="auto", help="auto, cpu, cuda, mps")
-    add("--workers", type=int, default=1, help="processes that train side by side (default: 1)")
+    add("--on", metavar="ENGINE", help=f"train side by side: {FORMS} (default: here, one after the other)")
     add("--test", choices=("chosen", "all", "none"), default="chosen", help="which runs to test (default: chosen)")
 
 
@@ -40,20 +41,21 @@ def main(args):
     name, *others = sorted({grid.base.corpus.name for grid in grids.values()})
     if others:
         raise LabError(f"These grids are for different corpora ({', '.join([name, *others])}). Sweep them one by one.")
-    device = settle(args.device)
+    device = settle("auto" if args.on else args.device)  # a worker chooses its own
     corpus = find(name, args.data, args.scale)
     if args.extra:
         corpus = join(corpus, [read(folder) for folder in args.extra])
     print(corpus, *(f"note: {note}" for part in (corpus, *corpus.more) for note in part.skipped), sep="\n")
     results = args.results or Path(os.environ.get("LABKIT_RESULTS") or home() / "results" / "local")
     trials = list(dict.fromkeys(trial for grid in grids.values() if grid.tune for trial in grid.trials()))
-    with workers(args.workers) if args.workers > 1 else nullcontext() as executor:
-        bar = None if executor else lambda experiment: TrainingBar(str(experiment))
-        runs, failed = sweep(trials, corpus, results, device, bar, executor=executor)
+    with engine(args.on, results) if args.on else nullcontext() as executor:
+        where = {"device": args.device if args.on else device, "executor": executor}
+        where["callback"] = lambda experiment: TrainingBar(str(experiment))
+        runs, failed = sweep(trials, corpus, results, **where)
         if not failed:  # of the trials: what each network keeps of them is trained with all seeds
             members = {name: grid.experiments(runs) for name, grid in grids.items()}
             wanted = list(dict.fromkeys(member for some in members.values() for member in some))
-            runs, failed = sweep(wanted, corpus, results, device, bar, executor=executor)
+            runs, failed = sweep(wanted, corpus, results, **where)
     if failed:
         print(f"\n{as_text(summary(runs))}" if runs else "")
         print(

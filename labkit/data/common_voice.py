@@ -47,13 +47,13 @@ def load(root):
         raise LabError(f"{wrong}. {get}; point LABKIT_DATA to the folder with its clips/ and validated.tsv.")
     place, name = languages[0], root.name if len(root.name) > 3 else f"{root.parent.name}_{root.name}"
     rows, notes = _rows(place, name)
-    durations, promised = place / "clip_durations.tsv", {}
-    if durations.is_file():
-        table, _ = read_table(durations, ["clip"], COPY, csv.QUOTE_NONE)
-        seconds = pd.to_numeric(table.iloc[:, -1], errors="coerce") / 1000
-        promised = zip("clips/" + table["clip"], seconds, strict=True)
+    durations, path = None, place / "clip_durations.tsv"
+    if path.is_file():
+        table, _ = read_table(path, ["clip"], COPY, csv.QUOTE_NONE)
+        milliseconds = pd.to_numeric(table.iloc[:, -1], errors="coerce")
+        durations = dict(zip("clips/" + table["clip"], milliseconds / 1000, strict=True))
     mend = f"{' '.join(notes)} Unpack the release again, clips and all."
-    clips, problems = measured(place, rows, name, mend, promised)
+    clips, problems = measured(place, rows, name, mend, durations)
     clips, told = _with_classes(clips, place.name)
     clips["label"] = clips.area.where(clips.area != "", "unknown")
     if set(clips.split.dropna()) == set(PARTS):  # the official ones; a clip in no list goes where its speaker is

@@ -33,7 +33,7 @@ class Corpus:
     noises: tuple = ()  # paths of background noises, which are not clips
     skipped: tuple = ()  # a sentence for each kind of file that was left out, with counts
     protocol: str = OWN  # how the clips were split; "by_clip_leaky": speakers are shared between parts
-    whole: pd.DataFrame = field(default=None, repr=False)  # paths and sizes of all that share one waveform store
+    changed: pd.Series = field(default=None, repr=False)  # by path: when its file was last changed, in nanoseconds
     more: tuple = ()  # other corpora that an experiment may train on as well (join)
 
     def __post_init__(self):
@@ -49,8 +49,6 @@ class Corpus:
         ):
             if len(found):
                 raise LabError(f"{self.name} {wrong.format(', '.join(map(str, sorted(found)[:5])))}")
-        if self.whole is None:
-            object.__setattr__(self, "whole", clips[["path", "bytes"]])
 
     def __len__(self):
         return len(self.clips)
@@ -124,7 +122,7 @@ def join(main, others):
 
     Words for digits become digits; labels that the main corpus lacks are left out, and counted.
     """
-    more = []
+    more, changed = [], [main.changed]
     for other in others:
         clips = other.clips.assign(label=other.clips.label.replace(DIGITS), split="train", **{EXTRA: other.name})
         clips = clips[clips.label.isin(main.labels)]
@@ -137,10 +135,12 @@ def join(main, others):
         voices = f"{clips.speaker.nunique():,} voices of {other.name}{made}"
         out = f"{len(other.clips) - len(clips):,} with labels that {main.name} lacks are not"
         note = f"{len(clips):,} clips of {voices} are trained on, too; {out}."
-        clips = clips.assign(path=f"../{other.root.name}/" + clips.path, speaker=f"{other.name}/" + clips.speaker)
-        more.append(replace(other, clips=clips, labels=main.labels, skipped=(note,), whole=None))
-    whole = pd.concat([main.whole, *(other.whole for other in more)]).reset_index(drop=True)
-    return replace(main, more=tuple(more), whole=whole)
+        place = f"../{other.root.name}/"
+        clips = clips.assign(path=place + clips.path, speaker=f"{other.name}/" + clips.speaker)
+        more.append(replace(other, clips=clips, labels=main.labels, skipped=(note,), changed=None))
+        changed.append(None if other.changed is None else other.changed.rename(lambda path, place=place: place + path))
+    known = all(part is not None for part in changed)
+    return replace(main, more=tuple(more), changed=pd.concat(changed) if known else None)
 
 
 def chosen(corpus, extra):

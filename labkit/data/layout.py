@@ -9,67 +9,86 @@ import io
 import os
 import re
 import stat
+import struct
+from contextlib import suppress
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import soundfile
 
 from ..errors import LabError
-from ..files import cache, digest, read_bytes, write_table
-from ..files import read_table as read_written
+from ..files import cache, digest, read_bytes
 from ..synthetic import MARKER
-from .audio import refused
+from .audio import MOST_SAMPLES, RATES, refused
 from .corpus import OWN, PARTS, Corpus, parts_by_speaker
+from .pieces import STATE, kept
 
 KINDS = (".wav", ".flac", ".ogg", ".mp3")
 NOISE = "_background_noise_"  # a folder of noises, which are not clips
 LISTS = Path(__file__).with_name("lists")  # NAME.csv.gz: the clips of a cut, a corpus that is part of another
 LOST = 0.3  # seconds that a clip may be shorter than somebody else says
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")  # signs that no name and no cell of a table should hold
-VERSION = 6  # of what `_header` says; raise it, and files that were scanned before are read again
+HEADER = ["path", *STATE, "seconds", "sample_rate", "problem"]
+VERSION = 7  # of what `_header` says; raise it, and files that were scanned before are read again
 
 
 def audio_files(root, kinds=KINDS):
-    """Paths below `root`, relative and sorted, of the files whose names end as sounds do; of all if `kinds` is None."""
+    """Files below `root`, sorted, whose names end as sounds do (of all if `kinds` is None): path, bytes, changed."""
     if not root.is_dir():
         get = "`python -m labkit check` says which corpora are found; set LABKIT_DATA to the folder of yours"
         name = root.name if (LISTS / f"{root.name}.csv.gz").exists() else "speech_commands"
         raise LabError(f"{root} is not a folder. {get}, or run `python -m labkit download {name}`.")
-    files = [path for path in root.rglob("*") if _expected(path, kinds)]
-    found = sorted(path.relative_to(root).as_posix() for path in files)
-    found = [path for path in found if path[0] != "." and "/." not in path]
+    found = []
+    for folder, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if name[0] != "."]
+        names = [os.path.join(folder, name) for name in (*files, *folders) if name[0] != "."]
+        found += [name[len(str(root)) + 1 :] for name in names if _expected(name, kinds)]
     if bad := [path for path in found if CONTROL.search(path) or path.encode(errors="ignore").decode() != path]:
         shown = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in bad[0])
         raise LabError(f"The name of {shown} in {root} is not text, or holds the end of a line. Rename it.")
-    return found
+    return states(root, sorted(path.replace(os.sep, "/") for path in found))
 
 
 def _expected(path, kinds):
     """Whether a path is for a clip, even if no file is there: a link to nowhere, or to a folder, is reported."""
-    if path.is_dir():
-        return path.is_symlink() or path.suffix.lower() in KINDS
-    return kinds is None or path.suffix.lower() in kinds or (path.is_symlink() and not path.exists())
+    if os.path.splitext(path)[1].lower() in (kinds or KINDS):
+        return True
+    return kinds is None if os.path.isfile(path) else os.path.islink(path)
 
 
 def read_layout(root, pattern, layout, name, mend, kinds=KINDS):
     """(table of the clips below `root` with a column for each group of the pattern, what was left out as sentences)."""
-    paths = [path for path in audio_files(root, kinds) if not path.startswith(NOISE)]
-    rows, wrong = pd.DataFrame({"path": paths}, dtype=str), f"named wrongly: {layout} is expected"
-    rows["problem"] = [None if pattern.fullmatch(path) else wrong for path in rows.path]
+    rows, wrong = audio_files(root, kinds), f"named wrongly: {layout} is expected"
+    noise = np.array([path.startswith(NOISE) for path in rows.path.tolist()], bool)
+    rows = rows[~noise].astype({"path": str})
+    names = {path: pattern.fullmatch(path) for path in rows.path.tolist()}
+    rows["problem"] = [None if found else wrong for found in names.values()]
     clips, notes = measured(root, rows, name, f"Clips are named {layout}. {mend}")
-    said = clips.path.str.extract(pattern).fillna("")
+    groups = [names[path].groups(default="") for path in clips.path.tolist()]
+    said = pd.DataFrame(groups, columns=list(pattern.groupindex))
     return clips.assign(**said.astype({name: int for name in said if name == "repetition"})), notes
 
 
-def measured(root, rows, corpus, mend, promised=()):
-    """(usable rows with what their headers say, a sentence for each problem); `promised`: pairs of path and seconds."""
+def measured(root, rows, corpus, mend, durations=None):
+    """(usable rows with what their headers say, a sentence for each problem).
+
+    Where the publisher tells `durations`, seconds by path, files are not opened, but for the first, whose sample rate
+    stands for all. That a clip is cut off shows when it is decoded.
+    """
     rows, notes = usable(rows, corpus)
-    headers = scan(root, list(rows.path))
-    whole = headers.path.map(dict(promised)).astype(float)
-    for row in headers.index[headers.problem.isna() & (whole - headers.seconds > LOST)]:
-        headers.loc[row, "problem"] = f"truncated: {whole[row]:.2f} s promised, {headers.seconds[row]:.2f} s here"
+    files = rows if "changed" in rows else states(root, rows.path)
+    files = files[["path", *STATE]].reset_index(drop=True)
+    seconds = files.path.map(durations if durations is not None else {}).astype(float)
+    told = (seconds > 0) & (files.bytes > 0)
+    ask = ~told | (told & (told.cumsum() == 1))
+    headers = scan(root, files[ask])
+    rate = headers.sample_rate.max()
+    told = files[~ask].assign(seconds=seconds[~ask], sample_rate=rate, problem=None)
+    headers = pd.concat([headers, told]) if len(told) else headers
     headers, problems = usable(headers, corpus)
-    clips, notes = rows.merge(headers, on="path"), notes + problems
+    clips, notes = rows.drop(columns=STATE, errors="ignore").merge(headers, on="path"), notes + problems
     if clips.empty:
         raise LabError(f"{root} holds no clips that can be used. {' '.join(notes) or 'It holds no sounds.'} {mend}")
     return clips, notes
@@ -99,7 +118,7 @@ def make_corpus(root, clips, notes, *, licence, name="", labels=(), sample_rate=
     leaky = (clips.groupby("speaker").split.nunique() > 1).any()
     synthetic = any((folder / MARKER).exists() for folder in (root, root.parent))
     protocol = OWN if synthetic and protocol == "official" else protocol  # it stands in for a publisher's corpus
-    noises = [f"{NOISE}/{path}" for path in audio_files(root / NOISE)] if (root / NOISE).is_dir() else []
+    noises = [f"{NOISE}/{path}" for path in audio_files(root / NOISE).path] if (root / NOISE).is_dir() else []
     return Corpus(
         name=name or root.name,
         root=root,
@@ -107,7 +126,8 @@ def make_corpus(root, clips, notes, *, licence, name="", labels=(), sample_rate=
         labels=tuple(labels or sorted(clips.label.unique())),
         licence="see LICENSE in its folder" if synthetic else licence,
         synthetic=synthetic,
-        clips=clips.drop(columns="sample_rate").reset_index(drop=True),
+        clips=clips.drop(columns=["sample_rate", "changed"]).reset_index(drop=True),
+        changed=clips.set_index("path").changed,
         noises=tuple(noises),
         skipped=tuple(notes),
         protocol="by_clip_leaky" if leaky else protocol,
@@ -155,17 +175,28 @@ def when_changed(path):
     return (status.st_size, max(status.st_mtime_ns, status.st_ctime_ns)) if is_file else (0, 0)
 
 
-def scan(root, paths):
-    """What the headers say of each file (`sample_rate` in Hz): a table, kept until a file's size or time changes."""
-    listing = [(path, *when_changed(os.path.join(root, path))) for path in paths]
-    kept = cache() / f"headers-{digest(repr((VERSION, str(root.resolve()), listing)).encode())}.csv.gz"
-    try:
-        table = read_written(kept, "", dtype={"path": str, "problem": str})
-    except LabError:  # not there yet, or damaged
-        columns = ["path", "seconds", "sample_rate", "problem", "bytes"]
-        rows = [(path, *_header(root / path, size), size) for path, size, _ in listing]
-        table = pd.DataFrame(rows, columns=columns)
-        write_table(kept, table)
+def states(root, paths):
+    """A table of files: path, bytes, changed."""
+    found = [(path, *when_changed(os.path.join(root, path))) for path in paths]
+    return pd.DataFrame(found, columns=["path", *STATE])
+
+
+def scan(root, files):
+    """What the headers of some files (path, bytes, changed) say: also seconds, sample_rate in Hz, and a problem."""
+
+    def headers(some, _, bar):
+        rows = []
+        with ThreadPool() as pool:
+            for row in pool.imap(header, some.itertuples(index=False), chunksize=64):
+                rows.append(row)
+                bar.update()
+        return pd.DataFrame(rows, columns=HEADER)
+
+    def header(file):
+        return *file, *_header(root / file.path, file.bytes)
+
+    folder = cache() / f"headers-{digest([VERSION, str(root.resolve())], 12)}"
+    table = kept(folder, files, headers, f"headers of {root.name}").reset_index().reindex(columns=HEADER)
     return table.assign(problem=table.problem.where(table.problem != "", None))
 
 
@@ -173,6 +204,8 @@ def _header(path, size):
     """(seconds, sample_rate, problem or "") of one file."""
     if size == 0:
         return 0.0, 0, "empty file" if os.path.isfile(path) else "missing file"
+    if path.suffix == ".wav" and (plain := _plain_header(path, size)):
+        return *plain, ""
     try:
         info = soundfile.info(str(path))
     except (soundfile.LibsndfileError, RuntimeError):
@@ -195,6 +228,23 @@ def _header(path, size):
     if info.format == "MP3" and not problem and _cut_off(path.read_bytes(), info.extra_info):
         problem = f"truncated: its last frame is cut off after {seconds:.2f} s"
     return round(seconds, 4), info.samplerate, problem
+
+
+PLAIN = struct.Struct("<4sI8sIHHIIHH4sI")  # RIFF, bytes, WAVEfmt, 16, PCM, channels, Hz, bytes/s, 2, bits, data, bytes
+
+
+def _plain_header(path, size):
+    """(seconds, sample rate) of a WAV file of one channel and 16 bits that holds its sound and nothing else, or None.
+
+    Such are the large corpora; libsndfile, which reads all kinds, takes five times as long.
+    """
+    with suppress(OSError, struct.error), open(path, "rb") as file:
+        head, sound = file.read(PLAIN.size), size - PLAIN.size
+        rate = int.from_bytes(head[24:28], "little")
+        plain = PLAIN.pack(b"RIFF", size - 8, b"WAVEfmt ", 16, 1, 1, rate, 2 * rate, 2, 16, b"data", sound)
+        if head == plain and sound % 2 == 0 < sound <= 2 * MOST_SAMPLES and RATES[0] <= rate <= RATES[1]:
+            return round(sound / 2 / rate, 4), rate
+    return None
 
 
 def _pages_lost(data):

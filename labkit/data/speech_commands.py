@@ -38,7 +38,8 @@ def load(root):
         if absent := len(listed) - (clips.split == part).sum():
             rest = f"the {part} part is what is here"
             notes.append(f"{root.name}: {name} names {absent} files that are not here; {rest}.")
-    protocol = "official" if (clips.speaker.map(published_part) == clips.split).all() else OWN
+    parts = {speaker: published_part(speaker) for speaker in clips.speaker.unique()}
+    protocol = "official" if (clips.speaker.map(parts) == clips.split).all() else OWN
     return make_corpus(root, clips, notes, sample_rate=SAMPLE_RATE, licence="CC BY 4.0", protocol=protocol)
 
 

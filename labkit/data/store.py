@@ -1,107 +1,120 @@
-"""The packed store that holds a corpus ready for batches: every clip in one memory-mapped row."""
+"""The packed store that holds a corpus ready for batches: clips decoded once, in files that are mapped into memory."""
 
-import os
-import shutil
 import warnings
 from dataclasses import dataclass
-from glob import escape
 
 import numpy as np
 import pandas as pd
-from tqdm.auto import tqdm
 
 from ..errors import LabError, LabWarning
-from ..files import alone, atomic_folder, cache, digest, need_disk, read_json, read_table, write_json, write_table
-from .audio import bars, decode
-from .layout import when_changed
+from ..files import atomic_file, cache, digest, need_disk
+from .audio import decode
+from .layout import LOST, states
+from .pieces import kept
 
-STORE_VERSION = 4
+STORE_VERSION = 5
+COLUMNS = ["path", "bytes", "changed", "offset", "length", "sound", "adapted", "problem"]
 
 
 @dataclass(frozen=True)
 class Store:
-    """All clips of a corpus as one row of samples."""
+    """The clips of a corpus, each as a row of samples."""
 
-    audio: np.ndarray  # memory-mapped int16, (all samples,)
-    index: pd.DataFrame  # by path: offset and length, in samples, and `sound`, a hash of what the file holds
+    audio: dict  # by the number of a piece: memory-mapped int16, (samples of its clips,)
+    index: pd.DataFrame  # by path: piece, offset and length in samples, and `sound`, a hash of what the file holds
     problems: dict  # from path to reason, for clips that could not be decoded (their length is 0)
     notes: tuple  # what was adapted: clips resampled, mixed to one channel, clipped, silent
 
     def rows(self, rows, samples=None):
         """Clips by their rows in `index`: int16 (batch, samples), padded with zeros or cropped, and their lengths."""
-        offsets, lengths = self.index.offset.values[rows], self.index.length.values[rows]
+        pieces, offsets, lengths = (self.index[name].to_numpy()[rows] for name in ("piece", "offset", "length"))
         samples = int(lengths.max()) if samples is None else samples
         lengths = np.minimum(lengths, samples)
         out = np.zeros((len(rows), samples), np.int16)
-        for row, offset, length in zip(out, offsets, lengths, strict=True):
-            row[:length] = self.audio[offset : offset + length]
+        for row, piece, offset, length in zip(out, pieces, offsets, lengths, strict=True):
+            row[:length] = self.audio[piece][offset : offset + length]
         return out, lengths
 
 
 def open_store(corpus, sample_rate=None, progress=True):
-    """The waveform store of a corpus and its parts at a rate in Hz (by default its own), built at the first call."""
-    sample_rate = sample_rate or corpus.sample_rate
-    # Names, sizes and times of the files: a changed corpus gets a new store, and an open one is never touched.
-    files = (os.path.normpath(os.path.join(corpus.root, path)) for path in corpus.whole.path)
-    times = [when_changed(file)[1] for file in files]
-    content = digest([STORE_VERSION, sample_rate, corpus.whole.values.tolist(), times], 12)
-    folder = cache() / "stores" / f"{corpus.name}-{sample_rate}-{content}"
-    if not folder.is_dir():
-        with alone(folder.with_name(f"{folder.name}.lock")):  # a second process waits, and then finds it
-            if not folder.is_dir():
-                for left in folder.parent.glob(f".{escape(folder.name)}.*.partial"):  # by a killed process
-                    shutil.rmtree(left, ignore_errors=True)
-                build_store(corpus, sample_rate, folder, progress)
-    return read_store(folder)
+    """The waveform store of the clips of a corpus at a rate in Hz (by default its own).
 
-
-def read_store(folder):
-    """A store that was built; LabError if it is damaged."""
-    try:
-        mend = f"Delete {folder} and run again."
-        about = read_json(folder / "about.json", mend)
-        index = read_table(folder / "index.csv.gz", mend, dtype={"path": str, "sound": str}).set_index("path")
-        samples = max(int(index.length.sum()), 1)
-        audio = np.memmap(folder / "audio.int16", np.int16, "r")
-        if len(audio) != samples:
-            raise ValueError(f"audio.int16 does not hold the {samples} samples of index.csv.gz")
-        return Store(audio, index, about["problems"], tuple(about["notes"]))
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
-        raise LabError(f"The waveform store {folder} is damaged ({error}). Delete it and run again.") from error
-
-
-def build_store(corpus, sample_rate, folder, progress=True):
-    """Decode every clip of the whole corpus into `folder`; warn of what had to be adapted."""
-    paths = list(corpus.whole.path)
-    if not paths:
+    It lies in the cache, one for each folder and rate: clips that no corpus of this folder asked for before are decoded
+    and added, in pieces (`pieces.kept`). A clip counts as it was when the corpus was read.
+    """
+    sample_rate, clips = sample_rate or corpus.sample_rate, corpus.clips
+    if not len(clips):
         raise LabError(f"{corpus.name} has no clips, so there is nothing to store. Check its folder {corpus.root}.")
-    if not corpus.root.is_dir():
-        mend = "Connect its disk, or open it again where it lies now (each machine of a sweep needs it)."
-        raise LabError(f"The folder of {corpus.name}, {corpus.root}, is not here. {mend}")
-    need_disk(
-        folder, 2 * sample_rate * corpus.clips.seconds.mean() * len(paths), f"The waveform store of {corpus.name}"
-    )
-    lengths, sounds, problems, adapted = [], [], {}, {}
-    with atomic_folder(folder) as temporary:
-        with open(temporary / "audio.int16", "wb") as file:
-            quiet = not (progress and bars())
-            bar = tqdm(paths, f"reading {corpus.name}", unit="clip", leave=False, disable=quiet)
-            decoded = decode(corpus.root, paths, sample_rate)
-            for path, (samples, changes, problem, sound) in zip(bar, decoded, strict=True):
-                file.write(samples)
-                lengths.append(len(samples))
-                sounds.append(sound)
-                for change in changes:
-                    adapted.setdefault(change, []).append(path)
-                if problem:
-                    problems[path] = problem
-            if not sum(lengths):
-                file.write(b"\0\0")  # a memory map cannot be empty
-        offsets = np.cumsum(lengths) - lengths
-        index = pd.DataFrame({"path": paths, "offset": offsets, "length": lengths, "sound": sounds})
-        write_table(temporary / "index.csv.gz", index)
-        notes = [f"{len(some)} clips {change} (the first: {some[0]})" for change, some in sorted(adapted.items())]
-        write_json(temporary / "about.json", {"problems": problems, "notes": notes})
-    for note in notes:
+    folder = store_folder(corpus, sample_rate)
+    files = clips[["path", "bytes", "seconds"]].assign(changed=_changed(corpus))
+    fresh = []
+
+    def add(some, piece, bar):
+        if not corpus.root.is_dir():
+            mend = "Connect its disk, or open it again where it lies now (each machine of a sweep needs it)."
+            raise LabError(f"The folder of {corpus.name}, {corpus.root}, is not here. {mend}")
+        if not fresh:
+            need_disk(folder, 2 * sample_rate * some.seconds.mean() * bar.total, f"The waveform store of {corpus.name}")
+        fresh.append(_decoded(corpus.root, some, sample_rate, piece, bar))
+        return fresh[-1]
+
+    index = kept(folder, files, add, f"reading {corpus.name}", progress)
+    for note in _notes(pd.concat(fresh)) if fresh else ():
         if sample_rate == corpus.sample_rate or " resampled " not in note:  # another rate was asked for
-            warnings.warn(f"{corpus.name}: {note}.", LabWarning, stacklevel=3)
+            warnings.warn(f"{corpus.name}: {note}.", LabWarning, stacklevel=2)
+    audio = {number: _mapped(folder, number, rows) for number, rows in index.groupby("piece")}
+    problems = index.problem[index.problem != ""].to_dict()
+    return Store(audio, index, problems, _notes(index.reset_index()))
+
+
+def store_folder(corpus, sample_rate):
+    """Where the store of a corpus is kept."""
+    place = digest([STORE_VERSION, str(corpus.root.resolve())], 12)
+    return cache() / "stores" / f"{corpus.root.name}-{sample_rate}-{place}"
+
+
+def _changed(corpus):
+    """When each clip's file was last changed, in nanoseconds: as the corpus was read; now, of a table made by hand."""
+    paths = corpus.clips.path
+    if corpus.changed is None or not paths.isin(corpus.changed.index).all():
+        return states(corpus.root, paths).changed.to_numpy()
+    return corpus.changed[paths].to_numpy()
+
+
+def _decoded(root, files, sample_rate, piece, bar):
+    """Decode some files into one file of samples; the table of what they hold."""
+    rows, offset = [], 0
+    with atomic_file(piece.with_suffix(".int16")) as temporary, open(temporary, "wb") as out:
+        decoded = decode(root, list(files.path), sample_rate)
+        for file, (samples, adapted, problem, sound) in zip(files.itertuples(), decoded, strict=True):
+            here = len(samples) / sample_rate
+            if not problem and file.seconds - here > LOST:
+                samples, problem = samples[:0], f"truncated: {file.seconds:.2f} s promised, {here:.2f} s here"
+            out.write(samples)
+            state = (file.path, file.bytes, file.changed)
+            rows.append((*state, offset, len(samples), sound, "; ".join(adapted), problem or ""))
+            offset += len(samples)
+            bar.update()
+        if not offset:
+            out.write(b"\0\0")  # a memory map cannot be empty
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _notes(index):
+    """A sentence for each way in which clips were adapted, with their number and the first."""
+    adapted = index[["path", "adapted"]][index.adapted != ""]
+    adapted = adapted.assign(adapted=adapted.adapted.str.split("; ")).explode("adapted")
+    groups = sorted(adapted.groupby("adapted").path)
+    return tuple(f"{len(paths)} clips {change} (the first: {paths.iloc[0]})" for change, paths in groups)
+
+
+def _mapped(folder, number, rows):
+    """The samples of one piece; LabError if it does not hold those of these rows of the index."""
+    path = folder / f"{number:05}.int16"
+    try:
+        audio = np.memmap(path, np.int16, "r")
+        if len(audio) < (rows.offset + rows.length).max():
+            raise ValueError(f"{path.name} does not hold the samples of {number:05}.csv.gz")
+        return audio
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise LabError(f"The waveform store {folder} is damaged ({error}). Delete it and run again.") from error

@@ -3,7 +3,7 @@
 import warnings
 from contextlib import closing
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import pandas as pd
@@ -168,38 +168,47 @@ def train(experiment, corpus, results, device="cpu", callback=None):
     The experiment chooses from a corpus that was opened whole, and splits it; records lie in the folder `results`. If
     the `training.Callback` stops it, the result is None; what was learnt is kept, and the next call goes on from there.
     """
+    device = torch.device(device)
+    if run := found(experiment, corpus, results, device):
+        _tidy(run.folder)
+        if "sounds" in run.record:
+            run.refuse_other_sound(*readable(run.corpus, experiment.feature, ()))
+        return run
+    corpus, run_id, folder = place(experiment, corpus, results)
+    lock = Path(results) / ".locks" / f"{run_id}.lock"
+    waiting = f"Another kernel is training run {run_id}; waiting for it."
+    corpus = split(corpus, experiment.split)
+    with alone(lock, waiting=waiting), named(experiment):
+        if not (folder / "run.json").exists():  # else the other kernel finished it
+            _train(experiment, corpus, run_id, folder, device, callback or Callback())
+    return Run(folder, read_record(folder), corpus, device) if (folder / "run.json").exists() else None
+
+
+def found(experiment, corpus, results, device="cpu"):
+    """The run of an experiment, from its folder or packed with a sweep; None if it is not there."""
     from .packed import find  # here, since a packed run is a Run
 
-    device = torch.device(device)
     corpus, run_id, folder = place(experiment, corpus, results)
     corpus, record = split(corpus, experiment.split), folder / "run.json"
-    packed = None if record.exists() else find(folder, corpus=corpus, device=device)
-    there = packed or record.exists()
-    if there:
-        _tidy(folder)
-    else:
-        lock = Path(results) / ".locks" / f"{run_id}.lock"
-        waiting = f"Another kernel is training run {run_id}; waiting for it."
-        with alone(lock, waiting=waiting), named(experiment):
-            if not record.exists():  # else the other kernel finished it
-                _train(experiment, corpus, run_id, folder, device, callback or Callback())
-    if not (packed or record.exists()):
-        return None
-    run = packed or Run(folder, read_record(folder), corpus, device)
-    if run.id != run_id:
+    run = Run(folder, read_record(folder), corpus, device) if record.exists() else None
+    run = run or find(folder, corpus=corpus, device=device)
+    if run and run.id != run_id:
         raise LabError(f"{record} is the record of run {run.id}, not of {run_id}. Delete it and train again.")
-    if there and "sounds" in run.record:
-        run.refuse_other_sound(*readable(corpus, experiment.feature, ()))
     return run
 
 
 def place(experiment, corpus, results):
     """The corpus as an experiment chooses from it, before the split; the run's id; the folder where it is kept."""
-    corpus = experiment.target.apply(experiment.corpus.apply(corpus))
+    corpus = _chosen(corpus, experiment.corpus, experiment.target)
     if len(corpus.labels) < 2:
         raise LabError(f"The only label is {corpus.labels[0]!r}: there is nothing to tell apart. Choose two or more.")
     run_id = experiment.id(corpus.fingerprint)
     return corpus, run_id, Path(results) / corpus.name / f"{experiment.model.name}-{run_id}"
+
+
+@lru_cache(1)  # the members of a sweep choose alike, and from a large corpus that takes seconds
+def _chosen(corpus, subset, target):
+    return target.apply(subset.apply(corpus))
 
 
 def new_network(experiment, classes, statistics, device):

@@ -2,27 +2,30 @@
 
 import itertools
 import math
+import time
 from asyncio import CancelledError
-from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
 from dataclasses import field
-from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated
 
 import pandas as pd
 from pydantic import Field
+from tqdm.auto import tqdm
 
-from ..device import end_with_parent, settle
+from ..data.audio import bars
+from ..device import settle
 from ..errors import LabError
 from ..files import home, read_json
 from ..metrics import percent
 from ..settings import Seed, settings
+from .engines import handed_over, in_words, train_member
 from .experiment import Experiment
 from .records import groups, read_runs
-from .run import Run, train
+from .run import Run, found, place, train
 
 MOST_MEMBERS = 2_000  # of a grid, without its seeds
+POLL = 0.2  # seconds between two looks at the workers
 TERMS = ("epochs", "batch", "augmentation")  # of a recipe: what a comparison on equal terms may not vary
 
 
@@ -170,35 +173,59 @@ def per_seed(runs, parts=("test",)):
 def sweep(experiments, corpus, results, device="cpu", callback=None, report=print, executor=None):
     """Train all that does not exist yet (see `train`); go on after a failing member and say which it was.
 
-    An `executor` trains members side by side: `workers(2)` on this machine, or any of the kind of `concurrent.futures`,
-    such as a cluster's. Without one they are trained here, one after the other, and `callback` makes the `Callback` of
-    an experiment. `report` gets a line of text for each. Returns the runs, and (experiment, error) of what failed.
+    An `executor` trains members side by side: an `engines.engine`, or any of the kind of `concurrent.futures`. Without
+    one they are trained here, one after the other, and `callback` makes the `Callback` of an experiment. `report` gets
+    a line of text for each. Returns the runs, and (experiment, error) of what failed.
     """
     if executor is None:
-        calls = [
-            partial(train, member, corpus, results, device, callback and callback(member)) for member in experiments
-        ]
+        where = corpus, results, device
+        trained = ((one, _attempt(train, one, *where, callback and callback(one))) for one in experiments)
     else:
-        results = Path(results).absolute()  # a worker may stand in another folder
-        sent = [_attempt(executor.submit, _attempt, train, member, corpus, results, device) for member in experiments]
-        calls = [partial(_received, future) for future in sent]
-    runs, failed = [], []
-    for done, (experiment, call) in enumerate(zip(experiments, calls, strict=True), 1):
-        outcome = _attempt(call)
-        if isinstance(outcome, LabError):
-            failed.append((experiment, outcome))
-            report(f"{done}/{len(experiments)} FAILED {experiment}: {outcome}")
-        elif outcome is not None:  # None: stopped by the student
-            runs.append(outcome)
-            report(f"{done}/{len(experiments)} {outcome}")
-    return runs, failed
+        trained = _elsewhere(experiments, corpus, results, device, executor)
+    outcomes = {}
+    for done, (experiment, outcome) in enumerate(trained, 1):
+        outcomes[experiment] = outcome
+        if outcome is not None:  # None: stopped by the student
+            failed = f"FAILED {experiment}: " if isinstance(outcome, LabError) else ""
+            report(f"{done}/{len(experiments)} {failed}{outcome}")
+    outcomes = [(experiment, outcomes[experiment]) for experiment in experiments]
+    runs = [outcome for _, outcome in outcomes if isinstance(outcome, Run)]
+    return runs, [(experiment, outcome) for experiment, outcome in outcomes if isinstance(outcome, LabError)]
 
 
-def _received(future):
-    """The run that a worker made, or the error that ended it, or that sending the member gave."""
-    run = future if isinstance(future, LabError) else future.result()
-    if type(run) is Run and not run.folder.exists():  # a packed one has no folder
-        return LabError(f"Run {run.id} did not leave its record in {run.folder} here. Take a folder that all share.")
+def _elsewhere(experiments, corpus, results, device, executor):
+    """Yield each experiment with its run, or its error, as an executor's workers end; a bar says how far they are."""
+    here = settle("cpu" if str(device) == "cpu" else "auto")  # this machine may lack the GPU that its workers have
+    sent = handed_over(experiments, corpus, results, device)
+    with getattr(executor, "batch", nullcontext)():  # SLURM takes them as one array of jobs
+        jobs = [_attempt(executor.submit, train_member, *arguments) for arguments in sent]
+    waiting = dict(zip(experiments, jobs, strict=True))
+    begun = {member: place(member, corpus, results)[2] / "experiment.json" for member in experiments}
+    failed = 0
+    with tqdm(total=len(waiting), desc="sweep", unit="run", leave=False, disable=not bars()) as bar:
+        while waiting:
+            ended = [member for member, job in waiting.items() if isinstance(job, LabError) or job.done()]
+            for member in ended:
+                outcome = _attempt(_received, waiting.pop(member), member, corpus, results, here)
+                failed += isinstance(outcome, LabError)
+                bar.clear()
+                yield member, outcome
+                bar.update()
+            running = sum(begun[member].exists() for member in waiting)  # a training leaves it there until it is done
+            bar.set_postfix_str(f"{running} running, {failed} failed")
+            time.sleep(0 if ended else POLL)
+
+
+def _received(job, experiment, corpus, results, device):
+    """The run that a worker left in the results folder; LabError with what went wrong."""
+    if isinstance(job, LabError):  # it could not be sent
+        return job
+    if problem := job.result():
+        return LabError(problem)
+    run = found(experiment, corpus, results, device)
+    if run is None:
+        wrong = f"A worker trained {experiment}, and its record is not in {Path(results).absolute()} here"
+        return LabError(f"{wrong}: that folder is another one there. Give --results a folder that all machines share.")
     return run
 
 
@@ -210,19 +237,7 @@ def _attempt(call, *arguments):
         return error
     # A student's model may fail in any way, a device may be full, a worker be killed.
     except (Exception, CancelledError) as error:
-        mend = "Run the sweep again once that is mended: what is complete is loaded, the rest goes on."
-        return LabError(f"{type(error).__name__}: {error}. {mend}")
-
-
-def workers(number):
-    """An executor of so many processes on this machine, each with as many threads as LABKIT_THREADS says, or one."""
-    # spawn: a forked process would inherit torch's threads in an unusable state, and Windows cannot fork
-    return ProcessPoolExecutor(number, get_context("spawn"), _start_worker)
-
-
-def _start_worker():
-    end_with_parent()
-    settle("cpu")
+        return LabError(in_words(error))
 
 
 def best(runs):

@@ -1,6 +1,7 @@
 """Feeding a model: one part of a corpus as batches of a feature, on the device."""
 
 import math
+import tempfile
 
 import numpy as np
 import torch
@@ -10,14 +11,19 @@ from torch.nn.utils.rnn import pad_sequence
 from ..data.audio import SCALE
 from ..data.corpus import UNKNOWN
 from ..data.store import open_store
+from ..device import room
 from ..errors import LabError
+from ..files import cache, need_disk, writing
 from .augment import Augmenter, noise_bank
 
 BUCKET = 16  # batches whose clips are sorted by length together
 
 
-def batches_of(corpus, part, feature, device, memory=1_000_000_000, store=None, augmentation=None):
-    """One part of a corpus as batches of a feature on a device, varied by an `Augmentation` if there is one."""
+def batches_of(corpus, part, feature, device, memory=None, store=None, augmentation=None):
+    """One part of a corpus as batches of a feature on a device, varied by an `Augmentation` if there is one.
+
+    Features that need more than `memory` (bytes; by default `device.room`) wait in a file.
+    """
     store = store or open_store(corpus, feature.sample_rate)
     clips = corpus.part(part)
     number = {label: i for i, label in enumerate(corpus.labels)}
@@ -32,11 +38,12 @@ def batches_of(corpus, part, feature, device, memory=1_000_000_000, store=None, 
 class Batches:
     """One part of a corpus, ready to be batched: `part[index]` is a batch, with `index` from `batches`.
 
-    Features are computed once and stay on the device if they fit into `memory` (bytes) and no augmentation changes the
-    waveforms; else batch by batch. `rows` are row numbers in the store, `targets` numbers of classes.
+    Features are computed once, unless an augmentation changes the waveforms: then batch by batch. They stay on the
+    device if they fit into `memory` (bytes), else in a file that is mapped into memory: either way the same bits.
+    `rows` are row numbers in the store, `targets` numbers of classes.
     """
 
-    def __init__(self, store, rows, targets, feature, device, memory=1_000_000_000, augmenter=None):
+    def __init__(self, store, rows, targets, feature, device, memory=None, augmenter=None):
         self.store, self.rows, self.targets, self.feature, self.augmenter = store, rows, targets, feature, augmenter
         self.device = torch.device(device)
         self.moment = None  # (seed, epoch): from `begin` on, the augmenter is at work
@@ -52,23 +59,28 @@ class Batches:
                 "Leave them out of the corpus, set seconds, or shorten window_ms."
             )
         self.resident = None
-        steps = np.broadcast_to(feature.steps(feature.samples if self.fixed else self.samples), len(rows))
-        width = math.prod(size for axis, size in enumerate(feature.shape, 1) if axis != feature.time_axis)
-        if 4 * width * steps.sum() <= memory and not (augmenter and augmenter.settings.waveforms):
-            self.resident = self._computed(steps)
+        if not (augmenter and augmenter.settings.waveforms):
+            self.resident = self._computed(room(self.device) if memory is None else memory)
 
-    def _computed(self, steps):
+    def _computed(self, memory):
         """Features of all clips: one tensor, or a list with time first and without padding; and their lengths."""
+        steps = np.broadcast_to(self.feature.steps(self.feature.samples if self.fixed else self.samples), len(self))
+        rest = [size for axis, size in enumerate(self.feature.shape, 1) if axis != self.feature.time_axis]
+        sizes = math.prod(rest) * steps  # numbers of each clip
+        fits = 4 * sizes.sum() <= memory
+        kept = torch.empty(sizes.sum(), device=self.device) if fits else _in_a_file(sizes.sum())
+        clips = [one.view(-1, *rest) for one in kept.split(sizes.tolist())]
+        if self.fixed:
+            clips = kept.view(len(self), *self.feature.shape)
         lengths = torch.empty_like(self.targets)
-        clips = torch.empty(len(self), *self.feature.shape, device=self.device) if self.fixed else [None] * len(self)
         # More at a time would leave the cache; the longest come first, so that what is freed has room for the next.
         for index in reversed(self.batches(64)):
             x, lengths[index] = self.compute(self.rows[index.numpy()])
             if self.fixed:
-                clips[index] = x
+                clips[index] = x.to(kept.device)
                 continue
             for clip, features in zip(index.tolist(), x.movedim(self.feature.time_axis, 1), strict=True):
-                clips[clip] = features[: steps[clip]].clone()
+                clips[clip].copy_(features[: steps[clip]])
         return clips, lengths
 
     def __len__(self):
@@ -98,7 +110,8 @@ class Batches:
             x, lengths = self.compute(self.rows[index.numpy()], draws)
         else:
             clips, lengths = self.resident[0], self.resident[1][here]
-            x = clips[here] if self.fixed else self._padded([clips[clip] for clip in index.tolist()])
+            x = clips[index.to(clips.device)] if self.fixed else self._padded([clips[clip] for clip in index.tolist()])
+            x = x.to(self.device)
         if draws is None:
             return x, lengths, self.targets[here]
         return self.augmenter.masks(x, lengths, draws), lengths, self.augmenter.targets(self.targets[here], draws)
@@ -136,3 +149,11 @@ class Batches:
         mean = total / count
         std = (square / count - mean.square()).clamp(min=1e-8).sqrt()
         return tuple(value.unsqueeze(axis - 1).float().to(self.device) for value in (mean, std))
+
+
+def _in_a_file(numbers):
+    """A float32 tensor of so many numbers in a file of the cache, which is gone when nobody uses it any more."""
+    folder = cache() / "features"
+    with writing(folder / "mapped"):
+        need_disk(folder, 4 * int(numbers), "What features need beyond the memory (LABKIT_MEMORY)")
+        return torch.from_numpy(np.memmap(tempfile.TemporaryFile(dir=folder), np.float32, "w+", shape=int(numbers)))

@@ -27,7 +27,7 @@ def main(args):
     device = torch.device(args.device)
     corpus = find("common_voice", args.data, "lab")
     clips = corpus.part("train").sample(frac=1, random_state=0)[: min(args.clips, MOST)]
-    corpus = corpus.with_clips(clips, whole=corpus.whole)
+    corpus = corpus.with_clips(clips)
     print(
         f"{len(clips):,} clips of {corpus.name}, {clips.seconds.mean():.2f} s on average ({clips.seconds.min():.1f} to "
         f"{clips.seconds.max():.1f}), on {device}, {torch.get_num_threads()} threads, {args.rounds} rounds in turns"

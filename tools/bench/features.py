@@ -1,6 +1,7 @@
 """How fast WAV files become MFCCs with deltas: librosa clip by clip, against labkit from files and from the store."""
 
 import itertools
+import os
 import tempfile
 import warnings
 from pathlib import Path
@@ -10,7 +11,7 @@ import torch
 
 from labkit.data import find
 from labkit.data.audio import SCALE, decode, read_audio
-from labkit.data.store import build_store, read_store
+from labkit.data.store import open_store
 from labkit.features import MFCC
 from tools.bench import ratio, take_turns
 
@@ -23,7 +24,7 @@ BATCH = 64  # larger ones leave the cache
 
 def main(args):
     corpus = find("speech_commands", args.data, "lab")
-    corpus = corpus.with_clips(corpus.clips.head(args.clips), whole=corpus.clips.head(args.clips)[["path", "bytes"]])
+    corpus = corpus.with_clips(corpus.clips.head(args.clips))
     print(f"{len(corpus):,} clips of {corpus.name}, {torch.get_num_threads()} threads, {args.rounds} rounds in turns")
     for name, feature in SETTINGS.items():
         with tempfile.TemporaryDirectory(prefix="labkit-bench-", ignore_cleanup_errors=True) as folder:
@@ -43,8 +44,8 @@ def main(args):
 def _sides(corpus, feature, folder):
     """The functions to compare: each goes once from the clips of the corpus to their features."""
     numbers = itertools.count()
-    build_store(corpus, feature.sample_rate, folder / "built", progress=False)
-    built, extract = read_store(folder / "built"), feature.build()
+    os.environ["LABKIT_CACHE"] = str(folder / "built")
+    built, extract = open_store(corpus, feature.sample_rate, progress=False), feature.build()
     _check_equal(corpus.root / corpus.clips.path[0], feature, extract)
 
     def batched(waveforms, lengths):
@@ -63,9 +64,8 @@ def _sides(corpus, feature, folder):
             batched(waveforms, np.array([min(len(samples), feature.samples) for samples, *_ in some]))
 
     def first_time():
-        fresh = folder / f"fresh{next(numbers)}"
-        build_store(corpus, feature.sample_rate, fresh, progress=False)
-        from_store(read_store(fresh))
+        os.environ["LABKIT_CACHE"] = str(folder / f"fresh{next(numbers)}")
+        from_store(open_store(corpus, feature.sample_rate, progress=False))
 
     def clip_by_clip():
         for path in corpus.clips.path:

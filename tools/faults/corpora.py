@@ -134,11 +134,11 @@ def sounds(scratch, rng):
         shutil.rmtree(cache())
         return told if judge(lambda: heard(root), [], same)[0] == "correct" else ("damage", told[1])
 
-    for pattern in ("headers-*", "stores/*/index.*", "stores/*/about.json"):
+    for pattern in ("headers-*/*.csv.gz", "stores/*/*.csv.gz"):
         for how in ("cut", "emptied", "flip", "dropped", "gone", "to_folder"):
             yield f"cache: {pattern} {how}", partial(cached, pattern, how)
     for how in ("cut", "emptied", "twice", "gone", "to_folder"):
-        yield f"cache: stores/*/audio.int16 {how}", partial(cached, "stores/*/audio.int16", how)
+        yield f"cache: stores/*/*.int16 {how}", partial(cached, "stores/*/*.int16", how)
 
 
 # Tables
