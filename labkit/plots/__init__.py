@@ -8,6 +8,6 @@ from .canvas import image
 from .curves import against, lr_range_test, training_curves
 from .networks import activations, diagram, importance
 from .outcomes import accuracies, by_voice, confusion, effects, ranking
-from .show import STAMP, as_html, banner, formatted, render, set_style, show, stamp
+from .show import STAMP, as_html, banner, formatted, quick, render, set_style, show, stamp
 from .sound import answers, deltas, differing, levels, log_mel, mel_ticks, mfcc, said_in, spectrogram, waveform
 from .timeline import operating, timeline

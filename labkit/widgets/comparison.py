@@ -4,7 +4,7 @@ import pandas as pd
 
 from .. import plots
 from ..experiments import records
-from ..metrics import absent, headline, interval
+from ..metrics import absent, headline, interval, verdict
 from ..plots.canvas import note
 from .panel import empty_figure
 
@@ -47,6 +47,8 @@ def compared(runs, guess=None):
     about = about.format(**table.iloc[-1], absent=absent(said[-1], runs[-1].labels))
     columns = f"model settings seed parameters epochs {score} low high chance majority s_per_epoch"
     table = table[columns.split()].set_axis(range(1, len(runs) + 1))
+    earlier = [None, *runs]  # of each run the one before it
+    table.insert(2, "changed", [changed(*pair) if pair[0] else "" for pair in zip(earlier, runs, strict=False)])
     html = f'<div>{about}</div><div style="overflow-x: auto">{plots.as_html(table)}</div>'
     last = table.tail(SHOWN)
     dots = last.rename(columns={score: "mean"}).set_axis([f"{n}: {m}" for n, m in last.model.items()])
@@ -55,3 +57,28 @@ def compared(runs, guess=None):
     ax = plots.accuracies(dots, figure.subplots(), **lines, guess=guess)
     ax.set_xlabel(f"{score.replace('_', ' ')} (%), 95% interval over speakers, one seed each")
     return table, f'<div style="line-height: 1.5">{html}</div>', figure
+
+
+def changed(one, other):
+    """The settings in which a run differs from one before it, as in "lr 0.003 to 0.01"."""
+    before, after = described(one.experiment), described(other.experiment)
+    both = {name: (before[name], after[name]) for name in after if name in before}
+    return ", ".join(f"{name} {first} to {second}" for name, (first, second) in both.items() if first != second)
+
+
+def described(experiment):
+    """All settings of an experiment by their own names."""
+    parts = experiment.recipe.augmentation, experiment.recipe, experiment.feature
+    settings = {name: value for part in parts for name, value in vars(part).items() if name != "augmentation"}
+    kinds = {"model": experiment.model.name, "feature": type(experiment.feature).__name__}
+    return kinds | settings | experiment.model.full | {"seed": experiment.seed}
+
+
+def against(earlier, run):
+    """The sentence that compares a run with the one before it, in a list; none where there is none."""
+    others = [other for other in earlier if other.id != run.id]
+    if not others:
+        return []
+    one, metric = others[-1], headline(run.validation)
+    found = interval([run.predictions("validation")], [one.predictions("validation")], metric=metric)
+    return [f"What changed: {changed(one, run)}. {verdict(found, 'This run', 'the one before')}"]

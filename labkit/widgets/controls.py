@@ -17,7 +17,10 @@ from ..training.recipe import Recipe
 from .panel import LOOK, Panel
 
 SECTIONS = ("model", "feature", "recipe", "augmentation")
-ABOVE = ("recipe.epochs", "recipe.lr")  # settings that are always in sight
+ABOVE = ("recipe.epochs", "recipe.lr", "recipe.batch", "model.hidden", "model.dropout")  # what matters first is above
+# The range of a slider beside the number: (base of its logarithmic scale, exponents of its ends), or its two ends.
+RANGES = {"lr": (10, -5, 0), "weight_decay": (10, -5, 0), "epochs": (2, 0, 7), "batch": (2, 2, 9), "hidden": (2, 2, 9)}
+RANGES |= dict.fromkeys(("dropout", "momentum"), (0.0, 0.95))
 PLAIN = {bool: ipywidgets.Checkbox, int: ipywidgets.IntText, float: ipywidgets.FloatText}
 
 
@@ -103,18 +106,29 @@ class SettingsPanel(Panel):
                 if values is not None:
                     control.value = shown(values[section][name], control)
                 self.controls[path] = control
-        self._above.children = [self.controls[path] for path in ABOVE]
+        self._above.children = [self._with_slider(path) for path in ABOVE if path in self.controls]
         self._turn()
         for path, control in before.items():
             if self.controls.get(path) is not control:
                 control.close()  # else the page keeps what nobody sees any more
+                if hasattr(control, "beside"):
+                    control.slider.close()
+                    control.beside.close()
         self.changed()
 
     def _turn(self):
         """Show the section that is chosen."""
         chosen = f"{self.controls['section'].value}."
         mine = [path for path in self.controls if path.startswith(chosen) and path not in ABOVE]
-        self._settings.children = [self.controls[path] for path in mine]
+        self._settings.children = [self._with_slider(path) for path in mine]
+
+    def _with_slider(self, path):
+        """The input of a setting, and beside it a slider where a range makes sense; any number can still be typed."""
+        number, name = self.controls[path], path.partition(".")[2]
+        if name in RANGES and not isinstance(number, ipywidgets.Combobox) and not hasattr(number, "beside"):
+            number.slider = slider_beside(number, RANGES[name])
+            number.beside = ipywidgets.HBox([number, number.slider])
+        return getattr(number, "beside", number)
 
 
 def input_for(setting):
@@ -132,6 +146,34 @@ def input_for(setting):
         control = ipywidgets.Combobox(options=words, continuous_update=False, **look)
     control.setting, control.value = setting, shown(setting.default, control)
     return control
+
+
+def slider_beside(number, scale):
+    """A slider that moves a number, and follows it as far as its range goes."""
+    look = {"readout": False, "layout": {"width": "9em"}, "continuous_update": False}
+    *base, first, last = scale
+    if base:
+        low, high = base[0] ** first, base[0] ** last
+        step = 1 if low >= 1 else 0.125
+        slider = ipywidgets.FloatLogSlider(value=low, base=base[0], min=first, max=last, step=step, **look)
+    else:
+        low, high = first, last
+        slider = ipywidgets.FloatSlider(min=low, max=high, step=0.05, **look)
+
+    def place():
+        return min(max(low, number.value), high)  # low for a value that is no number
+
+    def follow(change=None):
+        slider.value = place()
+
+    def move(change):
+        if slider.value != place():  # else it has only followed
+            number.value = round(slider.value) if low >= 1 else float(f"{slider.value:.2g}")
+
+    follow()
+    number.observe(follow, "value")
+    slider.observe(move, "value")
+    return slider
 
 
 def read(control):
