@@ -20,6 +20,7 @@ SHORTER = {  # of each notebook with a panel: words of a long training, and what
     "06_voice_mnist": {
         "updates=160": "updates=1",
         "for number in (1, 4, 12, 36):": "for number in (1,):",
+        "np.random.default_rng(seed).permutation(pool)": "pool",
         "['speaker', 'label']).head(4)": "['speaker', 'label']).head(4).groupby('split').head(40)",
     },
     "07_accent_classification": {

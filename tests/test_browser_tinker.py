@@ -4,9 +4,8 @@ import time
 
 import chapters
 import in_jupyter
-import numpy as np
 import pytest
-from in_jupyter import cell, command, theme
+from in_jupyter import cell, theme
 from test_browser_panels import button, changed, contrast, picture, says
 
 NAMES = list(chapters.SHORTER)

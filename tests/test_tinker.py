@@ -183,7 +183,7 @@ def monkey(panel, moves, seed=0):
             control.value = chance.choice([-1.0, 0.0, 50.0, 1e9])
         labels = {name: getattr(control, "label", None) for name, control in panel.controls.items()}
         for name, value in panel.settings.items():
-            word = labels[name] or {True: "on", False: "off"}.get(value, f"{value:g}")
+            word = labels[name] or (("off", "on")[value] if isinstance(value, bool) else f"{value:g}")
             assert f"{name.replace('_', ' ')} {word}" in panel.said, (name, value, panel.said)
         assert panel.alt == panel.said and panel.code_view.value.count("=") == len(panel.settings)
         key = tuple(panel.settings.values())

@@ -50,7 +50,7 @@ class TrainerPanel(SettingsPanel):
         self.train = self.button("Train", "play", self._start, button_style="primary")
         self.stop = self.button("Stop", "stop", self._halt)
         self.resume = self.button("Resume", "step-forward", lambda: self._start(resume=True), disabled=True)
-        self.test, self._asked = self.button("Test", "flag", self._test), None  # the run that the first click asked for
+        self.test, self._asked = self.button("Test", "flag", self._test), None  # id that a first click asked for
         self.bar = ipywidgets.FloatProgress(value=0, min=0, max=1, layout={"width": "20em"})
         self.table_view, self.chart_view = ipywidgets.HTML(), ipywidgets.HTML()
         percent = {"value": "" if guess is None else f"{100 * guess:g}", "placeholder": "0 to 100"}
@@ -122,6 +122,7 @@ class TrainerPanel(SettingsPanel):
             )
         if experiment != self._trained:
             self._shown = []
+        self._asked = None
         self._trained, self.error, self._callback, self.process = experiment, None, PanelCallback(self), take()
         self.bar.value, self.bar.max, self.bar.bar_style = 0, experiment.recipe.epochs, ""
         self.controls["guess"].disabled = self.resume.disabled = True
@@ -139,16 +140,14 @@ class TrainerPanel(SettingsPanel):
     def _test(self):
         if self.busy or self.run is None:
             raise LabError(BUSY if self.busy else "There is no run to test. Press Train first.")
-        number = self.runs.index(self.run) + 1
-        if self._asked is not self.run and not self.run.tested:
-            self._asked = self.run
+        number = [run.id for run in self.runs].index(self.run.id) + 1
+        if self._asked != self.run.id and not self.run.tested:
+            self._asked = self.run.id
             words = "The test part is for the last decision: who looks at it often, chooses by it. Is run {} the one? "
             return self.say(f"{words.format(number)}Then press Test again; else go on with Train.")
         metrics = self.run.test()
-        clips, chance = f"{metrics['clips']:,} clips", f"chance {metrics['chance']:.1%}"
-        self.say(
-            f"Test of run {number}: {in_percent(metrics)} on {clips} ({chance}); validation was {in_percent(self.run.validation)}."
-        )
+        about = f"{in_percent(metrics)} on {metrics['clips']:,} clips (chance {metrics['chance']:.1%})"
+        self.say(f"Test of run {number}: {about}; validation was {in_percent(self.run.validation)}.")
 
     def _look_for_interrupted(self):
         found = interrupted(self.base, self.lab.data, self.lab.results)
