@@ -119,7 +119,7 @@ def opened(browser, folder, cells, **environment):
         page = browser.new_page(viewport={"width": 1280, "height": 1000})
         page.set_default_timeout(60_000)
         errors = []
-        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("pageerror", lambda error: errors.append(error.stack or str(error)))
         assert run_all(page, address) == []
         yield page
         page.close()

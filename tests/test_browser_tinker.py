@@ -16,7 +16,13 @@ TRAINED, GROWING = 1, 3  # panels with the button "Train this one"; the second m
 
 @pytest.fixture(scope="module")
 def page(browser, tmp_path_factory):
-    """The notebook with all panels, run."""
+    """The notebook with all panels, run; on a busy machine that takes minutes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(in_jupyter, "PATIENCE", 900_000)
+        yield from opened(browser, tmp_path_factory)
+
+
+def opened(browser, tmp_path_factory):
     with in_jupyter.opened(browser, tmp_path_factory.mktemp("tinker"), CELLS, LABKIT_DATA="synthetic") as page:
         yield page
 
