@@ -81,26 +81,24 @@ def quick(figure, synthetic, boxes=()):
 
     `boxes` say where its axes stand, if that is known: to lay them out takes as long as drawing them.
     """
+    engine, canvas, png = figure.get_layout_engine(), FigureCanvasAgg(figure), io.BytesIO()
     with _DRAWING:
-        engine = figure.get_layout_engine()
         if synthetic and not any(text.get_gid() == STAMP for text in figure.texts):
             width, height = figure.get_size_inches()
             figure.set_size_inches(width, height + STRIP)
+            look = {"fontsize": 9, "color": "#b34700", "gid": STAMP, "in_layout": False, "ha": "right", "va": "bottom"}
+            figure.text(0.998, 0.03 / height, STAMP, **look)
             if engine is not None:
-                below = STRIP / (height + STRIP)
-                engine.set(rect=(0, below, 1, 1 - below))
-            look = {"fontsize": 9, "color": "#b34700", "gid": STAMP, "in_layout": False}
-            figure.text(0.998, 0.03 / height, STAMP, ha="right", va="bottom", **look)
+                engine.set(rect=(0, STRIP / (height + STRIP), 1, height / (height + STRIP)))
         if engine is not None and len(boxes) == len(figure.axes):
             for ax, box in zip(figure.axes, boxes, strict=True):
                 ax.set_position(box)
         elif engine is not None:
             engine.execute(figure)
         figure.set_layout_engine("none")
-        canvas, png = FigureCanvasAgg(figure), io.BytesIO()
         canvas.draw()
-        Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3]).save(png, "png", compress_level=1)
-        return png.getvalue()
+    Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3]).save(png, "png", compress_level=1)
+    return png.getvalue()
 
 
 def _extent(figure):

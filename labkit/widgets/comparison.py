@@ -1,5 +1,7 @@
 """The runs of a panel beside each other: curves, a table, a chart."""
 
+from itertools import pairwise
+
 import pandas as pd
 
 from .. import plots
@@ -47,8 +49,7 @@ def compared(runs, guess=None):
     about = about.format(**table.iloc[-1], absent=absent(said[-1], runs[-1].labels))
     columns = f"model settings seed parameters epochs {score} low high chance majority s_per_epoch"
     table = table[columns.split()].set_axis(range(1, len(runs) + 1))
-    earlier = [None, *runs]  # of each run the one before it
-    table.insert(2, "changed", [changed(*pair) if pair[0] else "" for pair in zip(earlier, runs, strict=False)])
+    table.insert(2, "changed", ["", *(changed(*pair) for pair in pairwise(runs))])
     html = f'<div>{about}</div><div style="overflow-x: auto">{plots.as_html(table)}</div>'
     last = table.tail(SHOWN)
     dots = last.rename(columns={score: "mean"}).set_axis([f"{n}: {m}" for n, m in last.model.items()])
@@ -62,23 +63,20 @@ def compared(runs, guess=None):
 def changed(one, other):
     """The settings in which a run differs from one before it, as in "lr 0.003 to 0.01"."""
     before, after = described(one.experiment), described(other.experiment)
-    both = {name: (before[name], after[name]) for name in after if name in before}
-    return ", ".join(f"{name} {first} to {second}" for name, (first, second) in both.items() if first != second)
+    names = [name for name in after if name in before and before[name] != after[name]]
+    return ", ".join(f"{name} {before[name]} to {after[name]}" for name in names)
 
 
 def described(experiment):
     """All settings of an experiment by their own names."""
-    parts = experiment.recipe.augmentation, experiment.recipe, experiment.feature
-    settings = {name: value for part in parts for name, value in vars(part).items() if name != "augmentation"}
-    kinds = {"model": experiment.model.name, "feature": type(experiment.feature).__name__}
-    return kinds | settings | experiment.model.full | {"seed": experiment.seed}
+    kinds = {"model": experiment.model.name, "feature": type(experiment.feature).__name__, "seed": experiment.seed}
+    recipe = vars(experiment.recipe) | vars(experiment.recipe.augmentation)
+    recipe.pop("augmentation")
+    return kinds | recipe | vars(experiment.feature) | experiment.model.full
 
 
-def against(earlier, run):
-    """The sentence that compares a run with the one before it, in a list; none where there is none."""
-    others = [other for other in earlier if other.id != run.id]
-    if not others:
-        return []
-    one, metric = others[-1], headline(run.validation)
-    found = interval([run.predictions("validation")], [one.predictions("validation")], metric=metric)
-    return [f"What changed: {changed(one, run)}. {verdict(found, 'This run', 'the one before')}"]
+def against(one, run):
+    """The sentence that compares a run with the one before it."""
+    tables = [[each.predictions("validation")] for each in (run, one)]
+    found = interval(*tables, metric=headline(run.validation))
+    return f"What changed: {changed(one, run)}. {verdict(found, 'This run', 'the one before')}"

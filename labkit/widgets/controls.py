@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import math
 from dataclasses import is_dataclass
 from typing import Annotated, Literal, get_args, get_origin
 
@@ -18,9 +19,8 @@ from .panel import LOOK, Panel
 
 SECTIONS = ("model", "feature", "recipe", "augmentation")
 ABOVE = ("recipe.epochs", "recipe.lr", "recipe.batch", "model.hidden", "model.dropout")  # what matters first is above
-# The range of a slider beside the number: (base of its logarithmic scale, exponents of its ends), or its two ends.
-RANGES = {"lr": (10, -5, 0), "weight_decay": (10, -5, 0), "epochs": (2, 0, 7), "batch": (2, 2, 9), "hidden": (2, 2, 9)}
-RANGES |= dict.fromkeys(("dropout", "momentum"), (0.0, 0.95))
+RANGES = {"lr": (1e-5, 1.0), "weight_decay": (1e-5, 1.0), "epochs": (1, 128), "batch": (4, 512), "hidden": (4, 512)}
+RANGES |= {"dropout": (0, 0.95), "momentum": (0, 0.95)}  # of sliders beside numbers: logarithmic, from 0 on linear
 PLAIN = {bool: ipywidgets.Checkbox, int: ipywidgets.IntText, float: ipywidgets.FloatText}
 
 
@@ -125,8 +125,8 @@ class SettingsPanel(Panel):
     def _with_slider(self, path):
         """The input of a setting, and beside it a slider where a range makes sense; any number can still be typed."""
         number, name = self.controls[path], path.partition(".")[2]
-        if name in RANGES and not isinstance(number, ipywidgets.Combobox) and not hasattr(number, "beside"):
-            number.slider = slider_beside(number, RANGES[name])
+        if name in RANGES and type(number) in (PLAIN[int], PLAIN[float]) and not hasattr(number, "beside"):
+            number.slider = slider_beside(number, *RANGES[name])
             number.beside = ipywidgets.HBox([number, number.slider])
         return getattr(number, "beside", number)
 
@@ -148,27 +148,20 @@ def input_for(setting):
     return control
 
 
-def slider_beside(number, scale):
+def slider_beside(number, low, high):
     """A slider that moves a number, and follows it as far as its range goes."""
-    look = {"readout": False, "layout": {"width": "9em"}, "continuous_update": False}
-    *base, first, last = scale
-    if base:
-        low, high = base[0] ** first, base[0] ** last
-        step = 1 if low >= 1 else 0.125
-        slider = ipywidgets.FloatLogSlider(value=low, base=base[0], min=first, max=last, step=step, **look)
+    look = {"value": low, "readout": False, "layout": {"width": "9em"}, "continuous_update": False, "step": 0.05}
+    if low:
+        slider = ipywidgets.FloatLogSlider(min=math.log10(low), max=math.log10(high), **look)
     else:
-        low, high = first, last
-        slider = ipywidgets.FloatSlider(min=low, max=high, step=0.05, **look)
-
-    def place():
-        return min(max(low, number.value), high)  # low for a value that is no number
+        slider = ipywidgets.FloatSlider(min=low, max=high, **look)
 
     def follow(change=None):
-        slider.value = place()
+        slider.value = min(max(low, number.value), high)  # low for a value that is no number
 
     def move(change):
-        if slider.value != place():  # else it has only followed
-            number.value = round(slider.value) if low >= 1 else float(f"{slider.value:.2g}")
+        if slider.value != min(max(low, number.value), high):  # else it has only followed
+            number.value = round(slider.value) if isinstance(number.value, int) else float(f"{slider.value:.2g}")
 
     follow()
     number.observe(follow, "value")
