@@ -7,7 +7,8 @@ train for long is trained for a moment.
 import ast
 import os
 import symtable
-from contextlib import chdir, redirect_stdout
+import warnings
+from contextlib import ExitStack, chdir, redirect_stdout
 from pathlib import Path
 
 import nbformat
@@ -78,7 +79,9 @@ def changed(statement):
 def run(name, shorter=True):
     """Run these statements; returns their namespace."""
     space = {"__name__": name}
-    with chdir(FOLDER), open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
+    with chdir(FOLDER), open(os.devnull, "w", encoding="utf-8") as nowhere, ExitStack() as quiet:
+        quiet.enter_context(redirect_stdout(nowhere))
+        quiet.enter_context(warnings.catch_warnings(action="ignore"))  # of clips that are cut off, and such
         for text in statements(name):
             for words, instead in SHORTER[name].items() if shorter else ():
                 text = text.replace(words, instead)

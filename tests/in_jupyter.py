@@ -120,7 +120,8 @@ def opened(browser, folder, cells, **environment):
         page.set_default_timeout(60_000)
         errors = []
         page.on("pageerror", lambda error: errors.append(error.stack or str(error)))
-        assert run_all(page, address) == []
+        told = run_all(page, address)
+        assert not told, told
         yield page
         page.close()
         assert not errors, f"the page threw {errors}"

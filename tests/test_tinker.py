@@ -213,7 +213,7 @@ def test_the_panel_of_each_notebook_survives_random_moves(name, own_folders, mon
     *_, (figure, words, *_) = fresh if hasattr(fresh, "__next__") else [fresh]
     plt.close(figure)
     assert words in panel.said, "the caption is what the function says of these settings"
-    assert len(keys) > MOVES // 4
+    assert len(keys) > min(MOVES, 40) // 4
 
 
 def test_ones_own_voice_can_be_the_tested_one(own_folders, monkeypatch, tmp_path):
