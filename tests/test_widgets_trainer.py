@@ -152,7 +152,7 @@ def test_two_runs_are_compared_by_what_differs(trainer):
     trainer.train.click()
     trainer.wait(120)
     assert trainer.table.changed.tolist() == ["", "epochs 2 to 1, lr 0.01 to 0.02"]
-    assert "What changed: epochs 2 to 1, lr 0.01 to 0.02. This run minus the one before:" in trainer.said
+    assert "What changed: epochs 2 to 1, lr 0.01 to 0.02; run 2 minus run 1: " in trainer.said
     assert len(trainer.figure.axes[1].lines) > 3, "the earlier curve is there, in grey"
 
 

@@ -75,8 +75,9 @@ def described(experiment):
     return kinds | recipe | vars(experiment.feature) | experiment.model.full
 
 
-def against(one, run):
-    """The sentence that compares a run with the one before it."""
-    tables = [[each.predictions("validation")] for each in (run, one)]
-    found = interval(*tables, metric=headline(run.validation))
-    return f"What changed: {changed(one, run)}. {verdict(found, 'This run', 'the one before')}"
+def against(runs):
+    """The sentence that compares the latest of some runs with the one before it."""
+    tables = [[run.predictions("validation")] for run in (runs[-1], runs[-2])]
+    found = interval(*tables, metric=headline(runs[-1].validation))
+    said = verdict(found, f"run {len(runs)}", f"run {len(runs) - 1}")
+    return f"What changed: {changed(*runs[-2:])}; {said}"

@@ -127,7 +127,7 @@ class SettingsPanel(Panel):
         number, name = self.controls[path], path.partition(".")[2]
         if name in RANGES and type(number) in (PLAIN[int], PLAIN[float]) and not hasattr(number, "beside"):
             number.slider = slider_beside(number, *RANGES[name])
-            number.beside = ipywidgets.HBox([number, number.slider])
+            number.beside = ipywidgets.HBox([number, number.slider], layout={"flex_flow": "row wrap"})
         return getattr(number, "beside", number)
 
 

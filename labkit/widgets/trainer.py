@@ -186,7 +186,7 @@ class TrainerPanel(SettingsPanel):
             f"{how}: validation {in_percent(metrics)} on {metrics['clips']:,} clips of speakers {heard} "
             f"(chance {metrics['chance']:.1%}{guessed}), weights of epoch {run.record['best_epoch']}."
         )
-        compared_with = [against(*self.runs[-2:])] if run is self.runs[-1] and len(self.runs) > 1 else []
+        compared_with = [against(self.runs)] if run is self.runs[-1] and len(self.runs) > 1 else []
         return " ".join([result, *compared_with, *self._callback.notes])
 
 
