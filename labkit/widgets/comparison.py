@@ -77,7 +77,9 @@ def described(experiment):
 
 def against(runs):
     """The sentence that compares the latest of some runs with the one before it."""
-    tables = [[run.predictions("validation")] for run in (runs[-1], runs[-2])]
-    found = interval(*tables, metric=headline(runs[-1].validation))
-    said = verdict(found, f"run {len(runs)}", f"run {len(runs) - 1}")
-    return f"What changed: {changed(*runs[-2:])}; {said}"
+    one, other = (run.predictions("validation") for run in runs[-2:])
+    told = f"What changed: {changed(*runs[-2:])}"
+    if set(one.path) != set(other.path):
+        return f"{told}. The two were validated on other clips."
+    found = interval([other], [one], metric=headline(runs[-1].validation))
+    return f"{told}; {verdict(found, f'run {len(runs)}', f'run {len(runs) - 1}')}"
