@@ -19,7 +19,7 @@ _ROOMS = {
     "data.audio": "read_audio resample",
     "data.store": "open_store",
     "errors": "LabError LabWarning",
-    "widgets": "ConfusionsPanel ExplorerPanel GatesPanel LivePanel RecorderPanel TrainerPanel with_you",
+    "widgets": "ConfusionsPanel ExplorerPanel GatesPanel LivePanel RecorderPanel TinkerPanel TrainerPanel with_you",
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split()}
 __all__ = sorted(_ROOM_OF)  # noqa: PLE0604

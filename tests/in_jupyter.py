@@ -108,18 +108,20 @@ def browser_that_hears(sound):
 
 
 @contextmanager
-def opened(browser, folder, cells):
+def opened(browser, folder, cells, **environment):
     """A page with a notebook of these cells, run on the tiny corpus; it may throw no error until it is closed."""
     tiny.make(folder / "data" / "speech_commands")
-    environment = {f"LABKIT_{name.upper()}": folder / name for name in ("data", "cache", "results", "figures")}
+    own = {f"LABKIT_{name.upper()}": folder / name for name in ("data", "cache", "results", "figures")}
+    environment = {**own, **environment}
     here = os.path.dirname(__file__)
     environment["PYTHONPATH"] = os.pathsep.join([os.path.dirname(here), here, os.environ.get("PYTHONPATH", "")])
     with jupyter(folder / "jupyter", cells, environment | {"LABKIT_BARS": "off"}) as address:
         page = browser.new_page(viewport={"width": 1280, "height": 1000})
         page.set_default_timeout(60_000)
         errors = []
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        assert run_all(page, address) == []
+        page.on("pageerror", lambda error: errors.append(error.stack or str(error)))
+        told = run_all(page, address)
+        assert not told, told
         yield page
         page.close()
         assert not errors, f"the page threw {errors}"

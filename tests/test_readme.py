@@ -18,7 +18,7 @@ def test_the_example_of_a_new_model_trains(made, own_folders):
     import labkit
     from labkit.models import MODELS
 
-    (example,) = re.findall(r"```python\n(.*?)```", EXTENDING, re.DOTALL)
+    example, _ = re.findall(r"```python\n(.*?)```", EXTENDING, re.DOTALL)
     assert len(example.splitlines()) <= 17  # ten lines and the imports
     names = {"lab": labkit.start("readme", data=made, device="cpu")}
     try:
@@ -27,6 +27,17 @@ def test_the_example_of_a_new_model_trains(made, own_folders):
         assert [run.record["experiment"]["model"] for run in runs] == [{"name": "pooled", "hidden": 32}]
     finally:
         MODELS.pop("pooled", None)
+
+
+def test_the_example_of_a_panel_draws(made, own_folders):
+    import labkit
+
+    _, example = re.findall(r"```python\n(.*?)```", EXTENDING, re.DOTALL)
+    names = {"lab": labkit.start("readme", data=made, device="cpu"), "labkit": labkit}
+    exec(example.replace("labkit.TinkerPanel(", "panel = labkit.TinkerPanel("), names)  # noqa: S102 (our own text)
+    assert names["panel"].said == "factor 0.5, frames 20 of 10 ms. 9.5e-07 is left."
+    names["panel"].controls["factor"].value = 0.9
+    assert "0.12 is left" in names["panel"].said
 
 
 def test_the_links_lead_somewhere():

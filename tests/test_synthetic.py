@@ -214,6 +214,12 @@ def test_say_gives_sound_and_the_same_sound_again():
     assert len(espeak.say("seven", rate=300)[0]) < len(samples)
 
 
+def test_several_texts_are_said_in_one_go_the_first_as_alone():
+    (one, rate, times), (other, *_) = espeak.say_all(["seven", "two"], "en-us", "f2")
+    alone = espeak.say("seven", variant="f2")
+    assert np.array_equal(one, alone[0]) and (rate, times) == alone[1:] and 0 < len(other) < len(one)
+
+
 def test_say_takes_phonemes_other_languages_and_british_english():
     hello = espeak.say("[[h@l'oU]]")[0]
     assert 0.2 < len(hello) / 22_050 < 1.0

@@ -112,6 +112,50 @@ def test_the_same_settings_are_loaded_and_others_are_trained(trainer):
     assert trainer.table.model.tolist() == ["gru", "lstm"] and len(trainer.chart.axes[0].get_yticklabels()) == 2
 
 
+def test_a_slider_moves_its_number_and_follows_as_far_as_its_range_goes(trainer):
+    lr, epochs = trainer.controls["recipe.lr"], trainer.controls["recipe.epochs"]
+    lr.slider.value = 0.000123
+    assert lr.value == 0.00012 and trainer.experiment.recipe.lr == 0.00012 and "lr': 0.00012" in trainer.code_view.value
+    lr.value = 0.01234
+    assert lr.slider.value == 0.01234 and lr.value == 0.01234, "what was typed is not rounded"
+    lr.value = 1e38
+    assert lr.slider.value == 1.0 and lr.value == 1e38
+    epochs.slider.value = 7.9
+    assert epochs.value == 8 and trainer.experiment.recipe.epochs == 8
+    trainer.controls["model.dropout"].slider.value = 0.35
+    assert dict(trainer.experiment.model.options)["dropout"] == 0.35
+    above = [path for path, control in trainer.controls.items() if getattr(control, "beside", None)]
+    assert {"recipe.lr", "recipe.epochs", "recipe.batch", "model.hidden", "model.dropout"} <= set(above)
+
+
+def test_a_run_is_tested_by_a_second_click_only(trainer):
+    trainer.test.click()
+    assert "no run to test" in trainer.said
+    trainer.train.click()
+    run = trainer.wait(120)
+    trainer.test.click()
+    assert not run.tested and "press Test again" in trainer.said and "Is run 1 the one" in trainer.said
+    trainer.test.click()
+    assert run.tested and f"Test of run 1: accuracy {run.test()['accuracy']:.1%}" in trainer.said
+    trainer.controls["recipe.lr"].value = 0.02
+    trainer.train.click()
+    other = trainer.wait(120)
+    trainer.test.click()
+    assert not other.tested and "Is run 2 the one" in trainer.said, "another run is asked for anew"
+
+
+def test_two_runs_are_compared_by_what_differs(trainer):
+    trainer.train.click()
+    trainer.wait(120)
+    assert "What changed" not in trainer.said
+    trainer.controls["recipe.lr"].value, trainer.controls["recipe.epochs"].value = 0.02, 1
+    trainer.train.click()
+    trainer.wait(120)
+    assert trainer.table.changed.tolist() == ["", "epochs 2 to 1, lr 0.01 to 0.02"]
+    assert "What changed: epochs 2 to 1, lr 0.01 to 0.02; run 2 minus run 1: " in trainer.said
+    assert len(trainer.figure.axes[1].lines) > 3, "the earlier curve is there, in grey"
+
+
 def test_every_model_and_every_feature_shows_its_own_settings(trainer):
     for name in sorted(MODELS):
         trainer.controls["model"].value = name

@@ -7,6 +7,6 @@ returns its figure. Times are in seconds, frequencies in hertz, levels in decibe
 from .canvas import image
 from .curves import against, training_curves
 from .outcomes import accuracies, by_voice, confusion, effects, ranking
-from .show import STAMP, as_html, banner, formatted, render, set_style, show, stamp
+from .show import STAMP, as_html, banner, formatted, quick, render, set_style, show, stamp
 from .sound import answers, deltas, differing, levels, log_mel, mel_ticks, mfcc, said_in, spectrogram, waveform
 from .timeline import operating, timeline

@@ -5,11 +5,13 @@ import io
 import threading
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import seaborn
 from IPython import display as page
 from IPython import get_ipython
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 from PIL import Image
@@ -23,6 +25,7 @@ SHARES = set(  # columns between 0 and 1 that are read as percent
     "test_low test_high test_std validation_std commonest precision confidence train_accuracy "
     "validation_accuracy validation_balanced_accuracy".split()
 )
+STRIP = 0.2  # inches below a quickly drawn figure, for its stamp
 PLAIN = {"seed", "year", "epoch", "fold", "repetition"}  # whole numbers that count nothing: 2018, not 2,018
 _DRAWING = threading.RLock()  # matplotlib draws for one thread at a time; panels train in another
 
@@ -71,6 +74,31 @@ def render(figure):
     pixels = pixels.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     pixels.save(small, "png", optimize=True)
     return small.getvalue()
+
+
+def quick(figure, synthetic, boxes=()):
+    """A figure as PNG bytes in a third of `render`'s time, three times as large: for a picture that follows a slider.
+
+    `boxes` say where its axes stand, if that is known: to lay them out takes as long as drawing them.
+    """
+    engine, canvas, png = figure.get_layout_engine(), FigureCanvasAgg(figure), io.BytesIO()
+    with _DRAWING:
+        if synthetic and not any(text.get_gid() == STAMP for text in figure.texts):
+            width, height = figure.get_size_inches()
+            figure.set_size_inches(width, height + STRIP)
+            look = {"fontsize": 9, "color": "#b34700", "gid": STAMP, "in_layout": False, "ha": "right", "va": "bottom"}
+            figure.text(0.998, 0.03 / height, STAMP, **look)
+            if engine is not None:
+                engine.set(rect=(0, STRIP / (height + STRIP), 1, height / (height + STRIP)))
+        if engine is not None and len(boxes) == len(figure.axes):
+            for ax, box in zip(figure.axes, boxes, strict=True):
+                ax.set_position(box)
+        elif engine is not None:
+            engine.execute(figure)
+        figure.set_layout_engine("none")
+        canvas.draw()
+    Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3]).save(png, "png", compress_level=1)
+    return png.getvalue()
 
 
 def _extent(figure):

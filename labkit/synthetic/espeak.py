@@ -155,11 +155,11 @@ def fresh(function, **given):
     return json.loads(done.stdout)
 
 
-def say_once(voice, text, seed):
-    """What `say` needs, said in this process."""
+def say_here(voice, texts, seed):
+    """What `say_all` needs, said in this process."""
     voice = Voice(*voice)
     engine = Engine(voice)
-    return engine.say(text, voice, seed).hex(), engine.sample_rate, engine.times
+    return [(engine.say(text, voice, seed).hex(), engine.sample_rate, engine.times) for text in texts]
 
 
 def say(text, voice="en-us", variant="", pitch=50, rate=175, range=50, seed=1):
@@ -171,6 +171,11 @@ def say(text, voice="en-us", variant="", pitch=50, rate=175, range=50, seed=1):
     >>> say("seven", variant="f2")[1]
     22050
     """
-    voice = Voice(voice, variant, pitch, rate, range)
-    samples, sample_rate, times = fresh(say_once, voice=astuple(voice), text=text, seed=seed)
-    return np.frombuffer(bytes.fromhex(samples), "<i2").astype(np.float32) / 32768, sample_rate, times
+    return say_all([text], voice, variant, pitch, rate, range, seed=seed)[0]
+
+
+def say_all(texts, *voice, seed=1):
+    """What `say` returns of several texts, in a list: far faster, but each sounds a little of those before it."""
+    said = fresh(say_here, voice=astuple(Voice(*voice)), texts=list(texts), seed=seed)
+    levels = [np.frombuffer(bytes.fromhex(samples), "<i2").astype(np.float32) / 32768 for samples, _, _ in said]
+    return [(level, sample_rate, times) for level, (_, sample_rate, times) in zip(levels, said, strict=True)]

@@ -11,5 +11,6 @@ from .gates import GatesPanel
 from .live_panel import LivePanel
 from .panel import Panel
 from .recorder import RecorderPanel
+from .tinker import TinkerPanel
 from .trainer import TrainerPanel
 from .you import with_you

@@ -1,10 +1,12 @@
 """The runs of a panel beside each other: curves, a table, a chart."""
 
+from itertools import pairwise
+
 import pandas as pd
 
 from .. import plots
 from ..experiments import records
-from ..metrics import absent, headline, interval
+from ..metrics import absent, headline, interval, verdict
 from ..plots.canvas import note
 from .panel import empty_figure
 
@@ -47,6 +49,7 @@ def compared(runs, guess=None):
     about = about.format(**table.iloc[-1], absent=absent(said[-1], runs[-1].labels))
     columns = f"model settings seed parameters epochs {score} low high chance majority s_per_epoch"
     table = table[columns.split()].set_axis(range(1, len(runs) + 1))
+    table.insert(2, "changed", ["", *(changed(*pair) for pair in pairwise(runs))])
     html = f'<div>{about}</div><div style="overflow-x: auto">{plots.as_html(table)}</div>'
     last = table.tail(SHOWN)
     dots = last.rename(columns={score: "mean"}).set_axis([f"{n}: {m}" for n, m in last.model.items()])
@@ -55,3 +58,28 @@ def compared(runs, guess=None):
     ax = plots.accuracies(dots, figure.subplots(), **lines, guess=guess)
     ax.set_xlabel(f"{score.replace('_', ' ')} (%), 95% interval over speakers, one seed each")
     return table, f'<div style="line-height: 1.5">{html}</div>', figure
+
+
+def changed(one, other):
+    """The settings in which a run differs from one before it, as in "lr 0.003 to 0.01"."""
+    before, after = described(one.experiment), described(other.experiment)
+    names = [name for name in after if name in before and before[name] != after[name]]
+    return ", ".join(f"{name} {before[name]} to {after[name]}" for name in names)
+
+
+def described(experiment):
+    """All settings of an experiment by their own names."""
+    kinds = {"model": experiment.model.name, "feature": type(experiment.feature).__name__, "seed": experiment.seed}
+    recipe = vars(experiment.recipe) | vars(experiment.recipe.augmentation)
+    recipe.pop("augmentation")
+    return kinds | recipe | vars(experiment.feature) | experiment.model.full
+
+
+def against(runs):
+    """The sentence that compares the latest of some runs with the one before it."""
+    one, other = (run.predictions("validation") for run in runs[-2:])
+    told = f"What changed: {changed(*runs[-2:])}"
+    if set(one.path) != set(other.path):
+        return f"{told}. The two were validated on other clips."
+    found = interval([other], [one], metric=headline(runs[-1].validation))
+    return f"{told}; {verdict(found, f'run {len(runs)}', f'run {len(runs) - 1}')}"

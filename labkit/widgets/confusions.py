@@ -2,11 +2,10 @@
 
 from functools import partial
 
-import ipywidgets
 import numpy as np
 
 from .. import plots
-from ..data.audio import read_audio, wav_bytes
+from ..data.audio import read_audio
 from ..errors import LabError, choose
 from .browser import Matrix
 from .panel import NO_SOUND, Panel, empty_figure, empty_picture
@@ -42,12 +41,9 @@ class ConfusionsPanel(Panel):
             self.add(name, "Dropdown", self._named, options=run.labels)
         for name, icon, step in (("earlier", "arrow-left", -SHOWN), ("later", "arrow-right", SHOWN)):
             self.controls[name] = self.button(f"{name} clips", icon, partial(self._turn, step))
-        below_its_picture = ipywidgets.Layout(flex="1 1 13em", max_width="22em")  # if there is room
-        self.players = []
         for _ in range(SHOWN):
-            self.add_sound()
+            self.add_player(flex="1 1 13em", max_width="22em")  # below its picture, if there is room
             self.sounds[-1].layout.width = "100%"
-            self.players.append(ipywidgets.VBox([ipywidgets.HTML(), self.sounds[-1]], layout=below_its_picture))
         self.matrix.observe(lambda change: self._chosen(), "chosen")
         self._new_part()
 
@@ -73,9 +69,9 @@ class ConfusionsPanel(Panel):
         shown, count, first, sample_rate = self.shown, len(self.clips), self._first, self.corpus.sample_rate
         last = first + len(shown)
         self.controls["earlier"].disabled, self.controls["later"].disabled = first == 0, last >= count
-        for number, player in enumerate(self.players):
-            player.layout.display = None if number < len(shown) else "none"
+        sounds = {}
         if shown.empty:
+            self.play(sounds)
             words = f"No clip of {said!r} was taken for {heard!r}"
             self.say(f"{words}. Click another cell.")
             return empty_picture(9.5, 1.5, words), f"Empty: {words}"
@@ -83,15 +79,14 @@ class ConfusionsPanel(Panel):
         axes = figure.subplots(2, SHOWN, sharex="col", height_ratios=(1, 2))
         for ax in axes[:, len(shown) :].flat:
             ax.axis("off")
-        for (above, below), clip, player in zip(axes.T, shown.itertuples(), self.players, strict=False):
-            title, sound = player.children
+        for (above, below), clip in zip(axes.T, shown.itertuples(), strict=False):
             samples, _ = read_audio(self.corpus.root / clip.path, sample_rate)
             high = 1.05 * abs(samples).max() + 1e-6
             plots.waveform(samples, sample_rate, above).set(xlabel="", ylabel="", ylim=(-high, high), yticks=[])
             above.set_title(f"{clip.Index + 1}: speaker {clip.speaker:.12}", loc="left", fontsize=10)
             plots.spectrogram(samples, sample_rate, below, colorbar=False).label_outer()
-            sound.value = wav_bytes(samples, sample_rate)
-            title.value = f"{clip.Index + 1}: {100 * clip.confidence:.0f}% sure"
+            sounds[f"{clip.Index + 1}: {100 * clip.confidence:.0f}% sure"] = samples, sample_rate
+        self.play(sounds)
         many = f"clips {first + 1} to {last} of {count}" if count > 1 else "one clip"
         right = "recognised correctly" if said == heard else f"taken for {heard!r}"
         self.say(f"{said!r} {right}: {many}, the surest first ({self.controls['part'].value} part).")

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import math
 from dataclasses import is_dataclass
 from typing import Annotated, Literal, get_args, get_origin
 
@@ -17,7 +18,9 @@ from ..training.recipe import Recipe
 from .panel import LOOK, Panel
 
 SECTIONS = ("model", "feature", "recipe", "augmentation")
-ABOVE = ("recipe.epochs", "recipe.lr")  # settings that are always in sight
+ABOVE = ("recipe.epochs", "recipe.lr", "recipe.batch", "model.hidden", "model.dropout")  # what matters first is above
+RANGES = {"lr": (1e-5, 1.0), "weight_decay": (1e-5, 1.0), "epochs": (1, 128), "batch": (4, 512), "hidden": (4, 512)}
+RANGES |= {"dropout": (0, 0.95), "momentum": (0, 0.95)}  # of sliders beside numbers: logarithmic, from 0 on linear
 PLAIN = {bool: ipywidgets.Checkbox, int: ipywidgets.IntText, float: ipywidgets.FloatText}
 
 
@@ -103,18 +106,29 @@ class SettingsPanel(Panel):
                 if values is not None:
                     control.value = shown(values[section][name], control)
                 self.controls[path] = control
-        self._above.children = [self.controls[path] for path in ABOVE]
+        self._above.children = [self._with_slider(path) for path in ABOVE if path in self.controls]
         self._turn()
         for path, control in before.items():
             if self.controls.get(path) is not control:
                 control.close()  # else the page keeps what nobody sees any more
+                if hasattr(control, "beside"):
+                    control.slider.close()
+                    control.beside.close()
         self.changed()
 
     def _turn(self):
         """Show the section that is chosen."""
         chosen = f"{self.controls['section'].value}."
         mine = [path for path in self.controls if path.startswith(chosen) and path not in ABOVE]
-        self._settings.children = [self.controls[path] for path in mine]
+        self._settings.children = [self._with_slider(path) for path in mine]
+
+    def _with_slider(self, path):
+        """The input of a setting, and beside it a slider where a range makes sense; any number can still be typed."""
+        number, name = self.controls[path], path.partition(".")[2]
+        if name in RANGES and type(number) in (PLAIN[int], PLAIN[float]) and not hasattr(number, "beside"):
+            number.slider = slider_beside(number, *RANGES[name])
+            number.beside = ipywidgets.HBox([number, number.slider], layout={"flex_flow": "row wrap"})
+        return getattr(number, "beside", number)
 
 
 def input_for(setting):
@@ -132,6 +146,27 @@ def input_for(setting):
         control = ipywidgets.Combobox(options=words, continuous_update=False, **look)
     control.setting, control.value = setting, shown(setting.default, control)
     return control
+
+
+def slider_beside(number, low, high):
+    """A slider that moves a number, and follows it as far as its range goes."""
+    look = {"value": low, "readout": False, "layout": {"width": "9em"}, "continuous_update": False, "step": 0.05}
+    if low:
+        slider = ipywidgets.FloatLogSlider(min=math.log10(low), max=math.log10(high), **look)
+    else:
+        slider = ipywidgets.FloatSlider(min=low, max=high, **look)
+
+    def follow(change=None):
+        slider.value = min(max(low, number.value), high)  # low for a value that is no number
+
+    def move(change):
+        if slider.value != min(max(low, number.value), high):  # else it has only followed
+            number.value = round(slider.value) if isinstance(number.value, int) else float(f"{slider.value:.2g}")
+
+    follow()
+    number.observe(follow, "value")
+    slider.observe(move, "value")
+    return slider
 
 
 def read(control):

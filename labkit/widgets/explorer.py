@@ -6,7 +6,6 @@ import torch
 
 from .. import plots
 from ..data import CORPORA, data_folder
-from ..data.audio import read_audio, wav_bytes
 from ..errors import LabError, LabWarning
 from ..features import MFCC, LogMel
 from .panel import ClipPanel, empty_figure
@@ -46,9 +45,9 @@ class ExplorerPanel(ClipPanel):
         return LogMel(n_mels=bands, **settings), MFCC(n_mels=bands, n_mfcc=min(13, bands), **settings)
 
     def draw(self):
-        clip = self.clip
         log_mel, mfcc = self.features
-        samples, sample_rate = read_audio(self.corpus.root / clip.path, log_mel.sample_rate)
+        sample_rate = log_mel.sample_rate
+        samples, who = self.hear(sample_rate)
         waveform, length = torch.from_numpy(samples)[None], torch.tensor([len(samples)])
         with warnings.catch_warnings(record=True) as notes:
             warnings.simplefilter("always", LabWarning)
@@ -63,8 +62,7 @@ class ExplorerPanel(ClipPanel):
         plots.mfcc(rows, mfcc, cepstrum).set_title("MFCC", loc="left")
         above.set(xlabel="", xlim=(0, len(samples) / sample_rate))
         mel.set_xlabel("")
-        self.sounds[0].value = wav_bytes(samples, sample_rate)
-        who = f"{clip.label!r} by speaker {clip.speaker} ({clip.split} part), {len(samples) / sample_rate:.2f} s"
+        who = f"{who}, {len(samples) / sample_rate:.2f} s"
         _, frames, numbers = rows.shape
         self.say(
             f"{who}. A window of {log_mel.window_ms:g} ms is {log_mel.window} samples and tells frequencies apart that "
@@ -77,7 +75,7 @@ class ExplorerPanel(ClipPanel):
 
     def rows(self):
         corpora = ["corpus"] if len(self.controls["corpus"].options) > 1 else []
-        return *corpora, ("word", "speaker"), ("window", "bands"), self.sounds[0], self.picture, self.message
+        return *corpora, ("word", "speaker"), ("window", "bands"), self.players[0], self.picture, self.message
 
     def _new_corpus(self):
         """Read it; if it cannot be read, the panel says why and stays where it was."""

@@ -5,7 +5,6 @@ import math
 import torch
 
 from .. import plots
-from ..data.audio import read_audio, wav_bytes
 from ..errors import LabError
 from ..models.cell_layer import CellLayer
 from .panel import NO_SOUND, ClipPanel, empty_figure
@@ -48,18 +47,17 @@ class GatesPanel(ClipPanel):
             self._new_run()
 
     def draw(self):
-        name, unit, clip = self.controls["run"].value, self.controls["unit"].value, self.clip
+        name, unit = self.controls["run"].value, self.controls["unit"].value
         run, layer = self.runs[name], self.layers[name]
         feature = run.experiment.feature
-        samples, sample_rate = read_audio(run.corpus.root / clip.path, feature.sample_rate)
+        sample_rate = feature.sample_rate
+        samples, who = self.hear(sample_rate)
         probability, predicted = run.probabilities(samples[None])[0].max(0)
         x, frames = feature.build()(torch.from_numpy(samples)[None], torch.tensor([len(samples)]))
         x = run.network.front(x.to(run.device))[0, : int(frames[0])]  # (frames, features): without the padding
         self.quantities = layer.quantities(x)
         shown = {name: values.cpu().numpy() for name, values in self.quantities.items()}  # (frames, hidden)
         figure = drawn(shown, unit, samples, sample_rate, plots.sound.times(feature, len(x)))
-        self.sounds[0].value = wav_bytes(samples, sample_rate)
-        who = f"{clip.label!r} by speaker {clip.speaker} ({clip.split} part)"
         means = ", ".join(f"{name} {shown[name].mean():.2f}" for name in GATES if name in shown)
         self.say(
             f"{who}: the network hears {run.labels[int(predicted)]!r} ({100 * float(probability):.0f}% sure). "
@@ -69,7 +67,7 @@ class GatesPanel(ClipPanel):
         return figure, f"{', '.join(shown)} of the cell of {name} over time for {who}"
 
     def rows(self):
-        return ("run", "word", "speaker"), "unit", self.sounds[0], self.message, self.picture
+        return ("run", "word", "speaker"), "unit", self.players[0], self.message, self.picture
 
     def _new_run(self):
         name = self.controls["run"].value

@@ -2,6 +2,7 @@
 
 import base64
 import html
+import struct
 import sys
 from contextlib import contextmanager
 
@@ -9,11 +10,16 @@ import ipywidgets
 from ipywidgets import Layout
 from matplotlib.figure import Figure
 
+from ..data.audio import read_audio, wav_bytes
 from ..errors import LabError, choose
-from ..plots import render, stamp
+from ..plots import quick, render, stamp
 
 LOOK = {"style": {"description_width": "6.5em"}, "layout": {"width": "20.5em"}}  # three beside each other in a window
 VIEW = "application/vnd.jupyter.widget-view+json"
+# ipywidgets marks what the page still shows of a kernel that is gone; then, and only then, this is seen.
+GONE = """<style>.labkit-gone {display: none} .jupyter-widgets-disconnected .labkit-gone {display: block}</style>
+<div class="labkit-gone" role="alert"><b>The kernel was restarted, and this panel with it is gone.</b> Run the cells
+above, then this cell again (menu Run: Run All Above Selected Cell).</div>"""
 NO_SOUND = "Run {} was read without its recordings. Pass what lab.train(run.experiment) returns."
 
 
@@ -32,8 +38,8 @@ class Panel:
         self.corpus = lab.data  # that is shown
         self.figure, self.said, self.alt = None, "", type(self).__name__
         # HTML, not an Output widget: that one catches what other cells print, and no test can run it
-        self.picture, self.message = ipywidgets.HTML(), ipywidgets.HTML()
-        self._png, self.held = b"", False
+        self.picture, self.message, self.players = ipywidgets.HTML(), ipywidgets.HTML(), []
+        self.held = False
 
     @property
     def synthetic(self):
@@ -42,7 +48,7 @@ class Panel:
 
     def still(self):
         """What a page shows where no kernel runs: (PNG, description)."""
-        return self._png, self.alt
+        return self.render(self.figure), self.alt
 
     def add(self, name, kind, call=None, label=None, **settings):
         """Add an input, of a class of ipywidgets; `call` is called when its value changes."""
@@ -56,8 +62,17 @@ class Panel:
         button.on_click(lambda button: self.attempt(call))
         return button
 
-    def add_sound(self):
+    def add_player(self, **look):
+        """Room for a sound, with its title above."""
         self.sounds.append(ipywidgets.Audio(format="wav", autoplay=False, loop=False))
+        self.players.append(ipywidgets.VBox([ipywidgets.HTML(), self.sounds[-1]], layout=Layout(**look)))
+
+    def play(self, sounds):
+        """Offer sounds to listen to, a dict from titles to (samples, sample rate in Hz); players without are hidden."""
+        for number, player in enumerate(self.players):
+            player.layout.display = None if number < len(sounds) else "none"
+        for player, (title, (samples, sample_rate)) in zip(self.players, sounds.items(), strict=False):
+            player.children[0].value, player.children[1].value = title, wav_bytes(samples, sample_rate)
 
     def attempt(self, call, *args):
         """Call something; a mistake that a student can mend becomes the message."""
@@ -83,8 +98,11 @@ class Panel:
 
     def _draw(self):
         self.figure, self.alt = self.draw()
-        self._png = self.render(self.figure)
-        self.picture.value = image(self._png, self.alt)
+        self.picture.value = image(self.quick(self.figure), self.alt)
+
+    def quick(self, figure):
+        """A figure as PNG bytes for the page, drawn while the reader waits."""
+        return quick(figure, self.synthetic)
 
     def render(self, figure):
         """A figure as PNG bytes, stamped if it rests on synthetic speech."""
@@ -99,12 +117,17 @@ class Panel:
         bar = "border-left: 5px solid #d55e00; padding-left: 8px; " if wrong else ""
         style = f"{bar}line-height: 1.5; white-space: normal; max-width: 60em"
         words = f"{'<b>Note:</b> ' if wrong else ''}{html.escape(text)}"
-        self.message.value = f'<div role="status" aria-live="polite" style="{style}">{words}</div>'
+        self.message.value = f'<div role="status" aria-live="polite" style="{style}">{words}</div>{GONE}'
 
     def row(self, *items):
         """Widgets side by side; what does not fit goes to the next line, as it does when the page is zoomed."""
         widgets = [self.controls[item] if isinstance(item, str) else item for item in items]
         return ipywidgets.HBox(widgets, layout=Layout(flex_flow="row wrap", width="100%"))
+
+    def view(self):
+        """All that stands on the page, as one widget."""
+        lines = [self.row(*(line if isinstance(line, tuple) else [line])) for line in self.rows()]
+        return ipywidgets.VBox(lines, layout=Layout(width="100%"))
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         """The live panel, and beside it its picture: what a web page shows when no kernel runs."""
@@ -112,11 +135,9 @@ class Panel:
             from google.colab import output
 
             output.enable_custom_widget_manager()
-        lines = [self.row(*(line if isinstance(line, tuple) else [line])) for line in self.rows()]
-        view = ipywidgets.VBox(lines, layout=Layout(width="100%"))
         data = {"text/plain": f"{type(self).__name__}: {self.said}"}
         # written out, since Colab's ipywidgets 7 has no _repr_mimebundle_
-        data[VIEW] = {"version_major": 2, "version_minor": 0, "model_id": view.model_id}
+        data[VIEW] = {"version_major": 2, "version_minor": 0, "model_id": self.view().model_id}
         png, alt = self.still()
         data["image/png"] = base64.b64encode(png).decode()
         return data, {"image/png": {"alt": alt}}
@@ -131,7 +152,7 @@ class ClipPanel(Panel):
         choose(word, dict.fromkeys(labels), f"label of {self.corpus.name}")
         self.add("word", "Dropdown", self.new_word, options=labels, value=word)
         self.add("speaker", "Dropdown", self.redraw)
-        self.add_sound()
+        self.add_player()
         self.new_word()
         if speaker is not None:
             names = [name for _, name in self.controls["speaker"].options]
@@ -145,6 +166,13 @@ class ClipPanel(Panel):
         chosen = (clips.label == self.controls["word"].value) & (clips.speaker == self.controls["speaker"].value)
         return clips[chosen].iloc[0]
 
+    def hear(self, sample_rate):
+        """The clip at a rate in Hz, which can then be listened to: (samples, who says what)."""
+        clip = self.clip
+        samples, _ = read_audio(self.corpus.root / clip.path, sample_rate)
+        self.play({"": (samples, sample_rate)})
+        return samples, f"{clip.label!r} by speaker {clip.speaker} ({clip.split} part)"
+
     def new_word(self):
         """Offer the speakers of the word; the same one stays if they say this word too."""
         clips, speaker = self.corpus.clips, self.controls["speaker"]
@@ -156,9 +184,13 @@ class ClipPanel(Panel):
 
 
 def image(png, alt):
-    """A PNG as HTML. (The Image widget knows no description for those who cannot see it.)"""
-    data = base64.b64encode(png).decode()
-    return f'<img style="max-width: 100%" alt="{html.escape(alt)}" src="data:image/png;base64,{data}">'
+    """A PNG as HTML. (The Image widget knows no description for those who cannot see it.)
+
+    Its size is known before it is decoded, and it is shown at once, so nothing jumps or flickers when it is replaced.
+    """
+    width, height = struct.unpack(">II", png[16:24])
+    look = f'width="{width}" height="{height}" decoding="sync" style="max-width: 100%; height: auto"'
+    return f'<img {look} alt="{html.escape(alt)}" src="data:image/png;base64,{base64.b64encode(png).decode()}">'
 
 
 def empty_figure(width, height):

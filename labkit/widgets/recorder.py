@@ -4,7 +4,7 @@ import numpy as np
 from traitlets import dlink
 
 from .. import plots
-from ..data.audio import resample, wav_bytes
+from ..data.audio import resample
 from ..data.recordings import around_word, check, keep, own_folder, yours
 from ..errors import LabError
 from .listening import RATE, ListeningPanel
@@ -30,7 +30,7 @@ class RecorderPanel(ListeningPanel):
         self.add("cut", "Checkbox", label="cut to the second with the word", value=True, indent=False, layout=wide)
         self.keep = self.button("Keep", "save", self._keep, button_style="primary")
         self.discard = self.button("Discard", "trash", self._discard)
-        self.add_sound()
+        self.add_player()
         self._discard()
         self.say(f"Press Record and say the word, or upload a file. {_kept()}")
 
@@ -46,7 +46,7 @@ class RecorderPanel(ListeningPanel):
 
     def rows(self):
         above = ("word", "speaker"), ("seconds", "cut"), (self.microphone, "upload")
-        return *above, self.message, self.picture, self.sounds[0], (self.keep, self.discard)
+        return *above, self.message, self.picture, self.players[0], (self.keep, self.discard)
 
     def begin(self):
         self._samples, self._sample_rate, self.batch = np.zeros(0, np.float32), RATE, []
@@ -64,7 +64,7 @@ class RecorderPanel(ListeningPanel):
         level = check(samples)
         self.batch.append((name, samples))
         self.takes = self.batch
-        self.sounds[0].value = wav_bytes(samples, RATE)
+        self.play({"": (samples, RATE)})
         self.keep.disabled = self.discard.disabled = False
         self.redraw()
         many = f"{len(self.takes)} files" if len(self.takes) > 1 else f"{len(samples) / RATE:.2f} s"

@@ -12,10 +12,11 @@ from ..experiments.experiment import Experiment
 from ..experiments.train_process import in_words, interrupted, take, waiting
 from ..metrics import in_percent
 from ..training.loop import Callback
-from .comparison import compared, drawn_curves
+from .comparison import against, compared, drawn_curves
 from .controls import SettingsPanel
 from .panel import image
 
+BUSY = "A training is under way already. Press Stop first, or wait."
 PAUSE = 0.5  # seconds between two pictures of a training: drawing must not slow it down
 
 
@@ -24,7 +25,7 @@ class TrainerPanel(SettingsPanel):
 
     A process of its own trains, so other cells can be run meanwhile and change no number. Stop keeps the epochs that
     were finished. Resume goes on with the latest training that was interrupted, in this panel or before the kernel was
-    restarted.
+    restarted. Test opens the test part for the latest run, at a second click: who looks often, chooses by it.
 
     Controls: `model`, `feature`, `seed`, `guess` (percent), and each setting by its path, as in `model.hidden`.
 
@@ -49,6 +50,7 @@ class TrainerPanel(SettingsPanel):
         self.train = self.button("Train", "play", self._start, button_style="primary")
         self.stop = self.button("Stop", "stop", self._halt)
         self.resume = self.button("Resume", "step-forward", lambda: self._start(resume=True), disabled=True)
+        self.test, self._asked = self.button("Test", "flag", self._test), None  # id that a first click asked for
         self.bar = ipywidgets.FloatProgress(value=0, min=0, max=1, layout={"width": "20em"})
         self.table_view, self.chart_view = ipywidgets.HTML(), ipywidgets.HTML()
         percent = {"value": "" if guess is None else f"{100 * guess:g}", "placeholder": "0 to 100"}
@@ -71,6 +73,13 @@ class TrainerPanel(SettingsPanel):
             raise LabError(f"The guess is {text!r}. Write a number from 0 to 100 (percent).")
         return float(value) if text else None
 
+    def take(self, experiment):
+        """Show another experiment, to be trained next."""
+        if self.busy:
+            raise LabError(BUSY)
+        self.base = experiment
+        self.show(experiment)
+
     def wait(self, timeout=None):
         """Wait until the training under way is over (at most `timeout` seconds); return the last finished run."""
         if self.thread is not None:
@@ -90,7 +99,7 @@ class TrainerPanel(SettingsPanel):
 
     def rows(self):
         above = ("model", "feature", "seed"), self._above, "section", self._settings, "guess"
-        buttons = self.train, self.stop, self.resume, self.bar
+        buttons = self.train, self.stop, self.resume, self.test, self.bar
         return *above, buttons, self.message, self.picture, self.table_view, self.chart_view, self.code_view
 
     def _guessed(self):
@@ -99,7 +108,7 @@ class TrainerPanel(SettingsPanel):
 
     def _start(self, resume=False):
         if self.busy:
-            raise LabError("A training is under way already. Press Stop first, or wait.")
+            raise LabError(BUSY)
         if resume:
             found = self._look_for_interrupted()
             if found is None:
@@ -113,6 +122,7 @@ class TrainerPanel(SettingsPanel):
             )
         if experiment != self._trained:
             self._shown = []
+        self._asked = None
         self._trained, self.error, self._callback, self.process = experiment, None, PanelCallback(self), take()
         self.bar.value, self.bar.max, self.bar.bar_style = 0, experiment.recipe.epochs, ""
         self.controls["guess"].disabled = self.resume.disabled = True
@@ -126,6 +136,18 @@ class TrainerPanel(SettingsPanel):
             raise LabError("Nothing is being trained. Press Train first.")
         self.say("Stopping after this batch ...")
         self.process.stop.value = True
+
+    def _test(self):
+        if self.busy or self.run is None:
+            raise LabError(BUSY if self.busy else "There is no run to test. Press Train first.")
+        number = [run.id for run in self.runs].index(self.run.id) + 1
+        if self._asked != self.run.id and not self.run.tested:
+            self._asked = self.run.id
+            words = "The test part is for the last decision: who looks at it often, chooses by it. Is run {} the one? "
+            return self.say(f"{words.format(number)}Then press Test again; else go on with Train.")
+        metrics = self.run.test()
+        about = f"{in_percent(metrics)} on {metrics['clips']:,} clips (chance {metrics['chance']:.1%})"
+        self.say(f"Test of run {number}: {about}; validation was {in_percent(self.run.validation)}.")
 
     def _look_for_interrupted(self):
         found = interrupted(self.base, self.lab.data, self.lab.results)
@@ -164,7 +186,8 @@ class TrainerPanel(SettingsPanel):
             f"{how}: validation {in_percent(metrics)} on {metrics['clips']:,} clips of speakers {heard} "
             f"(chance {metrics['chance']:.1%}{guessed}), weights of epoch {run.record['best_epoch']}."
         )
-        return " ".join([result, *self._callback.notes])
+        compared_with = [against(self.runs)] if run is self.runs[-1] and len(self.runs) > 1 else []
+        return " ".join([result, *compared_with, *self._callback.notes])
 
 
 class PanelCallback(Callback):

@@ -1,0 +1,96 @@
+"""The panels of the notebooks in JupyterLab, in a real browser: one server and one notebook, panel after panel."""
+
+import chapters
+import in_jupyter
+import pytest
+from in_jupyter import cell, theme
+from test_browser_panels import button, changed, contrast, picture, says
+
+NAMES = list(chapters.SHORTER)
+CELLS = ["import chapters", *(f"panel = chapters.panel({name!r})\npanel" for name in NAMES)]
+PANELS = range(1, len(CELLS))
+TRAINED, AT_THEIR_END = 1, (2, 5)  # a panel with the button "Train this one"; those whose slider starts at its end
+
+
+@pytest.fixture(scope="module")
+def page(browser, tmp_path_factory):
+    """The notebook with all panels, run; on a busy machine that takes minutes."""
+    folder = tmp_path_factory.mktemp("tinker")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(in_jupyter, "PATIENCE", 900_000)
+        with in_jupyter.opened(browser, folder, CELLS, LABKIT_DATA="synthetic") as page:
+            yield page
+
+
+def moved(page, panel, key):
+    """Press a key on the first slider of a panel, and wait for the picture of the new settings."""
+    image = panel.locator("img").first
+    before = image.get_attribute("alt")  # two settings may look the same
+    panel.get_by_role("slider").first.focus()
+    page.keyboard.press(key)
+    other = "([panel, before]) => panel.querySelector('img').alt !== before"
+    page.wait_for_function(other, arg=[panel.element_handle(), before])
+
+
+@pytest.mark.parametrize("number", PANELS, ids=NAMES)
+def test_a_slider_moved_by_the_keyboard_redraws_and_the_caption_follows(page, number):
+    panel = cell(page, number)
+    image = panel.locator("img").first
+    image.wait_for()
+    size = [image.evaluate(f"image => image.{side}") for side in ("naturalWidth", "width", "height")]
+    assert size[0] > 700 and image.get_attribute("decoding") == "sync" and size[1] > 500
+    code = panel.get_by_label("as code")
+    moved(page, panel, "ArrowLeft" if number in AT_THEIR_END else "ArrowRight")
+    said = panel.locator('[role="status"]').first.inner_text()
+    assert image.get_attribute("alt") == said, "the picture is that of the caption"
+    name, value = code.input_value().partition("(")[2].partition(",")[0].split("=")
+    says(panel, f"{name} {value.strip(chr(39)).removesuffix('.0')}")
+    assert image.evaluate("image => image.height") == size[2], "nothing jumps"
+
+
+def test_reset_and_a_choice_by_its_label(page):
+    panel = cell(page, TRAINED)
+    before = picture(panel)
+    panel.get_by_label("cell", exact=True).select_option("GRU")
+    changed(page, panel, before)
+    says(panel, "cell GRU")
+    button(panel, "Reset").focus()
+    page.keyboard.press("Space")
+    says(panel, "cell RNN, weights uniform, normalise off")
+
+
+def test_train_this_one_opens_a_trainer_that_asks_for_a_guess(page):
+    panel = cell(page, TRAINED)
+    button(panel, "Train this one").focus()
+    page.keyboard.press("Enter")
+    says(panel, "First write your guess")
+    assert panel.get_by_label("lr", exact=True).input_value() == "0.0002"
+
+
+@pytest.mark.parametrize("dark", [True, False], ids=["dark", "light"])
+def test_words_are_readable_in_both_themes_and_nothing_is_cut_off(page, dark):
+    theme(page, dark)
+    for width in (1280, 1024, 640):  # 1024 is what 125% leaves of 1280
+        page.set_viewport_size({"width": width, "height": 900})
+        for number in PANELS:
+            panel = cell(page, number)
+            box = panel.bounding_box()
+            for element in panel.locator("input:visible, select:visible, button:visible, img").all():
+                found = element.bounding_box()
+                assert found["x"] + found["width"] <= box["x"] + box["width"] + 1, (number, width)
+    for number in PANELS:
+        for element in (
+            cell(page, number).locator('[role="status"]:visible, label:visible, .widget-readout:visible').all()
+        ):
+            if element.inner_text().strip():
+                assert contrast(page, element) >= 4.5, (number, element.inner_text())
+    page.set_viewport_size({"width": 1280, "height": 1000})
+
+
+def test_after_a_restart_of_the_kernel_each_panel_says_what_to_do(page):
+    notes = page.locator(".labkit-gone:visible")
+    assert notes.count() == 0
+    page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+    cell(page, 1).locator(".labkit-gone:visible").first.wait_for()
+    for number in PANELS:
+        assert "Run the cells above" in " ".join(cell(page, number).locator(".labkit-gone:visible").all_inner_texts())
