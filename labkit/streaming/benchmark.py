@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ..data.audio import read_audio
-from ..data.corpus import UNKNOWN
+from ..data.corpus import UNKNOWN, parts_by_speaker
 from ..errors import LabError
 from ..evaluation.predictions import refuse_training_speakers
 from ..experiments.run import about
@@ -32,6 +32,8 @@ SUMMARY = (
     "{part}, {snr:g} dB, one seed: {hits:.1%} [{hits_low:.1%}, {hits_high:.1%}] of {words} words of {speakers} speakers"
     " found{late}; {false_alarms_per_hour:.1f} false alarms an hour in {minutes:g} minutes with {unknown} other words"
 )
+COMMANDS = ("yes", "no", "up", "down", "left", "right", "stop", "go")
+SPEECH = {"validation": 0.2, "test": 0.5}  # fractions of the speakers of running speech; the rest may train
 THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999)
 
 
@@ -66,6 +68,14 @@ def pool(run, corpus, part, others=None):
     clips = pd.concat([known, unknown.assign(root=others.root, known=False)], ignore_index=True)
     files = [root / path for root, path in zip(clips.root, clips.path, strict=True)]
     return clips[["label", "speaker", "known"]].assign(name=clips.path, file=files)
+
+
+def running_speech(corpus, part, words=COMMANDS):
+    """One part, by speaker, of a corpus of sentences; its column `commands` has those of `words` in the sentence."""
+    clips = corpus.clips.assign(split=parts_by_speaker(corpus.clips.speaker, **SPEECH))
+    said = clips.sentence.str.lower().str.findall(r"[a-z']+")
+    clips["commands"] = said.map(lambda sentence: " ".join(word for word in sentence if word in words))
+    return corpus.with_clips(clips[clips.split == part])
 
 
 def background(corpus, part, sample_rate):
