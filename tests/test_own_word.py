@@ -80,6 +80,22 @@ def test_a_detector_reports_the_new_word(grown):
     assert "rise" in [word.word for word in found if 1.0 < word.reported < 2.2]
 
 
+def test_other_words_from_the_same_microphone_keep_it_from_being_learnt(base, corpus, monkeypatch):
+    asked = {}
+
+    def counted(new, old, fraction):
+        asked["old"] = len(old[0])
+        return fit_row(new, old, fraction)
+
+    monkeypatch.setattr(fine_tune, "fit_row", counted)
+    enroll(base, "rise", recorded(corpus), corpus)
+    without = asked["old"]
+    beside = corpus.only(labels=["rise", "hold"], speakers=SPEAKERS[:4])
+    grown = enroll(base, "rise", beside, corpus)
+    assert asked["old"] == without + fine_tune.TIMES * (beside.clips.label == "hold").sum()
+    assert set(SPEAKERS[:4]) <= set(grown.record["training_speakers"])
+
+
 def test_voices_that_were_recorded_are_not_tested_on(base, grown, corpus):
     with pytest.raises(LabError, match="speakers were trained on"):
         judge(base, grown, corpus, "train")

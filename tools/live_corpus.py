@@ -1,13 +1,18 @@
-"""Make the corpus that the listening network of 08_live is trained on: commands, and thousands of other sounds.
+"""Make what the listening network of 08_live is trained on, and what its thresholds are chosen on.
 
-    python -m tools.live_corpus OUT --commands FOLDER --words FOLDER --english FOLDER --spanish FOLDER --digits FOLDER
+    python -m tools.live_corpus corpus OUT --commands FOLDER --words FOLDER --english FOLDER --spanish FOLDER \\
+        --digits FOLDER [--mined FOLDER ...]
+    python -m tools.live_corpus speech OUT --english FOLDER --spanish FOLDER
+    python -m tools.live_corpus mine OUT --run FOLDER --speech FOLDER [--most 1500]
 
-OUT gets the layout of Speech Commands. The eight commands and the digits keep their official parts. Everything else is
-the class "unknown": other words, pieces of running speech and of sentences that a program reads, and near-words ("note",
-"stuff"). A program's voices say the commands too, and some commands lose what lies above 4 kHz as the digits of FSDD
-did: else the network would learn that a program, or a telephone, says no commands.
+`corpus` has the layout of Speech Commands. The eight commands and the digits keep their official parts. All else is the
+class "unknown": other words, pieces of running speech and of sentences that programs read, and near-words ("note" for
+"no"). The programs say the commands too, and some commands lose what lies above 4 kHz, as the digits of FSDD did: else
+the network would learn that a program, or a telephone, says no commands. `--mined FOLDER ...` adds what `mine` found.
 
-`--mined FOLDER ...` adds the sounds that `python -m tools.mine_alarms` found. No speaker is in two parts.
+`speech` writes whole sentences without commands: OUT/train for mining, OUT/choosing for the choice of thresholds.
+`mine` lets a trained network listen to the first, and writes the second of sound behind each false report: hard
+negatives. No speaker is in two parts.
 """
 
 import argparse
@@ -17,40 +22,44 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import soxr
 
 from labkit.data import fsdd, read
 from labkit.data.audio import read_audio
 from labkit.data.speech_commands import published_part
+from labkit.experiments.pretrained import load
 from labkit.files import digest, home, write_text
-from labkit.streaming.benchmark import COMMANDS, running_speech
+from labkit.streaming import Decision, detect
+from labkit.streaming.mixtures import COMMANDS, sentences
 from labkit.synthetic.generate import Conditions, Size, make, write_wav
 from labkit.synthetic.words import SyntheticSize, speakers
 
 RATE = 16_000
 NEAR = (  # words that share sounds with the commands
-    "yet yell guess less note know-how nose snow nope so cup pup under top tub town dawn done found drown lift let lefty "
-    "theft laughed write ride rice bright wrong stuff shop stock stove spot step gold goat grow girl ghost though okay "
-    "hello please because people again also these about house water"
+    "yet yell guess less note know-how nose snow nope so cup pup under top tub town dawn done found drown lift let "
+    "lefty theft laughed write ride rice bright wrong stuff shop stock stove spot step gold goat grow girl ghost "
+    "though okay hello please because people again also these about house water"
 ).split()
 
 
 @dataclass(frozen=True)
 class ReadAloud(Size):
-    """Sentences that programs read: each voice says its share of them."""
+    """Sentences that programs read: each voice says some of those of its part."""
 
     sentences: dict  # of each part, its texts
     count: int  # voices
+    each: int = 3  # sentences of a voice
     conditions: Conditions = field(default_factory=lambda: Conditions(seed=8))
 
     corpus, seconds, margins = "read_aloud", 7.0, (0.1, 0.4)
 
     def plan(self):
-        """Three sentences a voice, in turn, from the sentences of its part."""
+        """The sentences of each voice, in turn from those of its part."""
         clips, given = {}, dict.fromkeys(self.sentences, 0)
         for person in speakers(self.count, self.conditions):
-            texts = self.sentences.get(person.part, [])
-            for _ in range(3 if texts else 0):
+            texts = self.sentences.get(person.part)
+            for _ in range(self.each if texts else 0):
                 number = given[person.part]
                 given[person.part] += 1
                 path = f"{person.part}/{person.name}_{number}.wav"
@@ -98,13 +107,13 @@ def keyed(prefix, name):
     return prefix + digest(str(name).encode(), 10)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("out", type=Path)
-    for name in ("commands", "words", "english", "spanish", "digits"):
-        parser.add_argument(f"--{name}", type=Path, required=True)
-    parser.add_argument("--mined", type=Path, nargs="*", default=[])
-    args = parser.parse_args()
+def read_out(english, part):
+    """Sentences without commands of one part of a corpus of English sentences."""
+    quiet = sentences(english, part).query("not known")
+    return sorted(set(english.clips.set_index("path").sentence.loc[quiet.name]))
+
+
+def make_corpus(args):
     out = Writer(args.out)
 
     corpus = read(args.commands)
@@ -124,15 +133,12 @@ def main():
         if part != "test" and clip.label not in corpus.labels:
             out.add("unknown", clip.speaker, part, read_audio(others.root / clip.path, RATE)[0])
 
-    sentences = {}
-    for part in ("train", "validation"):
-        for prefix, folder in (("en", args.english), ("es", args.spanish)):
-            speech = running_speech(read(folder), part)
-            quiet = speech.clips[~speech.clips.commands.astype(bool)]
-            if prefix == "en":
-                sentences["training" if part == "train" else part] = sorted(set(quiet.sentence))
+    for prefix, folder in (("en", args.english), ("es", args.spanish)):
+        speech = read(folder)
+        for part in ("train", "validation"):
+            quiet = sentences(speech, part).query("not known")
             for clip in quiet.itertuples():
-                for piece in pieces(read_audio(speech.root / clip.path, RATE)[0]):
+                for piece in pieces(read_audio(clip.file, RATE)[0]):
                     out.add("unknown", keyed(prefix, clip.speaker), part, piece)
 
     spoken = fsdd.load(args.digits)
@@ -149,7 +155,9 @@ def main():
             if known or source == near or digest(clip.path.encode(), 8) < "2":
                 samples = read_audio(voices.root / clip.path, RATE)[0]
                 out.add(clip.label if known else "unknown", f"voice{clip.speaker}", clip.split, samples)
-    aloud = make(made / "read_aloud", ReadAloud(sentences, 200))
+    english = read(args.english)
+    texts = {"training": read_out(english, "train"), "validation": read_out(english, "validation")}
+    aloud = make(made / "read_aloud", ReadAloud(texts, 200))
     for path in sorted(aloud.glob("*/*.wav")):
         part = "train" if path.parent.name == "training" else "validation"
         speaker = "voice" + re.match("[0-9a-f]+", path.name)[0]
@@ -162,6 +170,65 @@ def main():
             out.add("unknown", path.stem.split("_")[0], "train", read_audio(path, RATE)[0])
     out.close()
     print(read(args.out))
+
+
+def make_speech(args):
+    """Whole sentences, one file each, SPEAKER_NUMBER.wav: for mining and for the choice of thresholds."""
+    english, spanish = read(args.english), read(args.spanish)
+    parts = {"train": [(english, ["train"]), (spanish, ["train"])], "choosing": [(spanish, ["validation", "test"])]}
+    for name, sources in parts.items():  # the English validation part is heard by `labkit live` itself
+        for corpus, some in sources:
+            clips = pd.concat([sentences(corpus, part) for part in some]).query("not known")
+            for number, clip in enumerate(clips.itertuples()):
+                place = args.out / name / "people" / f"{keyed('p', clip.speaker)}_{number}.wav"
+                write_wav(place, read_audio(clip.file, RATE)[0])
+    for name, part, voices, each in (("train", "training", 200, 8), ("choosing", "validation", 200, 20)):
+        said = {part: read_out(english, "train" if part == "training" else part)}
+        aloud = make(args.out / f"read_{part}", ReadAloud(said, voices, each))
+        for path in sorted(aloud.glob("*/*.wav")):
+            place = args.out / name / "programs" / f"voice{path.name}"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, place)
+
+
+def mine(args):
+    """Seconds of sound behind the false reports of a network in speech that it may train on; the surest first."""
+    run, found = load(args.run), []
+    hasty = Decision(threshold=args.threshold, refractory=0.3)
+    for path in sorted(args.speech.glob("*/*.wav")):
+        samples = read_audio(path, RATE)[0]
+        padded = np.concatenate([np.zeros(RATE // 2, np.float32), 0.05 / np.sqrt(np.mean(samples**2)) * samples])
+        for report in detect(run, padded, RATE, hasty)[0]:
+            end = round(report.end * RATE)
+            found.append((report.confidence, report.word, path.stem.split("_")[0], padded[max(0, end - RATE) : end]))
+    found.sort(key=lambda one: -one[0])
+    for number, (_, _, speaker, sound) in enumerate(found[: args.most]):
+        for copy in range(3):  # heard three times an epoch, varied anew each time
+            write_wav(args.out / f"{speaker}_{number}_{copy}.wav", np.clip(sound, -1, 1))
+    words = pd.Series([word for _, word, _, _ in found]).value_counts().to_dict()
+    print(f"{len(found):,} false reports in {args.speech}: {words}; {min(len(found), args.most):,} kept")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    tasks = parser.add_subparsers(required=True)
+    for task, folders in (
+        (make_corpus, ("commands", "words", "english", "spanish", "digits")),
+        (make_speech, ("english", "spanish")),
+        (mine, ("run", "speech")),
+    ):
+        one = tasks.add_parser(task.__name__.removeprefix("make_"))
+        one.set_defaults(task=task)
+        one.add_argument("out", type=Path)
+        for name in folders:
+            one.add_argument(f"--{name}", type=Path, required=True)
+        if task is make_corpus:
+            one.add_argument("--mined", type=Path, nargs="*", default=[])
+        if task is mine:
+            one.add_argument("--most", type=int, default=1500, help="reports that are kept")
+            one.add_argument("--threshold", type=float, default=0.5)
+    args = parser.parse_args()
+    args.task(args)
 
 
 if __name__ == "__main__":

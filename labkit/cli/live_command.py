@@ -1,34 +1,50 @@
-"""`python -m labkit live NAME`: how well a pretrained network finds words in minutes of sound, as a record."""
+"""`python -m labkit live NAME`: how well a network listens to minutes of sound, as one step of a record.
+
+`--choosing` and `--more` are folders of speech without the words: for the choice of thresholds, and for the test.
+"""
 
 import os
 from pathlib import Path
 
-from ..data import find
+from ..data import find, read
 from ..device import settle
 from ..experiments.pretrained import load
-from ..files import write_json
-from ..streaming.benchmark import plans, record
+from ..files import read_json, write_json
+from ..streaming import Decision
+from ..streaming.benchmark import SPEECH, record
+
+LINE = "{budget:>5g} allowed: {per_hour:5.1f} [{low:.1f}, {high:.1f}] false alarms an hour of speech; found {found}"
 
 
 def add_arguments(parser):
     add = parser.add_argument
-    add("name", help="a pretrained network, as in results/pretrained/")
+    add("name", help="a pretrained network, as in results/pretrained/, or the folder of a run with its weights")
     add("--data", default=os.environ.get("LABKIT_DATA") or "auto", help="corpus of the words")
-    add("--others", help="corpus of words outside the vocabulary, for the test")
-    add("--others-validation", help="the same, for validation")
-    add("--noises", help="corpus whose background noises are heard (default: --data's)")
-    add("--mixtures", type=int, default=3, help="long recordings at each level of noise")
-    add("--seconds", type=float, default=600.0, help="length of each")
-    add("--snr", type=float, nargs="+", default=(20.0, 5.0), help="levels of noise, in dB")
-    add("--record", type=Path, help="where the record is written (default: not at all)")
+    add("--speech", type=Path, required=True, help="corpus of read sentences, such as Common Voice in English")
+    add("--choosing", type=Path, nargs="*", default=[], help="more speech to choose thresholds on")
+    add("--more", type=Path, nargs="*", default=[], help="more speech to test on")
+    add("--second", help="a network for clips that must agree before a word is reported")
+    add("--consecutive", type=int, default=1, help="answers in a row that must reach the threshold")
+    add("--refractory", type=float, default=Decision().refractory, help="seconds of silence after a report")
+    add("--shared", action="store_true", help="one threshold for all words, not one for each")
+    add("--seconds", type=float, default=600.0, help="length of each recording of strung words, and of noise")
+    add("--record", type=Path, help="a JSON file of steps, to which this one is added")
+    add("--step", default="", help="what this step is called there")
 
 
 def main(args):
     settle("cpu")
-    asked = [args.data, args.others, args.others_validation, args.noises]
-    opened = {data: find("speech_commands", data) for data in dict.fromkeys(asked) if data}
-    corpus, *others = [opened.get(data) for data in asked]
-    result = record(load(args.name), corpus, plans(args.snr, args.mixtures, args.seconds), *others)
+    words, speech = find("speech_commands", args.data), read(args.speech)
+    decision = Decision(consecutive=args.consecutive, refractory=args.refractory)
+    run, second = load(args.name), args.second and load(args.second)
+    choosing, more = ([read(folder) for folder in folders] for folders in (args.choosing, args.more))
+    result = record(run, words, speech, choosing, more, decision, second, not args.shared, args.seconds)
+    for row in result["curve"]:
+        found = ", ".join(
+            f"{100 * said['hits']:.1f}% of {kind}" for kind, said in row.items() if kind.startswith("words")
+        )
+        print(LINE.format(budget=row["budget"], found=found, **row[SPEECH]))
     if args.record:
-        write_json(args.record, result)
+        steps = read_json(args.record) if args.record.exists() else {}
+        write_json(args.record, steps | {args.step or args.name: result})
         print(f"Written to {args.record}.")

@@ -28,15 +28,18 @@ FEWEST = 3  # recordings
 def enroll(run, word, recordings, others):
     """Teach a trained network one more word: a run in memory only, whose `labels` end with the new word.
 
-    `recordings` has clips of `word`, in any part; `others` what it must not be confused with, the training part's clips
-    of other words (old words among them keep these words from being forgotten). The new row is fitted by logistic
-    regression, as if the new word were as frequent as each old class. The speakers of both count as trained on.
+    `recordings` has clips of `word`, in any part. Its clips of *other* words tell the word from the voice and the
+    microphone: without them, whatever you say into yours may be taken for the word. `others` is what else it must not
+    be confused with, the training part's clips of other words (old words among them keep these from being forgotten).
+    The new row is fitted by logistic regression, as if the new word were as frequent as each old class. The speakers of
+    both count as trained on.
     """
     if word in run.labels:
         raise LabError(f"{run.name} knows {word!r} already. Take another word.")
     mine = recordings.clips[recordings.clips.label == word]
     if len(mine) < FEWEST:
         raise LabError(f"There are {len(mine)} recordings of {word!r}. Record it at least {FEWEST} times, better five.")
+    beside = recordings.clips[recordings.clips.label != word].assign(split="train")
     mine = recordings.with_clips(mine.assign(split="train"), labels=(word,))
     rest = others.with_clips(others.clips[(others.clips.label != word) & (others.clips.split == "train")])
     need_clips(rest, "train")
@@ -44,6 +47,9 @@ def enroll(run, word, recordings, others):
     name, layer = last_layer(network, len(run.labels))
     network.set_submodule(name, nn.Identity())  # what is left turns sound into the vector that the layer reads
     new, old = _heard(run, network, layer, mine, TIMES), _heard(run, network, layer, rest, 1)
+    if len(beside):
+        same = _heard(run, network, layer, recordings.with_clips(beside), TIMES)
+        old = [torch.cat(pair) for pair in zip(old, same, strict=True)]
     row, bias = fit_row(new, old, fraction=1 / (len(run.labels) + 1))
     layer.weight = nn.Parameter(torch.cat([layer.weight, row[None].to(layer.weight)]))
     layer.bias = nn.Parameter(torch.cat([layer.bias, bias[None].to(layer.bias)]))
@@ -54,7 +60,9 @@ def enroll(run, word, recordings, others):
     record = run.record | {
         "id": f"{run.id}+{word}",
         "labels": [*run.labels, word],
-        "training_speakers": sorted({*run.record["training_speakers"], *speakers, *rest.clips.speaker}),
+        "training_speakers": sorted(
+            {*run.record["training_speakers"], *speakers, *beside.speaker, *rest.clips.speaker}
+        ),
         "in_words": f"{name}: {run.name} and {word!r}, {learnt}",
     }
     taught = replace(run, folder=run.folder.with_name(name), record=record)

@@ -208,10 +208,11 @@ def started(experiment, corpus, results):
         return None
     folders = [path.parent for path in Path(results).glob(f"*/*-{experiment.start}/run.json")]
     if not folders:
-        raise LabError(f"Run {experiment.start}, from which training starts, is not in {results}. Train it there first.")
+        raise LabError(f"Run {experiment.start}, where training starts, is not in {results}. Train it there first.")
     run = Run(folders[0], read_record(folders[0]))
-    if (run.labels, run.experiment.model, run.experiment.feature) != (corpus.labels, experiment.model, experiment.feature):
-        raise LabError(f"Run {run.id} has other classes, or another model or feature. Start from one that has the same.")
+    mine = (corpus.labels, experiment.model, experiment.feature)
+    if (run.labels, run.experiment.model, run.experiment.feature) != mine:
+        raise LabError(f"Run {run.id} has other classes, or another model or feature. Start from one of the same.")
     refuse_training_speakers(run, corpus.clips[corpus.clips.split != "train"])
     return run
 

@@ -1,8 +1,8 @@
 """From probabilities over time to reports of words.
 
 A network that is asked fifty times a second says the same word many times. So its probabilities are averaged, a word is
-reported once its average reaches a threshold, and then nothing for a while (Chen et al., ICASSP 2014). Before a report a
-second network may look at the last second, and both must agree.
+reported once its average reaches a threshold, and then nothing for a while (Chen et al., ICASSP 2014). A second network
+may look at the last second before each report: then both must agree.
 """
 
 import math
@@ -35,6 +35,11 @@ class Decision:
         chosen = run.record.get("decision")
         return cls(**chosen) if chosen else None
 
+    @classmethod
+    def budgets(cls, run):
+        """The decisions in a run's record by the false alarms that each allows in an hour of running speech."""
+        return {row["budget"]: cls(**row["decision"]) for row in run.record.get("budgets", [])}
+
     def needs(self, labels):
         """The threshold of each label, (classes,); no sound reaches that of the class "unknown"."""
         own = dict(self.thresholds)
@@ -66,7 +71,7 @@ class Decider:
         self.recent = np.zeros((rows - 1, len(self.labels)))  # zeros: before the average is full, nothing is sure
         self.silent_until = -math.inf
         self.waits_for = None  # number of the class last reported, until it falls below its threshold
-        self.likeliest, self.streak = None, 0  # class that reached its threshold, and for how many answers in a row
+        self.likeliest, self.streak = None, 0  # class that reached its threshold, and in how many answers in a row
 
     def smooth(self, probabilities):
         """The mean over the last rows, after each of some more: shape (rows, classes)."""
@@ -81,22 +86,30 @@ class Decider:
             return []
         found, smooth, needs = [], self.smooth(probabilities), self.decision.needs(self.labels)
         words = np.where(self.words, smooth, -1).argmax(1)
-        for time, row, word in zip(times.tolist(), smooth, words.tolist(), strict=True):
-            if self.waits_for is not None and row[self.waits_for] < needs[self.waits_for]:
-                self.waits_for = None
-            certain = row[word] >= needs[word]
-            self.streak = self.streak + 1 if certain and word == self.likeliest else int(certain)
-            self.likeliest = word
-            if self.streak < self.decision.consecutive or not certain or word == self.waits_for:
-                continue
-            if time < self.silent_until:
+        certain = smooth[np.arange(len(words)), words] >= needs[words]
+        times, last = np.asarray(times, dtype=float), -1  # number of the last row that reached a threshold
+        for number in np.flatnonzero(certain).tolist():
+            self._wait_over(smooth[last + 1 : number + 1], needs)
+            time, word = float(times[number]), int(words[number])
+            self.streak = self.streak + 1 if number == last + 1 and word == self.likeliest else 1
+            self.likeliest, last = word, number
+            if self.streak < self.decision.consecutive or word == self.waits_for or time < self.silent_until:
                 continue
             if self.second is not None and self.second(self.labels[word], time) < self.decision.second:
                 self.silent_until = time + AGAIN
                 continue
-            found.append(Detection(self.labels[word], max(0.0, time - self.span), time, time, float(row[word])))
+            sure = float(smooth[number, word])
+            found.append(Detection(self.labels[word], max(0.0, time - self.span), time, time, sure))
             self.silent_until, self.waits_for = time + self.decision.refractory, word
+        self._wait_over(smooth[last + 1 :], needs)
+        if last + 1 < len(certain):
+            self.likeliest = None
         return found
+
+    def _wait_over(self, rows, needs):
+        """After these rows: may the word that was reported last be reported again?"""
+        if self.waits_for is not None and (rows[:, self.waits_for] < needs[self.waits_for]).any():
+            self.waits_for = None
 
 
 def decide(labels, times, probabilities, decision, span=1.0, second=None):

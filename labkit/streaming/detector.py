@@ -33,7 +33,7 @@ class Detector:
     def __init__(self, run, decision=None, second=None):
         self.run, self.labels, self.second = run, tuple(run.labels), second
         if second is not None and tuple(second.labels) != self.labels:
-            raise LabError(f"{second.name} knows other words than {run.name}. Take a second network of the same classes.")
+            raise LabError(f"{second.name} knows other words than {run.name}. Take one of the same classes.")
         self.sample_rate = run.experiment.feature.sample_rate  # of the network, in Hz; other rates are resampled
         self.decision = decision or Decision.of(run) or Decision()
         self.reset()
@@ -123,7 +123,6 @@ class Detector:
         self.times = np.concatenate([self.times, times])
         self.probabilities = np.concatenate([self.probabilities, probabilities])
         return self.decider.push(times, probabilities)
-
 
     def _look(self, word, time):
         """Probability that the second network gives a word at second `time` of the stream."""
