@@ -1,18 +1,20 @@
 """Make what the listening network of 08_live is trained on, and what its thresholds are chosen on.
 
     python -m tools.live_corpus corpus OUT --commands FOLDER --words FOLDER --english FOLDER --spanish FOLDER \\
-        --digits FOLDER [--mined FOLDER ...]
+        --digits FOLDER
     python -m tools.live_corpus speech OUT --english FOLDER --spanish FOLDER
-    python -m tools.live_corpus mine OUT --run FOLDER --speech FOLDER [--most 1500]
+    python -m tools.live_corpus mine OUT --run FOLDER --speech FOLDER [--most 800]
+    python -m tools.live_corpus round OUT --corpus FOLDER --mined FOLDER [FOLDER ...]
 
 `corpus` has the layout of Speech Commands. The eight commands and the digits keep their official parts. All else is the
 class "unknown": other words, pieces of running speech and of sentences that programs read, and near-words ("note" for
 "no"). The programs say the commands too, and some commands lose what lies above 4 kHz, as the digits of FSDD did: else
-the network would learn that a program, or a telephone, says no commands. `--mined FOLDER ...` adds what `mine` found.
+the network would learn that a program, or a telephone, says no commands.
 
 `speech` writes whole sentences without commands: OUT/train for mining, OUT/choosing for the choice of thresholds.
 `mine` lets a trained network listen to the first, and writes the second of sound behind each false report: hard
-negatives. No speaker is in two parts.
+negatives. `round` is a corpus for a short fine-tuning: all of these, and a third of the training part. No speaker is in
+two parts.
 """
 
 import argparse
@@ -165,9 +167,6 @@ def make_corpus(args):
             if number % 2:
                 out.add("unknown", speaker, part, piece)
 
-    for folder in args.mined:
-        for path in sorted(folder.glob("*.wav")):
-            out.add("unknown", path.stem.split("_")[0], "train", read_audio(path, RATE)[0])
     out.close()
     print(read(args.out))
 
@@ -209,6 +208,22 @@ def mine(args):
     print(f"{len(found):,} false reports in {args.speech}: {words}; {min(len(found), args.most):,} kept")
 
 
+def make_round(args):
+    """A third of the training part, the other parts as they are, and the mined sounds."""
+    corpus = read(args.corpus)
+    kept = corpus.clips[
+        (corpus.clips.split != "train") | (corpus.clips.path.map(lambda p: digest(p.encode(), 8) < "55"))
+    ]
+    for path in [*kept.path, *corpus.noises, "validation_list.txt", "testing_list.txt"]:
+        (args.out / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(corpus.root / path, args.out / path)
+    for number, folder in enumerate(args.mined):
+        for path in sorted(folder.glob("*.wav")):
+            speaker, which, copy = path.stem.split("_")
+            shutil.copyfile(path, args.out / "unknown" / f"{speaker}_nohash_{number + 1}{int(which):05d}{copy}.wav")
+    print(read(args.out))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     tasks = parser.add_subparsers(required=True)
@@ -216,16 +231,17 @@ def main():
         (make_corpus, ("commands", "words", "english", "spanish", "digits")),
         (make_speech, ("english", "spanish")),
         (mine, ("run", "speech")),
+        (make_round, ("corpus",)),
     ):
         one = tasks.add_parser(task.__name__.removeprefix("make_"))
         one.set_defaults(task=task)
         one.add_argument("out", type=Path)
         for name in folders:
             one.add_argument(f"--{name}", type=Path, required=True)
-        if task is make_corpus:
-            one.add_argument("--mined", type=Path, nargs="*", default=[])
+        if task is make_round:
+            one.add_argument("--mined", type=Path, nargs="+", required=True)
         if task is mine:
-            one.add_argument("--most", type=int, default=1500, help="reports that are kept")
+            one.add_argument("--most", type=int, default=800, help="reports that are kept")
             one.add_argument("--threshold", type=float, default=0.5)
     args = parser.parse_args()
     args.task(args)

@@ -17,12 +17,11 @@ from ..evaluation.predictions import refuse_training_speakers
 from ..experiments.run import about
 from ..experiments.schema import origin
 from ..metrics import interval, poisson
-from .decision import Decision, decide
+from .decision import NEVER, Decision, decide
 from .detector import Detector, detect, last_second
 from .mixtures import CAUSES, ONCE, MixturePlan, background, mixture, pool, score, sentences, unknown
 
 BUDGETS = (0.5, 1, 2, 5, 10, 20, 50, 100, 200)  # false alarms in an hour of running speech that may be allowed
-NEVER = 1.01  # a threshold that no probability reaches
 THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.965, 0.98, 0.985, 0.99, 0.9925, 0.995, 0.997)
 THRESHOLDS = (*THRESHOLDS, 0.998, 0.999, 0.9995, 0.9999, NEVER)
 SPEECH = "running speech"  # the kind of sound that a budget is about

@@ -15,6 +15,8 @@ from pydantic import Field
 from ..data.corpus import UNKNOWN
 from ..settings import Count, Fraction, NotNegative, settings
 
+NEVER = 1.01  # a threshold that no probability reaches
+Threshold = Annotated[float, Field(gt=0, le=NEVER)]
 AGAIN = 0.1  # seconds until a second network, which did not agree, is asked again
 
 
@@ -22,11 +24,11 @@ AGAIN = 0.1  # seconds until a second network, which did not agree, is asked aga
 class Decision:
     """When a word is reported. It is reported again only if its probability fell below the threshold in between."""
 
-    threshold: Annotated[float, Field(gt=0)] = 0.8  # averaged probability that a word needs; above 1 it is never said
-    thresholds: tuple[tuple[str, float], ...] = ()  # words that have a threshold of their own: pairs of both
+    threshold: Threshold = 0.8  # averaged probability that a word needs; chosen on validation data
     smoothing: NotNegative = 0.2  # seconds that probabilities are averaged over; 0 takes them as they are
-    consecutive: Count = 1  # answers in a row that must reach the threshold
     refractory: NotNegative = 1.2  # seconds after a report in which nothing else is reported
+    thresholds: tuple[tuple[str, Threshold], ...] = ()  # words that have a threshold of their own: pairs of both
+    consecutive: Count = 1  # answers in a row that must reach the threshold
     second: Fraction = 0.5  # probability that a second network must give the word, where there is one
 
     @classmethod

@@ -1,5 +1,7 @@
 """Long recordings made of clips, in which what was said when is known."""
 
+import re
+
 import numpy as np
 import pandas as pd
 
@@ -53,12 +55,9 @@ def pool(run, corpus, part):
 def sentences(corpus, part, words=COMMANDS):
     """One part, by speaker, of a corpus of read sentences, as from `pool`: `known` are those with one of the words."""
     clips = corpus.clips[parts_by_speaker(corpus.clips.speaker, **SPEECH) == part]
-    said = (
-        clips.sentence.str.lower()
-        .str.findall(r"[a-z']+")
-        .map(lambda sentence: [word for word in sentence if word in words])
-    )
-    return unknown(corpus, clips).assign(label=said.str[0].fillna("").values, known=(said.str.len() > 0).values)
+    said = [re.findall(r"[a-z']+", sentence.lower()) for sentence in clips.sentence]
+    first = [next((word for word in sentence if word in words), "") for sentence in said]
+    return unknown(corpus, clips).assign(label=first, known=[word != "" for word in first])
 
 
 def unknown(corpus, clips=None):
