@@ -11,5 +11,6 @@ of the blocks. `Detector` puts the steps together, and `detect` runs it over a r
             print(f"{found.reported:.1f} s: {found.word} ({found.confidence:.0%})")
 """
 
+from . import benchmark, mixtures
 from .decision import UNKNOWN, Decider, Decision, Detection, decide
 from .detector import Detector, Sliding, StreamingFeature, detect, streams
