@@ -199,7 +199,9 @@ def mine(args):
         padded = np.concatenate([np.zeros(RATE // 2, np.float32), 0.05 / np.sqrt(np.mean(samples**2)) * samples])
         for report in detect(run, padded, RATE, hasty)[0]:
             end = round(report.end * RATE)
-            found.append((report.confidence, report.word, path.stem.split("_")[0], padded[max(0, end - RATE) : end]))
+            second = padded[max(0, end - RATE) : end]
+            if np.sqrt(np.mean(second**2)) > 0.01:  # not the silence before somebody speaks
+                found.append((report.confidence, report.word, path.stem.split("_")[0], second))
     found.sort(key=lambda one: -one[0])
     for number, (_, _, speaker, sound) in enumerate(found[: args.most]):
         for copy in range(3):  # heard three times an epoch, varied anew each time
