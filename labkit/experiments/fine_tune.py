@@ -50,7 +50,12 @@ def enroll(run, word, recordings, others):
     if len(beside):
         same = _heard(run, network, layer, recordings.with_clips(beside), TIMES)
         old = [torch.cat(pair) for pair in zip(old, same, strict=True)]
+    start = run.labels.index(UNKNOWN) if UNKNOWN in run.labels else None
+    if start is not None:  # until now the word was unknown: its row begins as that of "unknown"
+        new, old = ((x, logits - logits[:, [start]]) for x, logits in (new, old))
     row, bias = fit_row(new, old, fraction=1 / (len(run.labels) + 1))
+    if start is not None:
+        row, bias = row + layer.weight[start].double().cpu(), bias + layer.bias[start].double().cpu()
     layer.weight = nn.Parameter(torch.cat([layer.weight, row[None].to(layer.weight)]))
     layer.bias = nn.Parameter(torch.cat([layer.bias, bias[None].to(layer.bias)]))
     layer.out_features += 1
