@@ -9,13 +9,13 @@ import torch
 from streams import FEATURE, classifier
 from tiny import RATE, SPEAKERS, TEST, VALIDATION, WORDS
 
-from labkit.cli import main as command
 from labkit.errors import LabError
 from labkit.files import home, read_json
 from labkit.metrics import poisson
 from labkit.streaming import Decision, Detection, Detector, decide, mixtures
 from labkit.streaming import benchmark as live
 from labkit.streaming.mixtures import LATE, LEVEL, MixturePlan, background, mixture, pool, score, sentences, spoken
+from tools import live_record as recording
 
 pytest_plugins = ["tiny"]
 SHORT = MixturePlan(seconds=12.0, shortest_gap=0.2, longest_gap=0.6)
@@ -203,8 +203,8 @@ def test_the_interval_of_a_rate_is_that_of_a_poisson_count():
 def test_each_word_gets_the_threshold_that_its_false_alarms_need():
     said = heard([("yes", 1.3, 0.6), ("no", 9.2, 0.95), ("yes", 15.3, 0.62)])
     speech = heard([("no", 5.0, 0.9), ("no", 15.0, 0.9), ("yes", 30.0, 0.3)], NOTHING, 3600.0, live.SPEECH)
-    own = live.choose([said, speech], LABELS, PLAIN)
-    shared = live.choose([said, speech], LABELS, PLAIN, own=False)
+    own = recording.choose([said, speech], LABELS, PLAIN)
+    shared = recording.choose([said, speech], LABELS, PLAIN, own=False)
     assert dict(own[0.5].thresholds)["no"] > 0.9 and dict(own[0.5].thresholds)["yes"] <= 0.6
     assert shared[0.5].threshold > 0.9 and not shared[0.5].thresholds
     assert live.measured(said, LABELS, own[0.5])["hits"] == 1
@@ -212,7 +212,9 @@ def test_each_word_gets_the_threshold_that_its_false_alarms_need():
     for budget, decision in own.items():
         assert live.measured(speech, LABELS, decision)["per_hour"] <= budget
     other = heard([("no", 5.0, 0.9)], NOTHING, 3600.0, "noise")
-    assert live.choose([said, other], LABELS, PLAIN) == live.choose([said], LABELS, PLAIN), "a budget is about speech"
+    assert recording.choose([said, other], LABELS, PLAIN) == recording.choose([said], LABELS, PLAIN), (
+        "a budget is about speech"
+    )
 
 
 class Second:
@@ -279,9 +281,9 @@ def speech(corpus):
 
 
 def test_a_record_says_on_what_the_decisions_were_chosen_and_measured(network, corpus, speech):
-    record = live.record(network, corpus, speech, seconds=8.0)
+    record = recording.record(network, corpus, speech, seconds=8.0)
     assert json.loads(json.dumps(record)) == record
-    assert [row["budget"] for row in record["curve"]] == list(live.BUDGETS)
+    assert [row["budget"] for row in record["curve"]] == list(recording.BUDGETS)
     kinds = {"words, 20 dB", "words, 5 dB", "running speech", "words in sentences", "other words", "noise"}
     assert kinds <= set(record["curve"][0]) and Decision(**record["curve"][0]["decision"])
     for key in ("date", "device", "command", "versions", "model", "real_time_factor"):
@@ -294,16 +296,16 @@ def test_a_record_says_on_what_the_decisions_were_chosen_and_measured(network, c
 def test_voices_that_were_trained_on_are_refused_as_speech(network, corpus, speech):
     network.record["training_speakers"] = sorted(set(sentences(speech, "test").speaker))[:1]
     with pytest.raises(LabError, match="trained on by run untrained"):
-        live.record(network, corpus.only(speakers=set(corpus.clips.speaker)), speech, seconds=8.0)
+        recording.record(network, corpus.only(speakers=set(corpus.clips.speaker)), speech, seconds=8.0)
 
 
 def test_the_command_adds_a_step_to_a_record(network, made, corpus, speech, own_folders, monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr("labkit.cli.live_command.load", lambda name: network)
-    monkeypatch.setattr("labkit.cli.live_command.read", lambda folder: speech)
+    monkeypatch.setattr("tools.live_record.load", lambda name: network)
+    monkeypatch.setattr("tools.live_record.read", lambda folder: speech)
     path = tmp_path / "live" / "tiny.json"
     for step in ("first", "second"):
-        asked = ["live", "tiny", "--data", str(made), "--speech", str(made), "--seconds", "8", "--step", step]
-        assert command([*asked, "--record", str(path)]) == 0
+        asked = ["tiny", "--data", str(made), "--speech", str(made), "--seconds", "8", "--step", step]
+        recording.main([*asked, "--record", str(path)])
     assert "false alarms an hour of speech" in capsys.readouterr().out
     assert list(read_json(path)) == ["first", "second"]
 

@@ -175,7 +175,7 @@ def make_speech(args):
     """Whole sentences, one file each, SPEAKER_NUMBER.wav: for mining and for the choice of thresholds."""
     english, spanish = read(args.english), read(args.spanish)
     parts = {"train": [(english, ["train"]), (spanish, ["train"])], "choosing": [(spanish, ["validation", "test"])]}
-    for name, sources in parts.items():  # the English validation part is heard by `labkit live` itself
+    for name, sources in parts.items():  # the English validation part is heard by `tools.live_record` itself
         for corpus, some in sources:
             clips = pd.concat([sentences(corpus, part) for part in some]).query("not known")
             for number, clip in enumerate(clips.itertuples()):

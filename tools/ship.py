@@ -3,7 +3,7 @@
     python -m tools.ship results/local/CORPUS/MODEL-ID NAME [--live results/live/FILE.json --step STEP] [--second NAME]
 
 The run is tested, has its weights, and was trained on recordings of people. Decisions, for a detector, are those that
-`python -m labkit live` chose on validation data, one for each budget of false alarms.
+`python -m tools.live_record` chose on validation data, one for each budget of false alarms.
 """
 
 import argparse
@@ -124,7 +124,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path, help="folder of the run, with its weights")
     parser.add_argument("name", help="what the network is called")
-    parser.add_argument("--live", type=Path, help="record of `labkit live` whose choices on validation are kept")
+    parser.add_argument("--live", type=Path, help="record of tools.live_record whose choices on validation are kept")
     parser.add_argument("--step", help="which of its steps")
     parser.add_argument("--second", help="the shipped network that takes the second look")
     args = parser.parse_args()

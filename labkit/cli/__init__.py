@@ -18,7 +18,6 @@ COMMANDS = {  # name: what it does; its module is NAME_command
     "train": "train one experiment, written as a JSON file",
     "sweep": "train what grids of settings describe, choose on validation, test the chosen",
     "results": "show the recorded results as a table, or write them as CSV",
-    "live": "how many words a pretrained network finds in minutes of sound, and how many nobody said",
 }
 
 

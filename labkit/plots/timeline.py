@@ -60,7 +60,7 @@ def timeline(
 
 
 def operating(steps, kind="words, 20 dB", goal=(2, 0.85)):
-    """Words found against false alarms in an hour of running speech: a curve for each step that `labkit live` recorded.
+    """Words found against false alarms in an hour of running speech: a curve for each step of a record.
 
     `kind` says which words. Whiskers are the 95% Poisson intervals of the false alarms at the budget of the `goal`, a
     pair of false alarms an hour and the fraction found; its place is the shaded corner.
