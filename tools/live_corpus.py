@@ -11,7 +11,8 @@ class "unknown": other words, pieces of running speech and of sentences that pro
 "no"). The programs say the commands too, and some commands lose what lies above 4 kHz, as the digits of FSDD did: else
 the network would learn that a program, or a telephone, says no commands.
 
-`speech` writes whole sentences without commands: OUT/train for mining, OUT/choosing for the choice of thresholds.
+`speech` writes whole sentences without commands: OUT/train for mining, OUT/choosing (people) and OUT/programs for the
+choice of thresholds.
 `mine` lets a trained network listen to the first, and writes the second of sound behind each false report: hard
 negatives. `round` is a corpus for a short fine-tuning: these, the running speech, and a third of what else trains. No
 speaker is in two parts.
@@ -185,7 +186,8 @@ def make_speech(args):
         said = {part: read_out(english, "train" if part == "training" else part)}
         aloud = make(args.out / f"read_{part}", ReadAloud(said, voices, each))
         for path in sorted(aloud.glob("*/*.wav")):
-            place = args.out / name / "programs" / f"voice{path.name}"
+            folder = name if part == "training" else "programs"  # thresholds chosen on programs are too low for people
+            place = args.out / folder / "voices" / f"voice{path.name}"
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, place)
 
