@@ -318,13 +318,15 @@ def test_the_committed_record_belongs_to_the_shipped_network():
 
     steps = read_json(RECORD)
     last, network = list(steps.values())[-1], shipped.load("eight-words-live")
-    assert last["run"] == network.id and last["second"] is None and last["labels"] == list(network.labels)
+    second = shipped.load(network.record["second"])
+    assert last["run"] == network.id and last["second"] == second.id and last["labels"] == list(network.labels)
     chosen = {row["budget"]: Decision(**row["decision"]) for row in last["curve"]}
     assert Decision.budgets(network) == chosen and Decision.of(network) == chosen[2]
     for name, step in steps.items():
         speech = step["curve"][0]["running speech"]
         assert speech["minutes"] > 15 and speech["speakers"] >= 10, name
-    assert max(path.stat().st_size for path in network.folder.iterdir()) < 1_000_000
+    files = [*network.folder.iterdir(), *second.folder.iterdir()]
+    assert max(path.stat().st_size for path in files) < 1_000_000
 
 
 def test_the_words_of_the_tiny_corpus_are_what_these_tests_think():

@@ -107,7 +107,7 @@ def record(run, words, speech, choosing=(), more=(), decision=None, second=None,
     minutes = sum(60 * one.hours for one in heard if one.kind.startswith(SPEECH))
     heard = hear_all(run, words, speech, "test", more, seconds)
     curve = [
-        {"budget": budget, "decision": asdict(chosen)}
+        {"budget": budget, "decision": asdict(chosen) | {"thresholds": [list(pair) for pair in chosen.thresholds]}}
         | {one.kind: measured(one, labels, chosen, second) for one in heard}
         for budget, chosen in decisions.items()
     ]
