@@ -169,3 +169,16 @@ def test_words_outside_the_vocabulary_are_counted_apart(base, grown, corpus):
     assert table.loc["any other word is taken for 'rise'", "clips"] == 6
     assert table.loc["an old word is recognised", "clips"] == 6
     assert table.loc["any other word is taken for 'rise'", "before"] == 0
+
+
+def test_a_training_begins_with_the_weights_of_another_run(corpus, tmp_path):
+    first = runs.train(quick(), corpus, tmp_path)
+    kept = quick().change(start=first.id, recipe={"lr": 1e-9, "epochs": 1}, seed=1)
+    again = runs.train(kept, corpus, tmp_path)
+    for one, other in zip(first.network.parameters(), again.network.parameters(), strict=True):
+        assert torch.allclose(one, other, atol=1e-5), "another seed, and yet the same weights"
+    assert set(first.record["training_speakers"]) <= set(again.record["training_speakers"])
+    with pytest.raises(LabError, match="is not in"):
+        runs.train(kept.change(start="0" * 12), corpus, tmp_path)
+    with pytest.raises(LabError, match="other classes"):
+        runs.train(kept.change(model={"hidden": 7}), corpus, tmp_path)

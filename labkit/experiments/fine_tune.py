@@ -7,6 +7,7 @@ so the only clips that change are those that now go to the new word (compare Maz
 
 import copy
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from torch import nn
 
 from ..data.corpus import UNKNOWN
 from ..errors import LabError
-from ..evaluation.predictions import need_clips, predictions
+from ..evaluation.predictions import need_clips, predictions, refuse_training_speakers
 from ..metrics import interval
 from ..training.augment import Augmentation
 from ..training.batches import batches_of
@@ -145,3 +146,21 @@ def judge(before, after, corpus, part="test"):
         right = (table.before == table.label).mean()
         rows[question] = {"clips": len(table), "before": right, "after": found["mean"], **found}
     return pd.DataFrame(rows.values(), list(rows), ["clips", "speakers", "before", "after", "low", "high"])
+
+
+def begin_with(network, experiment, corpus, results):
+    """Give a network the weights of the run that its experiment starts from, if any; who trained that run."""
+    from .run import Run, read_record  # here, since a run asks for the one that it starts from
+
+    if not experiment.start:
+        return []
+    folders = [path.parent for path in Path(results).glob(f"*/*-{experiment.start}/run.json")]
+    if not folders:
+        raise LabError(f"Run {experiment.start}, where training starts, is not in {results}. Train it there first.")
+    run = Run(folders[0], read_record(folders[0]))
+    mine = (corpus.labels, experiment.model, experiment.feature)
+    if (run.labels, run.experiment.model, run.experiment.feature) != mine:
+        raise LabError(f"Run {run.id} has other classes, or another model or feature. Start from one of the same.")
+    refuse_training_speakers(run, corpus.clips[corpus.clips.split != "train"])
+    network.load_state_dict(run.network.state_dict())
+    return run.record["training_speakers"]

@@ -13,7 +13,7 @@ from ..data.corpus import PARTS
 from ..data.speech_commands import protocol_of
 from ..data.splits import split
 from ..errors import LabError, LabWarning, choose
-from ..evaluation.predictions import predictions, readable, refuse_training_speakers
+from ..evaluation.predictions import predictions, readable
 from ..files import alone, digest, read_json, read_table, unpacked, write_json, write_table
 from ..metrics import confusion, in_percent, metrics_of
 from ..models import count_parameters
@@ -23,6 +23,7 @@ from ..training.loop import Callback, fit, seeded
 from ..training.tensors import read_tensors, write_tensors
 from . import sounds
 from .experiment import OLD_NAMES, SCHEMA, Experiment, named
+from .fine_tune import begin_with
 from .schema import check, origin
 
 
@@ -202,21 +203,6 @@ def place(experiment, corpus, results):
     return corpus, run_id, Path(results) / corpus.name / f"{experiment.model.name}-{run_id}"
 
 
-def started(experiment, corpus, results):
-    """The run with whose weights a training begins, None for random ones; it tells apart the same classes."""
-    if not experiment.start:
-        return None
-    folders = [path.parent for path in Path(results).glob(f"*/*-{experiment.start}/run.json")]
-    if not folders:
-        raise LabError(f"Run {experiment.start}, where training starts, is not in {results}. Train it there first.")
-    run = Run(folders[0], read_record(folders[0]))
-    mine = (corpus.labels, experiment.model, experiment.feature)
-    if (run.labels, run.experiment.model, run.experiment.feature) != mine:
-        raise LabError(f"Run {run.id} has other classes, or another model or feature. Start from one of the same.")
-    refuse_training_speakers(run, corpus.clips[corpus.clips.split != "train"])
-    return run
-
-
 def new_network(experiment, classes, statistics, device):
     """An experiment's model, with first weights that its seed decides, behind the normalisation of its features."""
     with seeded(experiment.seed, device):
@@ -241,8 +227,7 @@ def _train(experiment, corpus, run_id, folder, device, callback):
     train_part = batches_of(corpus, "train", feature, device, store=store, augmentation=recipe.augmentation)
     validation_part = batches_of(corpus, "validation", feature, device, store=store)
     network = new_network(experiment, classes, train_part.statistics() if feature.normalise else None, device)
-    if start := started(experiment, corpus, folder.parent.parent):
-        network.load_state_dict(start.network.state_dict())
+    known = begin_with(network, experiment, corpus, folder.parent.parent)
     with closing(callback):
         fitted = fit(
             network, train_part, validation_part, recipe, classes, experiment.seed, checkpoint, callback, identity
@@ -263,8 +248,7 @@ def _train(experiment, corpus, run_id, folder, device, callback):
         "skipped": [*corpus.skipped, *store.notes],
         "sounds": identity["sounds"],
     }
-    if start:
-        record["training_speakers"] = sorted({*record["training_speakers"], *start.record["training_speakers"]})
+    record["training_speakers"] = sorted({*record["training_speakers"], *known})
     write_tensors(folder / "weights.safetensors", network.state_dict(), identity)
     table, record["validation"] = Run(folder, record, corpus, device).evaluate(part="validation")
     write_table(folder / "validation.csv.gz", table)
