@@ -16,7 +16,7 @@ from test_browser_panels import button, changed, contrast, picture, says
 
 SECONDS = 2.5  # of what the microphone hears again and again
 WORD = "yes"  # or, where there are no recordings, a tone that `ears` knows
-NETWORK = "ten-words"
+NETWORK = "eight-words-live"
 LIVE, PATIENCE = 1, 3  # numbers of cells
 CELLS = [
     "import os, time\nimport ears, labkit\nlab = labkit.start('panels', device='cpu')",

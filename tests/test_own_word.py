@@ -80,6 +80,22 @@ def test_a_detector_reports_the_new_word(grown):
     assert "rise" in [word.word for word in found if 1.0 < word.reported < 2.2]
 
 
+def test_other_words_from_the_same_microphone_keep_it_from_being_learnt(base, corpus, monkeypatch):
+    asked = {}
+
+    def counted(new, old, fraction):
+        asked["old"] = len(old[0])
+        return fit_row(new, old, fraction)
+
+    monkeypatch.setattr(fine_tune, "fit_row", counted)
+    enroll(base, "rise", recorded(corpus), corpus)
+    without = asked["old"]
+    beside = corpus.only(labels=["rise", "hold"], speakers=SPEAKERS[:4])
+    grown = enroll(base, "rise", beside, corpus)
+    assert asked["old"] == without + fine_tune.TIMES * (beside.clips.label == "hold").sum()
+    assert set(SPEAKERS[:4]) <= set(grown.record["training_speakers"])
+
+
 def test_voices_that_were_recorded_are_not_tested_on(base, grown, corpus):
     with pytest.raises(LabError, match="speakers were trained on"):
         judge(base, grown, corpus, "train")
@@ -153,3 +169,16 @@ def test_words_outside_the_vocabulary_are_counted_apart(base, grown, corpus):
     assert table.loc["any other word is taken for 'rise'", "clips"] == 6
     assert table.loc["an old word is recognised", "clips"] == 6
     assert table.loc["any other word is taken for 'rise'", "before"] == 0
+
+
+def test_a_training_begins_with_the_weights_of_another_run(corpus, tmp_path):
+    first = runs.train(quick(), corpus, tmp_path)
+    kept = quick().change(start=first.id, recipe={"lr": 1e-9, "epochs": 1}, seed=1)
+    again = runs.train(kept, corpus, tmp_path)
+    for one, other in zip(first.network.parameters(), again.network.parameters(), strict=True):
+        assert torch.allclose(one, other, atol=1e-5), "another seed, and yet the same weights"
+    assert set(first.record["training_speakers"]) <= set(again.record["training_speakers"])
+    with pytest.raises(LabError, match="is not in"):
+        runs.train(kept.change(start="0" * 12), corpus, tmp_path)
+    with pytest.raises(LabError, match="other classes"):
+        runs.train(kept.change(model={"hidden": 7}), corpus, tmp_path)

@@ -2,7 +2,6 @@
 
 import matplotlib
 import numpy as np
-import pandas as pd
 import pytest
 
 from labkit import plots
@@ -65,14 +64,31 @@ def test_an_envelope_keeps_the_peaks_of_a_long_recording():
     assert box.y0 == pytest.approx(-0.8) and box.x1 == pytest.approx(60, abs=0.1)
 
 
-def test_an_operating_curve_marks_the_chosen_threshold():
-    table = pd.DataFrame(
-        {"threshold": [0.9, 0.5, 0.7], "hits": [0.5, 0.9, 0.8], "false_alarms_per_hour": [0.0, 40.0, 6.0]}
-    )
-    ax = plots.operating({"quiet": table, "noise": table.assign(hits=table.hits / 2)}, chosen=0.72)
+def step(*rows):
+    """A step of a record: (budget, false alarms an hour, fraction found)."""
+    curve = [
+        {"budget": budget, "running speech": {"per_hour": rate, "low": rate / 2, "high": rate + 3}}
+        | {kind: {"hits": hits} for kind in ("words, 20 dB", "words, 5 dB")}
+        for budget, rate, hits in rows
+    ]
+    return {"curve": curve}
+
+
+def test_an_operating_curve_has_each_step_and_the_interval_at_the_budget():
+    steps = {"before": step((2, 6.0, 0.5), (10, 40.0, 0.9)), "after": step((2, 0.0, 0.8), (10, 6.0, 0.95))}
+    ax = plots.operating(steps, "words, 5 dB")
     lines = {line.get_label(): line for line in ax.lines}
-    assert lines["quiet"].get_xdata().tolist() == [40.0, 6.0, 0.0], "in the order of the thresholds"
-    assert lines["quiet"].get_ydata().tolist() == [90.0, 80.0, 50.0]
-    ring = lines["threshold 0.72"]
-    assert (ring.get_xdata()[0], ring.get_ydata()[0]) == (6.0, 80.0)
+    assert lines["before"].get_xdata().tolist() == [6.0, 40.0] and lines["before"].get_ydata().tolist() == [50.0, 90.0]
+    ring = lines["budget"]
+    assert (ring.get_xdata()[0], ring.get_ydata()[0]) == (6.0, 50.0)
+    whisker = ax.collections[0].get_segments()[0]
+    assert whisker[:, 0].tolist() == [3.0, 9.0] and whisker[:, 1].tolist() == [50.0, 50.0]
     assert ax.get_xlim()[0] < 0, "an hour without a false alarm has its place"
+    assert ax.get_ylabel().startswith("words, 5 dB")
+
+
+def test_a_timeline_shows_the_lowest_and_the_highest_threshold(heard):
+    decision = Decision(threshold=0.8, smoothing=0.2, thresholds=(("yes", 0.4), ("no", 0.99)))
+    figure = plots.timeline(np.zeros(10 * RATE), RATE, LABELS, *heard, [], decision=decision)
+    dashed = {round(line.get_ydata()[0], 1) for line in figure.axes[1].lines if line.get_linestyle() == "--"}
+    assert dashed == {40.0, 99.0}

@@ -209,19 +209,14 @@ def test_what_is_trained_on_more_or_fewer_voices_has_the_settings_that_the_other
             assert run.experiment.change(**same) == choice
 
 
-def test_the_table_of_live_recognition_is_that_of_the_records():
-    import json
+def test_the_table_of_live_recognition_is_that_of_the_record():
+    from labkit.streaming import benchmark
 
-    figures = {}
-    for path in (ROOT / "results" / "live").glob("*.json"):
-        for level in json.loads(path.read_text(encoding="utf-8"))["test"]["levels"]:
-            hits = f"{100 * level['hits']:.1f}% [{100 * level['hits_low']:.1f}, {100 * level['hits_high']:.1f}]"
-            figures[path.stem, f"{level['snr']:.0f}"] = [hits, f"{level['false_alarms_per_hour']:.0f}"]
+    table = benchmark.table(benchmark.committed())
     rows = rows_of("live")
-    assert len(rows) == len(figures) == 8
-    for what, noise, *told, _ in rows:
-        name = re.search("`(.+?)`", what)[1] + ("-synthetic" if "synthetic" in what else "")
-        assert told == figures[name, noise.split()[0]], what
+    assert [row[0] for row in rows] == list(table.index)
+    for name, *told in rows:
+        assert told == [f"{value:.1f}" if isinstance(value, float) else value for value in table.loc[name]][:4], name
 
 
 def test_the_figures_of_the_readme_are_those_of_the_results():

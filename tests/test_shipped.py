@@ -126,18 +126,20 @@ def test_each_committed_network_loads_is_small_and_was_trained_on_people(name):
     assert network.record["corpus"]["licence"] in card and re.search(r"\| test \| [\d,]+ \| [\d,]+ \|", card)
 
 
-def test_a_network_ships_with_the_decision_that_validation_chose(run, tmp_path):
+def test_a_network_ships_with_the_decisions_that_validation_chose(run, tmp_path):
     from labkit.streaming import Decision, Detector
 
     ship(run, "tiny-words", tmp_path)
     assert Decision.of(shipped.load("tiny-words", place=tmp_path)) is None
-    chosen = Decision(threshold=0.65, smoothing=0.1, refractory=0.5)
-    ship(run, "tiny-words", tmp_path, decision=asdict(chosen))
+    chosen = {2: Decision(threshold=0.65, smoothing=0.1, refractory=0.5), 20: Decision(threshold=0.3)}
+    curve = [{"budget": budget, "decision": asdict(each), "noise": {}} for budget, each in chosen.items()]
+    ship(run, "tiny-words", tmp_path, curve, second="others")
     again = shipped.load("tiny-words", place=tmp_path)
-    assert Decision.of(again) == chosen and Detector(again).decision == chosen
+    assert Decision.of(again) == chosen[2] and Detector(again).decision == chosen[2]
+    assert Decision.budgets(again) == chosen and again.record["second"] == "others"
     assert Detector(again, Decision(threshold=0.9)).decision.threshold == 0.9
     card = (tmp_path / "tiny-words" / "card.md").read_text(encoding="utf-8")
-    assert "0.65, chosen on validation speakers" in card and "results/live/tiny-words.json" in card
+    assert "at most 2 false alarms in an hour" in card and "nothing for 0.5 s" in card and "results/live/" in card
 
 
 def test_the_card_says_what_the_class_of_all_else_was_taught_with(corpus, tmp_path):

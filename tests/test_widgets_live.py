@@ -12,7 +12,7 @@ from PIL import Image
 import labkit
 from labkit.errors import LabError
 from labkit.plots import STAMP
-from labkit.streaming import detect
+from labkit.streaming import Decision, detect
 from labkit.widgets import LivePanel
 from labkit.widgets.listening import PROBLEMS
 
@@ -151,16 +151,43 @@ def test_a_page_in_the_background_is_named(panel):
     assert panel.said == "Listening."
 
 
-def test_another_threshold_judges_a_recording_again_and_words_to_come(panel):
+def test_another_decision_judges_a_recording_again_and_words_to_come(panel):
     sound = stream("low", "high")
     assert len(panel.play(sound, RATE)) == 2
-    panel.controls["threshold"].value = 1.0
-    assert panel.words == [] and "0 words" in panel.said and panel.microphone.threshold == 1.0
+    options = dict(panel.controls["allowed"].options)
+    assert all(name.startswith("threshold") for name in options), "nobody measured its false alarms"
+    panel.controls["allowed"].value = options["threshold 0.99"]
+    assert panel.words == [] and "0 words" in panel.said and panel.microphone.threshold == 0.99
     assert panel.microphone.heard == []
     speak(panel, sound)
     assert panel.words == []
-    panel.controls["threshold"].value = 0.6
+    panel.controls["allowed"].value = options["threshold 0.6"]
     assert said(panel.words) == ["low", "high"] and len(panel.microphone.heard) == 2
+
+
+def test_the_slider_counts_in_false_alarms_an_hour_where_they_were_measured(lab):
+    run = classifier()
+    rows = [{"budget": budget, "decision": {"threshold": threshold}} for budget, threshold in ((0.5, 1.01), (2, 0.6))]
+    run.record |= {"budgets": rows, "decision": rows[1]["decision"]}
+    panel = LivePanel(lab, run)
+    slider = panel.controls["allowed"]
+    assert [name for name, _ in slider.options] == ["0.5 false alarms an hour", "2 false alarms an hour"]
+    assert slider.label == "2 false alarms an hour" and panel.detector.decision.threshold == 0.6
+    assert len(panel.play(stream("low", "high"), RATE)) == 2
+    slider.index = 0
+    assert panel.words == [] and panel.detector.decision.threshold == 1.01 and panel.microphone.threshold == 1.0
+
+
+def test_a_shipped_detector_allows_what_it_was_chosen_for(lab):
+    detector = LivePanel(lab).detector
+    assert detector.decision == Decision.budgets(detector.run)[2] and detector.second is not None
+
+
+def test_a_shipped_detector_comes_with_its_second_network(lab, monkeypatch):
+    run, other = classifier(), classifier()
+    run.record |= {"second": "other"}
+    monkeypatch.setattr("labkit.widgets.live_panel.pretrained.load", lambda name: {"one": run, "other": other}[name])
+    assert LivePanel(lab, "one").detector.second is other
 
 
 def upload(panel, name, content):

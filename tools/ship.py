@@ -1,9 +1,9 @@
 """Ship a trained network with the lab: its run folder and a card go to results/pretrained/NAME/.
 
-    python -m tools.ship results/local/CORPUS/MODEL-ID NAME [--decision results/live/NAME.json]
+    python -m tools.ship results/local/CORPUS/MODEL-ID NAME [--live results/live/FILE.json --step STEP] [--second NAME]
 
-The run is tested, has its weights, and was trained on recordings of people. A decision, for a detector, is the one that
-`python -m labkit live` chose on validation data.
+The run is tested, has its weights, and was trained on recordings of people. Decisions, for a detector, are those that
+`python -m tools.live_record` chose on validation data, one for each budget of false alarms.
 """
 
 import argparse
@@ -22,8 +22,14 @@ COLUMNS = {"macro_f1": "macro F1", "majority": "always the commonest word"}
 FILES = ("weights.safetensors", "test.json", "test.csv.gz", "validation.csv.gz")
 
 
-def ship(run, name, place=None, decision=None):
-    """Copy a tested run below `place`, with the decision (a dict) in its record and a card; return it as loaded."""
+BUDGET = 2  # false alarms in an hour of running speech: that of the decision which a detector takes by itself
+
+
+def ship(run, name, place=None, curve=(), second=None):
+    """Copy a tested run below `place`, with a card and the decisions of a curve; return it as loaded.
+
+    `second` is the name of the shipped network that takes the second look.
+    """
     if run.synthetic:
         raise LabError(
             f"Run {run.id} was trained on synthetic speech. Ship one that was trained on recordings of people."
@@ -38,7 +44,10 @@ def ship(run, name, place=None, decision=None):
     for file in FILES:
         with atomic_file(target / file) as temporary:
             shutil.copyfile(run.folder / file, temporary)
-    record = run.record | {"protocol": run.protocol} | ({} if decision is None else {"decision": decision})
+    record = run.record | {"protocol": run.protocol} | ({"second": second} if second else {})
+    if curve:
+        record["budgets"] = [{key: row[key] for key in ("budget", "decision")} for row in curve]
+        record["decision"] = next(row["decision"] for row in curve if row["budget"] == BUDGET)
     write_json(target / "run.json", record)
     write_text(target / "card.md", card(name, record, test, absent(run.predictions(), run.labels)))
     return load(name, place=place)
@@ -65,9 +74,10 @@ def card(name, record, test, missing=""):
     listening = ""
     if decision := record.get("decision"):
         listening = f"""
-**In a stream** it reports a word whose probability, averaged over {decision["smoothing"]:g} s, reaches
-{decision["threshold"]:g}, chosen on validation speakers, and then nothing for {decision["refractory"]:g} s. How many
-words it finds so, and how many that nobody said: `results/live/{name}.json`.
+**In a stream** it reports a word whose probability, averaged over {decision["smoothing"]:g} s, reaches the threshold of
+that word in {decision["consecutive"]} answers in a row, and then nothing for {decision["refractory"]:g} s. The
+thresholds were chosen on validation speakers for at most {BUDGET} false alarms in an hour of running speech. How many
+words it finds so, and how many that nobody said, was measured on others: `results/live/`.
 """
     return f"""# {name}
 
@@ -114,10 +124,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path, help="folder of the run, with its weights")
     parser.add_argument("name", help="what the network is called")
-    parser.add_argument("--decision", type=Path, help="record of `labkit live` whose choice on validation is kept")
+    parser.add_argument("--live", type=Path, help="record of tools.live_record whose choices on validation are kept")
+    parser.add_argument("--step", help="which of its steps")
+    parser.add_argument("--second", help="the shipped network that takes the second look")
     args = parser.parse_args()
-    decision = read_json(args.decision)["chosen"] if args.decision else None
-    print(ship(Run(args.run, read_record(args.run)), args.name, decision=decision))
+    curve = read_json(args.live)[args.step]["curve"] if args.live else ()
+    print(ship(Run(args.run, read_record(args.run)), args.name, curve=curve, second=args.second))
 
 
 if __name__ == "__main__":

@@ -1,22 +1,16 @@
-"""Self-checks for the exercises of 08_live."""
+"""Self-checks for the blanks and exercises of 08_live."""
+
+import math
 
 import numpy as np
 import pandas as pd
 
-from ..features import MFCC
-from ..streaming import StreamingFeature
-from . import attempt, check, compare, need, number
+from . import attempt, check, need, number
 
 CUTS = ((60,), (1,) * 60, (7, 0, 23, 30), (3, 57))  # how 60 values may come in blocks
-FEATURES = (
-    {"window_ms": 40.0, "deltas": 0},
-    {"window_ms": 25.0, "deltas": 0},
-    {"window_ms": 40.0, "deltas": 1},
-    {"window_ms": 40.0, "deltas": 2, "hop_ms": 10.0, "delta_width": 5},
-)
 
 
-@check("The same numbers, however the stream is cut: that is all of streaming.")
+@check("The same numbers, however the stream is cut: that is all of streaming.", blank="08_live.step")
 def check_running_mean(step, width=10):
     """Does `step(block, state)` give the mean of the last `width` values after each value of a block, and the state?"""
     values = np.random.default_rng(0).standard_normal(sum(CUTS[0])) + 3
@@ -42,24 +36,31 @@ def check_running_mean(step, width=10):
         need(any(np.allclose(outputs, each) for each in right), mistake)
 
 
-@check("No faster computer makes this wait shorter.")
-def check_look_ahead(look_ahead):
-    """Does `look_ahead(feature)` say how many seconds of sound after its time a frame of an MFCC needs?"""
-    for settings in FEATURES:
-        feature = MFCC(n_mels=20, **settings)
-        window, right = feature.window / feature.sample_rate, StreamingFeature(feature).look_ahead  # seconds
+@check("No alarm in a short test is a weak promise.", blank="08_live.at_most")
+def check_at_most(at_most):
+    """Does `at_most(hours)` give the alarms an hour that a test of `hours` without one still allows, at 95%?"""
+    for hours in (0.1, 0.5, 2.0, 10.0):
+        answer = number(f"at_most({hours:g})", at_most, hours)
+        right = [-math.log(0.05) / hours, -math.log(0.025) / hours, 3 / hours]  # one side, two sides, the rule of three
         mistakes = {
-            1000 * right: "give seconds, not milliseconds.",
-            right * feature.sample_rate: "give seconds, not samples.",
-            window: "a frame stands in the middle of its window. Only half of it is to come.",
-            window / 2: "a slope at a frame needs delta_width // 2 frames after it, each time.",
+            0.0: "no alarm was seen, but a detector with one alarm in that time is often silent in it, too.",
+            1 / hours: "with this rate the test stays silent in 37 of 100 cases. Only 5 may remain.",
+            -math.log(0.05): "this is how many alarms may be expected in the test. Divide by its hours.",
+            -math.log(0.05) * hours: "a longer test promises more. Divide by the hours.",
+            -math.log(0.95) / hours: "with this rate the test is silent in 95 of 100 cases; it should be 5.",
+            -math.log10(0.05) / hours: "the logarithm is the natural one, math.log.",
+            math.log(0.05) / hours: "a rate is not negative: mind the sign.",
+            0.05 / hours: "solve exp(-rate * hours) = 0.05 for the rate, in alarms an hour and not a minute.",
+            0.95 / hours: "the rate is not the probability. Solve exp(-rate * hours) = 0.05.",
+            -math.log(0.05) / hours / 3600: "this is a rate per second. Give alarms an hour.",
         }
-        said = f"look_ahead of an MFCC with {settings}"
-        compare(said, look_ahead, [feature], right, mistakes, f"it must wait {right:g} s.", off=1e-3)
+        named = [text for wrong, text in mistakes.items() if np.isclose(answer, wrong, rtol=5e-3)]
+        fits = any(np.isclose(answer, each, rtol=5e-3) for each in right)
+        need(fits, (named or [f"at_most({hours:g}) gives {answer:g}; {right[0]:.3g} is the rate that is meant."])[0])
 
 
-@check("Chosen on validation. Now measure it once on the test part.")
-def check_threshold(choose, most=4.0):
+@check("Chosen on validation. Now measure it once on the test part.", blank="08_live.choose")
+def check_threshold(choose, most=2.0):
     """Does `choose(table)` give the threshold with the most `hits` among those with few `false_alarms_per_hour`?"""
     rng = np.random.default_rng(0)
     for _ in range(5):

@@ -20,7 +20,6 @@ COMMANDS = {  # name: what it does; its module is NAME_command, or the program i
     "results": "show the recorded results as a table, or write them as CSV",
     "students": "a copy of the notebooks to work in; run again after an update, it keeps what was written",
     "grade": "points for students' copies, each in a process with limits",
-    "live": "how many words a pretrained network finds in minutes of sound, and how many nobody said",
 }
 # Those that look at the lab's folder are programs of its tools/, with their first options.
 TOOLS = {

@@ -82,6 +82,7 @@ class Experiment:
     model: Annotated[Model, BeforeValidator(_model)] = field(default_factory=lambda: Model("gru"))
     recipe: Recipe = field(default_factory=Recipe)
     seed: Seed = 0
+    start: str = ""  # id of a run beside it, with whose weights training begins (fine-tuning); else with random ones
 
     def __post_init__(self):
         shift, seconds = self.recipe.augmentation.shift, self.feature.seconds

@@ -7,6 +7,7 @@ so the only clips that change are those that now go to the new word (compare Maz
 
 import copy
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from torch import nn
 
 from ..data.corpus import UNKNOWN
 from ..errors import LabError
-from ..evaluation.predictions import need_clips, predictions
+from ..evaluation.predictions import need_clips, predictions, refuse_training_speakers
 from ..metrics import interval
 from ..training.augment import Augmentation
 from ..training.batches import batches_of
@@ -28,15 +29,18 @@ FEWEST = 3  # recordings
 def enroll(run, word, recordings, others):
     """Teach a trained network one more word: a run in memory only, whose `labels` end with the new word.
 
-    `recordings` has clips of `word`, in any part; `others` what it must not be confused with, the training part's clips
-    of other words (old words among them keep these words from being forgotten). The new row is fitted by logistic
-    regression, as if the new word were as frequent as each old class. The speakers of both count as trained on.
+    `recordings` has clips of `word`, in any part. Its clips of *other* words tell the word from the voice and the
+    microphone: without them, whatever you say into yours may be taken for the word. `others` is what else it must not
+    be confused with, the training part's clips of other words (old words among them keep these from being forgotten).
+    The new row is fitted by logistic regression, as if the new word were as frequent as each old class. The speakers of
+    both count as trained on.
     """
     if word in run.labels:
         raise LabError(f"{run.name} knows {word!r} already. Take another word.")
     mine = recordings.clips[recordings.clips.label == word]
     if len(mine) < FEWEST:
         raise LabError(f"There are {len(mine)} recordings of {word!r}. Record it at least {FEWEST} times, better five.")
+    beside = recordings.clips[recordings.clips.label != word].assign(split="train")
     mine = recordings.with_clips(mine.assign(split="train"), labels=(word,))
     rest = others.with_clips(others.clips[(others.clips.label != word) & (others.clips.split == "train")])
     need_clips(rest, "train")
@@ -44,7 +48,15 @@ def enroll(run, word, recordings, others):
     name, layer = last_layer(network, len(run.labels))
     network.set_submodule(name, nn.Identity())  # what is left turns sound into the vector that the layer reads
     new, old = _heard(run, network, layer, mine, TIMES), _heard(run, network, layer, rest, 1)
+    if len(beside):
+        same = _heard(run, network, layer, recordings.with_clips(beside), TIMES)
+        old = [torch.cat(pair) for pair in zip(old, same, strict=True)]
+    start = run.labels.index(UNKNOWN) if UNKNOWN in run.labels else None
+    if start is not None:  # until now the word was unknown: its row begins as that of "unknown"
+        new, old = ((x, logits - logits[:, [start]]) for x, logits in (new, old))
     row, bias = fit_row(new, old, fraction=1 / (len(run.labels) + 1))
+    if start is not None:
+        row, bias = row + layer.weight[start].double().cpu(), bias + layer.bias[start].double().cpu()
     layer.weight = nn.Parameter(torch.cat([layer.weight, row[None].to(layer.weight)]))
     layer.bias = nn.Parameter(torch.cat([layer.bias, bias[None].to(layer.bias)]))
     layer.out_features += 1
@@ -54,7 +66,9 @@ def enroll(run, word, recordings, others):
     record = run.record | {
         "id": f"{run.id}+{word}",
         "labels": [*run.labels, word],
-        "training_speakers": sorted({*run.record["training_speakers"], *speakers, *rest.clips.speaker}),
+        "training_speakers": sorted(
+            {*run.record["training_speakers"], *speakers, *beside.speaker, *rest.clips.speaker}
+        ),
         "in_words": f"{name}: {run.name} and {word!r}, {learnt}",
     }
     taught = replace(run, folder=run.folder.with_name(name), record=record)
@@ -132,3 +146,21 @@ def judge(before, after, corpus, part="test"):
         right = (table.before == table.label).mean()
         rows[question] = {"clips": len(table), "before": right, "after": found["mean"], **found}
     return pd.DataFrame(rows.values(), list(rows), ["clips", "speakers", "before", "after", "low", "high"])
+
+
+def begin_with(network, experiment, corpus, results):
+    """Give a network the weights of the run that its experiment starts from, if any; who trained that run."""
+    from .run import Run, read_record  # here, since a run asks for the one that it starts from
+
+    if not experiment.start:
+        return []
+    folders = [path.parent for path in Path(results).glob(f"*/*-{experiment.start}/run.json")]
+    if not folders:
+        raise LabError(f"Run {experiment.start}, where training starts, is not in {results}. Train it there first.")
+    run = Run(folders[0], read_record(folders[0]))
+    mine = (corpus.labels, experiment.model, experiment.feature)
+    if (run.labels, run.experiment.model, run.experiment.feature) != mine:
+        raise LabError(f"Run {run.id} has other classes, or another model or feature. Start from one of the same.")
+    refuse_training_speakers(run, corpus.clips[corpus.clips.split != "train"])
+    network.load_state_dict(run.network.state_dict())
+    return run.record["training_speakers"]

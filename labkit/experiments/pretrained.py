@@ -12,9 +12,10 @@ from .run import Run, read_record
 
 
 def load(name, device="cpu", place=None):
-    """The run of a network that comes with the lab; a damaged file, or one of another version, is refused here."""
+    """The run of a network that comes with the lab, or of a folder; a damaged or outdated file is refused here."""
     files = sorted(Path(place or home() / "results" / "pretrained").glob("*/weights.safetensors"))
-    folder = choose(name, {path.parent.name: path.parent for path in files}, "pretrained network")
+    named = {path.parent.name: path.parent for path in files}
+    folder = Path(name) if (Path(name) / "run.json").exists() else choose(name, named, "pretrained network")
     mend = f"Fetch it again: git checkout -- results/pretrained/{name}."
     record = read_record(folder, mend)
     read_tensors(folder / "weights.safetensors", mend)

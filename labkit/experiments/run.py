@@ -23,6 +23,7 @@ from ..training.loop import Callback, fit, seeded
 from ..training.tensors import read_tensors, write_tensors
 from . import sounds
 from .experiment import OLD_NAMES, SCHEMA, Experiment, named
+from .fine_tune import begin_with
 from .schema import check, origin
 
 
@@ -235,6 +236,7 @@ def _train(experiment, corpus, run_id, folder, device, callback):
     train_part = batches_of(corpus, "train", feature, device, store=store, augmentation=recipe.augmentation)
     validation_part = batches_of(corpus, "validation", feature, device, store=store)
     network = new_network(experiment, classes, train_part.statistics() if feature.normalise else None, device)
+    known = begin_with(network, experiment, corpus, folder.parent.parent)
     with closing(callback):
         fitted = fit(
             network, train_part, validation_part, recipe, classes, experiment.seed, checkpoint, callback, identity
@@ -255,6 +257,7 @@ def _train(experiment, corpus, run_id, folder, device, callback):
         "skipped": [*corpus.skipped, *store.notes],
         "sounds": identity["sounds"],
     }
+    record["training_speakers"] = sorted({*record["training_speakers"], *known})
     write_tensors(folder / "weights.safetensors", network.state_dict(), identity)
     table, record["validation"] = Run(folder, record, corpus, device).evaluate(part="validation")
     write_table(folder / "validation.csv.gz", table)

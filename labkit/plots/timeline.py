@@ -45,7 +45,9 @@ def timeline(
         if label != UNKNOWN:
             below.plot(times, 100 * curve, zorder=2 + noticed, **look)
             named += noticed
-    below.axhline(100 * decision.threshold, color="0.3", linestyle="--", linewidth=1, label="threshold")
+    needed = decision.needs([label for label in labels if label != UNKNOWN])
+    for number, each in enumerate({needed.min(), needed.max()}):  # words may have thresholds of their own
+        below.axhline(100 * each, color="0.3", linestyle="--", linewidth=1, label=None if number else "threshold")
     for number, word in enumerate(found):
         below.axvspan(word.start, word.end, color="C1", alpha=0.15, linewidth=0)
         below.plot(word.reported, 103, "v", color="black", markersize=5, clip_on=False)
@@ -57,18 +59,25 @@ def timeline(
     return figure
 
 
-def operating(tables, *, chosen):
-    """Hits against false alarms of tables as from `benchmark.curve`, by name; a ring is nearest to `chosen`."""
-    ax = plt.figure(figsize=(7.5, 3.8)).subplots()
-    for number, (name, table) in enumerate(tables.items()):
-        table = table.sort_values("threshold")
-        ax.plot(table.false_alarms_per_hour, 100 * table.hits, **mark(number, name))
-        at = table.iloc[(table.threshold - chosen).abs().argmin()]
-        label = None if number else f"threshold {chosen:g}"
-        ax.plot(at.false_alarms_per_hour, 100 * at.hits, "o", label=label, **RING)
+def operating(steps, kind="words, 20 dB", goal=(2, 0.85)):
+    """Words found against false alarms in an hour of running speech: a curve for each step of a record.
+
+    `kind` says which words. Whiskers are the 95% Poisson intervals of the false alarms at the budget of the `goal`, a
+    pair of false alarms an hour and the fraction found; its place is the shaded corner.
+    """
+    ax = plt.figure(figsize=(8.5, 4.2)).subplots()
+    for number, (name, step) in enumerate(steps.items()):
+        rows = [(row["running speech"], row[kind]) for row in step["curve"]]
+        look = mark(number, name)
+        ax.plot([quiet["per_hour"] for quiet, _ in rows], [100 * words["hits"] for _, words in rows], **look)
+        quiet, words = rows[[row["budget"] for row in step["curve"]].index(goal[0])]
+        ax.hlines(100 * words["hits"], quiet["low"], quiet["high"], color=look["color"], linewidth=1.2, alpha=0.7)
+        ax.plot(quiet["per_hour"], 100 * words["hits"], "o", label=None if number else "budget", **RING)
+    ax.fill_between([-0.3, goal[0]], 100 * goal[1], 103, color="C2", alpha=0.15, linewidth=0)
+    note(ax, "goal", (-0.2, 103), (0, -14), fontsize=10, ha="left")
     ax.set_xscale("symlog", linthresh=1)  # an hour without a false alarm has its place, too
-    ax.set(xlabel="false alarms an hour", xlim=(-0.2, None))
-    ax.set(ylabel="words that were reported (%)", ylim=(0, 102))
+    ax.set(xlabel="false alarms in an hour of running speech", xlim=(-0.3, None))
+    ax.set(ylabel=f"{kind}: found (%)", ylim=(0, 103))
     ax.xaxis.set_major_formatter("{x:,.0f}")
-    ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+    ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1))
     return ax

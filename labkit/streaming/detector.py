@@ -26,11 +26,14 @@ class Detector:
     """Finds words in a stream of sound; the package's docstring shows it at work.
 
     A network that can stream keeps its state from block to block, any other is run again ten times a second on the last
-    second. Words are reported as `decision` says, by default that of the run's record.
+    second. Words are reported as `decision` says, by default that of the run's record. `second` is the run of a network
+    for clips with the same classes: it looks at the last second before anything is reported, and both must agree.
     """
 
-    def __init__(self, run, decision=None):
-        self.run, self.labels = run, tuple(run.labels)
+    def __init__(self, run, decision=None, second=None):
+        self.run, self.labels, self.second = run, tuple(run.labels), second
+        if second is not None and tuple(second.labels) != self.labels:
+            raise LabError(f"{second.name} knows other words than {run.name}. Take one of the same classes.")
         self.sample_rate = run.experiment.feature.sample_rate  # of the network, in Hz; other rates are resampled
         self.decision = decision or Decision.of(run) or Decision()
         self.reset()
@@ -47,7 +50,9 @@ class Detector:
         self._start, self._samples, self._rows = at, 0, 0  # samples heard since, at the network's rate, and rows
         self._incoming = self._resampler = None  # rate that comes in, and what turns it into the network's
         self.listener = (Stateful if streams(self.run) else Sliding)(self.run)
-        self.decider = Decider(self.labels, self.decision, self.listener.period, self.listener.span)
+        self._sound = np.zeros(0, np.float32)  # the latest sound, at the network's rate, that a second look may need
+        look = None if self.second is None else self._look
+        self.decider = Decider(self.labels, self.decision, self.listener.period, self.listener.span, look)
 
     @property
     def seconds(self):  # length of the stream so far
@@ -108,6 +113,7 @@ class Detector:
         if self._resampler:
             samples = self._resampler.resample_chunk(samples, last=last)
         self._samples += len(samples)
+        self._sound = np.concatenate([self._sound, samples])[-3 * self.sample_rate :]
         probabilities = self.listener.push(torch.from_numpy(samples), last)
         if probabilities is None:
             return []
@@ -117,6 +123,18 @@ class Detector:
         self.times = np.concatenate([self.times, times])
         self.probabilities = np.concatenate([self.probabilities, probabilities])
         return self.decider.push(times, probabilities)
+
+    def _look(self, word, time):
+        """Probability that the second network gives a word at second `time` of the stream."""
+        end = len(self._sound) - round((self.seconds - time) * self.sample_rate)
+        return float(last_second(self.second, self._sound, end)[self.labels.index(word)])
+
+
+def last_second(run, samples, end):
+    """Class probabilities of the second that ends at sample `end` of float samples, (samples,), silence before them."""
+    window = run.experiment.feature.sample_rate
+    sound = samples[max(0, end - window) : max(0, end)]
+    return run.probabilities(torch.from_numpy(np.pad(sound, (window - len(sound), 0)))[None])[0]
 
 
 class StreamingFeature:
@@ -213,11 +231,11 @@ def one_channel(samples):
     return samples.astype(np.float32) / (SCALE if samples.dtype == np.int16 else 1)
 
 
-def detect(run, samples, sample_rate, decision=None):
+def detect(run, samples, sample_rate, decision=None, second=None):
     """Find the words of a whole recording: samples of shape (samples,) at `sample_rate` Hz.
 
     Returns a list of Detection, the times in seconds, (rows,), and the probabilities known then, (rows, classes).
     """
-    detector = Detector(run, decision)
+    detector = Detector(run, decision, second)
     found = detector.push(samples, sample_rate) + detector.flush()
     return found, detector.times, detector.probabilities

@@ -10,13 +10,14 @@ import numpy as np
 from .. import plots
 from ..data.corpus import UNKNOWN
 from ..experiments import pretrained
-from ..streaming import Decider, Detector, decide
+from ..streaming import Decider, Decision, Detector
 from .listening import RATE, ListeningPanel
 from .panel import empty_figure, empty_picture
 
 BLOCK = 0.08  # seconds of sound that a file is cut into, as the browser does with the microphone
 KEPT = 30.0  # seconds at the end that the picture shows
 SHOWN = 8  # words that stay on the page
+THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)  # to choose from where false alarms were not measured
 
 
 class LivePanel(ListeningPanel):
@@ -25,20 +26,27 @@ class LivePanel(ListeningPanel):
     Nothing is stored. The browser sends blocks of 80 ms, and the kernel answers each of them. While the kernel is busy,
     sound waits in the browser. What would wait more than ten seconds is left out, and the panel says so.
 
-    Controls: `threshold` (what a word's probability needs), `upload` (a file of any format libsndfile reads).
+    Controls: `allowed` (false alarms in an hour of running speech that the decision was chosen for; where nobody
+    measured them, a threshold), `upload` (a file of any format libsndfile reads).
 
     Parameters
     ----------
-    detector : Detector, or what it takes (a run), or the name of a pretrained network
+    detector : Detector, or what it takes (a run), or the name of a pretrained network (with its second one, if any)
     """
 
-    def __init__(self, lab, detector="ten-words"):
-        detector = pretrained.load(detector) if isinstance(detector, str) else detector
+    def __init__(self, lab, detector="eight-words-live"):
+        if isinstance(detector, str):
+            run = pretrained.load(detector)
+            second = run.record.get("second")
+            detector = Detector(run, second=second and pretrained.load(second))
         self.detector = detector if isinstance(detector, Detector) else Detector(detector)
-        threshold = self.detector.decision.threshold
-        super().__init__(lab, press="Start", longest=600.0, threshold=threshold)
-        look = {"min": 0.05, "max": 1.0, "step": 0.01, "readout_format": ".2f"}
-        self.add("threshold", "FloatSlider", self._new_threshold, value=threshold, **look)
+        decision, budgets = self.detector.decision, Decision.budgets(self.detector.run)
+        super().__init__(lab, press="Start", longest=600.0, threshold=min(1.0, decision.threshold))
+        options = [(f"{budget:g} false alarms an hour", each) for budget, each in budgets.items()]
+        if decision not in budgets.values():  # one that nobody measured
+            options = [(f"threshold {each:g}", replace(decision, threshold=each)) for each in THRESHOLDS]
+            options += [(f"threshold {decision.threshold:g}, as given", decision)]
+        self.add("allowed", "SelectionSlider", self._new_decision, options=options, value=decision)
         self.begin()
         self.redraw()
         known = ", ".join(label for label in self.detector.labels if label != UNKNOWN)
@@ -86,7 +94,7 @@ class LivePanel(ListeningPanel):
         return figure, f"Waveform of the last {seconds} and probabilities over time; reported: {names}"
 
     def rows(self):
-        return ("threshold", "upload"), self.microphone, self.message, self.picture
+        return ("allowed", "upload"), self.microphone, self.message, self.picture
 
     def begin(self):
         """Forget what was heard."""
@@ -138,14 +146,9 @@ class LivePanel(ListeningPanel):
         latest = list(enumerate(self.words))[-SHOWN:]
         self.microphone.heard = [asdict(word) | {"number": number} for number, word in latest]
 
-    def _new_threshold(self):
-        """For the words to come; a recording that is over is judged again."""
-        detector = self.detector
-        decision = replace(detector.decision, threshold=self.controls["threshold"].value)
-        detector.decision = detector.decider.decision = decision
-        self.microphone.threshold = decision.threshold
+    def _new_decision(self):
+        """For the words to come; of a recording that is over, the sound that was kept is heard again."""
+        self.detector.decision = self.detector.decider.decision = self.controls["allowed"].value
+        self.microphone.threshold = min(1.0, self.detector.decision.threshold)
         if self._session is None and self._sound:
-            self.words, self.microphone.heard = [], []
-            span = detector.decider.span
-            self._report(decide(detector.labels, detector.times, detector.probabilities, decision, span))
-            self.end()
+            self.play(np.concatenate(self._sound), self._sample_rate, self.synthetic)

@@ -15,7 +15,7 @@ from labkit.experiments.pretrained import load
 from labkit.streaming import Detector, Sliding, streams
 from tools.bench import ratio
 
-NETWORK = "ten-words"
+NETWORK = "eight-words-live"
 BLOCK = 0.08  # seconds of sound, as a microphone delivers them
 REAL_TIME, LATEST = 0.05, 0.020  # promises: seconds for a second of sound; seconds for 99 of 100 blocks
 
