@@ -16,7 +16,7 @@ from labkit.experiments.sweep import committed
 from labkit.files import home
 from tools import pack_records
 from tools.audit import audit
-from tools.pack_records import grids_of_results, pack, unpack
+from tools.pack_records import BETWEEN, grids_of_results, pack, times, unpack
 
 pytest_plugins = ["tiny"]
 RECORDS = home() / "results" / "records"
@@ -221,3 +221,8 @@ def test_the_command_packs_and_unpacks(tmp_path, capsys):
         pack(["recurrent"], tmp_path / "local", tmp_path / "records")
     with pytest.raises(LabError, match="is there already"):
         unpack(run, tmp_path / "local")
+
+
+def test_the_table_of_times_is_that_of_the_records():
+    ((_, shown, _),) = BETWEEN.findall((home() / "docs" / "RESULTS.md").read_text(encoding="utf-8"))
+    assert shown.strip() == times(RECORDS)

@@ -2,15 +2,19 @@
 
     python -m tools.pack_records pack windows windows_audit results/local
     python -m tools.pack_records unpack 01cc6fa0d5a8 results/local
+    python -m tools.pack_records times
 
 `pack` takes the runs of these grids below the folder to results/records/CORPUS/GRID.* and leaves the folders alone;
 labkit/experiments/packed.py says what is in these files. A run of several grids is kept once: where it is already, else
 with the first grid named. "other" takes the runs that belong to no grid. What was packed before stays; packing twice
 changes no byte. The header is written last: if the program is killed before, the old sweep is still whole.
+`times` writes into docs/RESULTS.md how long each packed sweep took.
 """
 
 import argparse
 import json
+import re
+from math import ceil
 from pathlib import Path
 
 import pandas as pd
@@ -22,6 +26,7 @@ from labkit.experiments.sweep import Grid
 from labkit.files import atomic_file, digest, home, read_json, read_table, write_json, write_table, write_text
 
 OTHER = "other"
+BETWEEN = re.compile(r"(<!-- times -->\n)(.*?)(<!-- end of times -->)", re.DOTALL)
 
 
 def main(argv=None):
@@ -34,13 +39,31 @@ def main(argv=None):
     job = jobs.add_parser("unpack", help="a packed run -> a folder")
     job.add_argument("run", help="its id")
     job.add_argument("folder", type=Path, help="where it goes, as FOLDER/CORPUS/MODEL-ID")
+    jobs.add_parser("times", help="write how long each packed sweep took into docs/RESULTS.md")
     args = parser.parse_args(argv)
     if args.job == "pack":
         for sweep, runs in pack(args.grids, args.folder, args.records):
             print(f"{sweep.path}: {runs} runs")
+    elif args.job == "times":
+        page = home() / "docs" / "RESULTS.md"
+        table = times(args.records)
+        write_text(page, BETWEEN.sub(rf"\g<1>{table}\n\n\g<3>", page.read_text(encoding="utf-8")))
     else:
         runs = {run.id: run for run in read_runs(args.records)}
         print(unpack(choose(args.run, runs, f"run in {args.records}"), args.folder))
+
+
+def times(records):
+    """The Markdown table of the packed sweeps: networks, updates of the longest, hours of training on one core."""
+    rows = []
+    for path in sorted(records.glob("*/*.jsonl")):
+        runs = list(Sweep(path).runs())
+        hours = sum(run.record["seconds_per_epoch"] * len(run.history) for run in runs) / 3600
+        batches = [ceil(run.record["clips"]["train"] / run.experiment.recipe.batch) for run in runs]
+        updates = max(len(run.history) * each for run, each in zip(runs, batches, strict=True))
+        rows.append(f"| {path.stem} | {path.parent.name} | {len(runs)} | {updates:,} | {hours:.2f} |")
+    head = ["| sweep | corpus | networks | updates of the longest | hours |", "|---|---|---:|---:|---:|"]
+    return "\n".join([*head, *rows])
 
 
 def grids_of_results():
