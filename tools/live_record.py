@@ -21,8 +21,7 @@ from labkit.data.corpus import UNKNOWN
 from labkit.device import settle
 from labkit.evaluation.predictions import refuse_training_speakers
 from labkit.experiments.pretrained import load
-from labkit.experiments.run import about
-from labkit.experiments.schema import origin
+from labkit.experiments.schema import about, origin
 from labkit.files import read_json, write_json
 from labkit.streaming import Decision, Detector
 from labkit.streaming.benchmark import SPEECH, hear, measured

@@ -46,7 +46,7 @@ def main(argv=None):
         what = choose(name, COMMANDS, "command")
         if name in TOOLS:
             program, *options = TOOLS[name]
-            return tool(program)([*options, *rest])
+            return tool(program)([*options, *rest]) or 0
         module = importlib.import_module(f".{name}_command", __name__)
         parser = argparse.ArgumentParser(prog=f"python -m labkit {name}", description=what, allow_abbrev=False)
         module.add_arguments(parser)

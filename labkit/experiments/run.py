@@ -24,7 +24,7 @@ from ..training.tensors import read_tensors, write_tensors
 from . import sounds
 from .experiment import OLD_NAMES, SCHEMA, Experiment, named
 from .fine_tune import begin_with
-from .schema import check, origin
+from .schema import about, check, origin, parts
 
 
 @dataclass(eq=False)
@@ -288,22 +288,3 @@ def read_record(folder, mend=None):
 def _hash(path):
     """Hash of a file, None if there is none."""
     return digest(path.read_bytes()) if path.is_file() else None
-
-
-def about(corpus):
-    """What a record says of a corpus."""
-    return {key: getattr(corpus, key) for key in ("name", "fingerprint", "synthetic", "licence")}
-
-
-def parts(corpus):
-    """What a record says of a corpus that was split: how many of what are in each part, and who trains."""
-    train = corpus.part("train")
-    return {
-        "corpus": about(corpus),
-        "protocol": corpus.protocol,
-        "clips": {part: len(corpus.part(part)) for part in PARTS},
-        "speakers": {part: corpus.part(part).speaker.nunique() for part in PARTS},
-        "labels": list(corpus.labels),
-        "majority": train.label.mode()[0],
-        "training_speakers": sorted(train.speaker.unique()),
-    }

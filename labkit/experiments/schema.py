@@ -10,6 +10,7 @@ import torch
 from pydantic import Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
 
+from ..data.corpus import PARTS
 from ..device import device_name
 from ..errors import LabError
 from ..files import commit
@@ -55,4 +56,23 @@ def origin(device):
         "command": " ".join(["python -m labkit", *words]) if Path(program).name == "__main__.py" else "labkit.train",
         "commit": commit(),
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
+    }
+
+
+def about(corpus):
+    """What a record says of a corpus."""
+    return {key: getattr(corpus, key) for key in ("name", "fingerprint", "synthetic", "licence")}
+
+
+def parts(corpus):
+    """What a record says of a corpus that was split: how many of what are in each part, and who trains."""
+    train = corpus.part("train")
+    return {
+        "corpus": about(corpus),
+        "protocol": corpus.protocol,
+        "clips": {part: len(corpus.part(part)) for part in PARTS},
+        "speakers": {part: corpus.part(part).speaker.nunique() for part in PARTS},
+        "labels": list(corpus.labels),
+        "majority": train.label.mode()[0],
+        "training_speakers": sorted(train.speaker.unique()),
     }
