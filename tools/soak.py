@@ -37,7 +37,15 @@ memory = lab.train(small.change(model={"name": "lstm"}))""",
     "labkit.ConfusionsPanel(lab, run)",
     "labkit.RecorderPanel(lab, word='hold')",
     "labkit.GatesPanel(lab, memory)",
-    "labkit.LivePanel(lab, 'four-words-live')",
+    "labkit.LivePanel(lab)",
+    """import matplotlib.pyplot as plt
+
+def line(slope=1.0, offset=0):
+    figure, ax = plt.subplots()
+    ax.plot([0, 1], [offset, offset + slope])
+    return figure, f"From {offset} to {offset + slope:.1f}."
+
+labkit.TinkerPanel(lab, line, slope=[0.5, 1.0, 2.0], offset=range(0, 5))""",
 ]
 PANELS = range(1, len(CELLS))
 UPSETS = ("restart", "reopen", "cut")
