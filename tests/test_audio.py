@@ -433,6 +433,7 @@ def test_bars_are_off_where_asked(monkeypatch):
     assert audio.bars()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="this system has no SIGKILL")
 def test_a_store_killed_at_any_moment_of_its_making_comes_out_the_same(tmp_path):
     from tools.kill import survive_kills

@@ -210,6 +210,7 @@ def settings(tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_the_command_line_shows_no_stack(settings, tmp_path):
     code, text = said("sweep", settings, "--data", tmp_path / "missing", "--results", tmp_path / "results")
     assert code != 0 and "Traceback" not in text and "missing is not a folder" in text and "labkit check" in text

@@ -14,6 +14,7 @@ from tools.bench.__main__ import main as bench_main
 pytest_plugins = ["tiny"]
 
 
+@pytest.mark.slow
 def test_bench_audionet_says_how_many_times_faster_and_on_what(corpus, monkeypatch, capsys):
     monkeypatch.setattr(audionet, "find", lambda *_: corpus)
     assert bench_main(["audionet", "--clips", "2", "--rounds", "1"]) == 0

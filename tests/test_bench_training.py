@@ -11,6 +11,7 @@ from tools.bench.__main__ import main as bench_main
 pytest_plugins = ["tiny"]
 
 
+@pytest.mark.slow
 def test_bench_training_says_what_an_epoch_takes_and_what_lies_outside(made, own_folders, capsys):
     assert bench_main(["training", "--data", str(made), "--clips", "20", "--rounds", "1"]) == 0
     said = capsys.readouterr().out

@@ -269,6 +269,7 @@ def publisher(real_audio, tmp_path_factory):
     return data
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CUTS)
 def test_the_cut_of_a_student_is_that_of_the_records(name, publisher, real_audio, own_folders):
     cut = download(name, publisher)

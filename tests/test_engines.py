@@ -41,6 +41,7 @@ def swept(corpus, results, executor, members=MEMBERS):
     return fingerprint(results)
 
 
+@pytest.mark.slow
 def test_processes_give_the_same_bits(corpus, serial, tmp_path):
     with engine("local:2", tmp_path) as executor:
         assert swept(corpus, tmp_path / "together", executor) == serial
@@ -51,6 +52,7 @@ def test_threads_of_one_process_take_turns_and_give_the_same_bits(corpus, serial
         assert swept(corpus, tmp_path / "together", executor) == serial
 
 
+@pytest.mark.slow
 def test_threads_of_a_dask_worker_give_the_same_bits(corpus, serial, tmp_path):
     from distributed import Client, LocalCluster
 
@@ -59,6 +61,7 @@ def test_threads_of_a_dask_worker_give_the_same_bits(corpus, serial, tmp_path):
             assert swept(corpus, tmp_path / "together", client.get_executor(pure=False)) == serial
 
 
+@pytest.mark.slow
 def test_a_dask_cluster_at_an_address_gives_the_same_bits(corpus, serial, tmp_path):
     from distributed import LocalCluster
 
@@ -68,6 +71,7 @@ def test_a_dask_cluster_at_an_address_gives_the_same_bits(corpus, serial, tmp_pa
             assert swept(corpus, tmp_path / "together", executor) == serial
 
 
+@pytest.mark.slow
 def test_jobs_of_submitit_give_the_same_bits(corpus, serial, tmp_path):
     from submitit import LocalExecutor
 
@@ -83,6 +87,7 @@ def kill_oneself(*arguments):
     return train_member(*arguments)
 
 
+@pytest.mark.slow
 @POSIX
 @pytest.mark.parametrize("kind", ["local", "submitit"])
 def test_a_lost_worker_is_an_error_of_its_member_and_the_next_sweep_completes(
@@ -219,6 +224,7 @@ while true; do case "$1" in --unbuffered) shift;; --output|--error) shift 2;; *)
 """
 
 
+@pytest.mark.slow
 @POSIX
 def test_slurm_gets_one_array_of_jobs_in_the_partition_asked_for(made, own_folders, tmp_path, monkeypatch):
     """With a stand-in for SLURM's programs that starts at once what it is given."""
@@ -252,5 +258,6 @@ except KeyboardInterrupt:
 """
 
 
+@pytest.mark.slow
 def test_an_interrupted_engine_ends_its_processes():
     assert program('if __name__ == "__main__":\n' + ALONE.replace("\n", "\n    ")).strip() == "ended"

@@ -37,6 +37,7 @@ linux = pytest.mark.skipif(sys.platform == "win32", reason="links, pipes and for
 SHORT = {"sounds": 24, "metadata": 18, "archives": 10, "records": 12}
 
 
+@pytest.mark.slow
 @linux
 @pytest.mark.parametrize("family", SHORT)
 def test_a_short_campaign_meets_its_marks(family, tmp_path, monkeypatch):

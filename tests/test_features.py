@@ -93,6 +93,7 @@ def check_against_librosa(options, samples):
         np.testing.assert_allclose(own.T[20 * number : 20 * (number + 1)], expected, atol=DB)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("window", WINDOWS, ids=str)
 @pytest.mark.parametrize("scale", [LIBROSA, {"top_db": 80.0}], ids=["slaney", "htk"])
 def test_features_of_noise_and_of_a_sweep_are_librosas(window, scale):

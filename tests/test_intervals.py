@@ -39,6 +39,7 @@ def simulation():
     return coverage.rows(draws=3000)
 
 
+@pytest.mark.slow
 def test_intervals_hold_the_truth_in_at_least_93_of_100_cases(simulation):
     assert len(simulation) == 27 and {(row["seeds"], row["speakers"]) for row in simulation} >= {(3, 6), (10, 126)}
     for row in simulation:

@@ -113,6 +113,7 @@ def test_a_corpus_without_any_of_the_labels_is_refused(digits, words):
         join(digits, [words.only(labels=["house"])])
 
 
+@pytest.mark.slow
 def test_synthetic_voices_are_named_and_the_figures_stay_real(digits, words):
     (words.root / MARKER).write_text("made")
     both = Subset("fsdd", extra=("words",)).apply(join(digits, [speech_commands.load(words.root)]))

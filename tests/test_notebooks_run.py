@@ -54,12 +54,14 @@ def test_a_kernel_that_dies_is_a_failure_in_words(tmp_path):
     assert error.startswith("cell 2") and "the kernel died" in error
 
 
+@pytest.mark.slow
 def test_a_cell_that_does_nothing_is_a_failure_in_words(tmp_path, monkeypatch):
     monkeypatch.setattr(notebooks, "STUCK", 2)
     _, error, _ = notebooks.execute(save(tmp_path, "00_stuck", "import threading; threading.Event().wait()"))
     assert error.startswith("cell 1 of 00_stuck") and error.endswith("the cell did nothing for 2 seconds")
 
 
+@pytest.mark.slow
 def test_a_cell_that_works_is_left_alone_and_one_that_works_without_end_is_not(tmp_path, monkeypatch):
     monkeypatch.setattr(notebooks, "STUCK", 2)
     work = "import time; end = time.monotonic() + 6\nwhile time.monotonic() < end: pass"

@@ -30,6 +30,7 @@ def contents(folder):
     return {path.relative_to(folder).as_posix(): value for path, value in text.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("corpus", CORPORA)
 def test_every_committed_run_comes_out_as_a_folder_and_goes_in_again_to_the_same_bytes(corpus, tmp_path, monkeypatch):
     monkeypatch.setattr("labkit.files._sync", lambda path: None)  # thousands of files that nobody will miss

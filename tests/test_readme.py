@@ -68,6 +68,7 @@ def lines_between(text, name):
     return [" ".join(item.split()) for item in re.split(r"^- ", block, flags=re.MULTILINE)[1:]]
 
 
+@pytest.mark.slow
 def test_the_numbers_quoted_are_those_of_the_records():
     from labkit.experiments.records import elsewhere, in_words, read_runs, summary
 
@@ -87,6 +88,7 @@ FIGURE = re.compile(r"\d+\.\d \[\d+\.\d, \d+\.\d\]")
 FOUR, EIGHT = "speech_commands_4words", "speech_commands_core"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "corpora"),
     [("networks", (FOUR, EIGHT)), ("windows, 4 words", 4 * (FOUR,))],

@@ -258,6 +258,7 @@ def test_a_killed_run_goes_on_to_the_same_record(run, made, corpus, tmp_path):
     assert callback.epochs == [3] and lasting(resumed.record) == lasting(run.record)
 
 
+@pytest.mark.slow
 def test_two_kernels_at_once_train_once(made, corpus, results, capsys):
     process = program(WORKER, made, results, "slow", torch.get_num_threads(), wait=False)
     until(lambda: (results / "started").exists() or process.poll() is not None)

@@ -140,6 +140,7 @@ sys.exit(code)
 """
 
 
+@pytest.mark.slow
 def test_two_sweeps_at_once_share_the_work_and_lose_nothing(grids, made, tmp_path):
     both = [program(TWO, grids["fast"], made, tmp_path / "out", wait=False) for _ in range(2)]
     texts = []
@@ -165,6 +166,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX")
 def test_workers_end_with_the_process_that_started_them():
     process = program(PARENT, wait=False)
@@ -184,6 +186,7 @@ def alive(number):
     return not (os.path.exists(status) and open(status).read().rsplit(")", 1)[1].split()[0] == "Z")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="SIGKILL is POSIX")
 def test_a_sweep_killed_three_times_gives_the_records_of_an_undisturbed_one(tmp_path):
     from tools.kill import survive_kills

@@ -258,11 +258,13 @@ def test_a_speaker_whose_process_dies_is_an_error_that_says_so(tmp_path, monkeyp
     assert [path.name for path in tmp_path.iterdir() if "synthetic" in path.name] == [".synthetic.lock"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="this system has no SIGKILL")
 def test_a_generation_killed_at_any_moment_leaves_nothing_that_looks_finished(tmp_path):
     survive_kills(tmp_path, times=3, seed=3)
 
 
+@pytest.mark.slow
 def test_two_generations_at_once_give_one_corpus(tmp_path):
     both = [start(tmp_path / "corpus"), start(tmp_path / "corpus")]
     assert [process.wait() for process in both] == [0, 0]

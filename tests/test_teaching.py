@@ -190,6 +190,7 @@ def graded(tmp_path_factory):
     server.close()
 
 
+@pytest.mark.slow
 def test_each_copy_gets_its_points_and_a_reason(graded):
     rows, *_ = graded
     assert len(rows) >= 20 and len(rows.keys() | COPIES) >= 30

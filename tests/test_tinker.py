@@ -191,6 +191,7 @@ def monkey(panel, moves, seed=0):
         yield key
 
 
+@pytest.mark.slow
 def test_500_random_moves_leave_no_error_and_no_wrong_caption(panel):
     for factor, frames, kind, shown, _ in monkey(panel, 500):
         if factor == 2.0:
@@ -200,6 +201,7 @@ def test_500_random_moves_leave_no_error_and_no_wrong_caption(panel):
         assert line.get_label() == kind and len(line.get_xdata()) == (frames if shown else 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", chapters.SHORTER)
 def test_the_panel_of_each_notebook_survives_random_moves(name, own_folders, monkeypatch, tmp_path):
     monkeypatch.setenv("LABKIT_FIGURES", str(tmp_path))
@@ -216,6 +218,7 @@ def test_the_panel_of_each_notebook_survives_random_moves(name, own_folders, mon
     assert len(keys) > min(MOVES, 40) // 4
 
 
+@pytest.mark.slow
 def test_ones_own_voice_can_be_the_tested_one(own_folders, monkeypatch, tmp_path):
     monkeypatch.setenv("LABKIT_FIGURES", str(tmp_path))
     monkeypatch.setenv("LABKIT_DATA", "synthetic")

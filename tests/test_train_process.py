@@ -3,6 +3,7 @@
 import json
 
 import gated
+import pytest
 import torch
 from tiny import quick
 
@@ -50,6 +51,7 @@ class Seen(Callback):
         self.told.append(("note", text))
 
 
+@pytest.mark.slow
 def test_a_process_trains_one_experiment_after_the_other_and_ends_when_nobody_sends_any_more(
     corpus, tmp_path, monkeypatch
 ):

@@ -238,6 +238,7 @@ fit(network(dropout=0.3), *parts, SHORT, 3, checkpoint=Path(sys.argv[2]), callba
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX")
 def test_a_killed_training_goes_on_to_the_same_numbers(parts, made, tmp_path):
     checkpoint = tmp_path / "checkpoint.safetensors"

@@ -63,6 +63,7 @@ def test_the_explorers_sliders_change_the_features(lab):
     assert image.get_array().shape == (20, 51)  # half a second, a frame each 10 ms
 
 
+@pytest.mark.slow
 def test_too_many_bands_for_a_window_become_a_note_in_the_panel(lab):
     panel = ExplorerPanel(lab)
     panel.controls["window"].value = 10
@@ -96,6 +97,7 @@ def test_an_unknown_word_or_speaker_is_named(lab):
         ExplorerPanel(lab, word="rise", speaker="Ana")
 
 
+@pytest.mark.slow
 def test_a_panel_shows_its_widget_and_a_picture_for_pages_without_a_kernel(lab, trained):
     for panel in (ExplorerPanel(lab), TrainerPanel(lab, SMALL), ConfusionsPanel(lab, trained), RecorderPanel(lab)):
         data, metadata = panel._repr_mimebundle_()
@@ -129,6 +131,7 @@ def trained(made, tmp_path_factory):
     return run
 
 
+@pytest.mark.slow
 def test_the_explorer_shows_other_corpora_of_the_data_folder(lab, folder, tmp_path, monkeypatch):
     import shutil
 
@@ -181,6 +184,7 @@ def test_the_confusions_start_at_the_worst_mistake_and_know_empty_cells(lab, tra
     assert panel.clips.empty, "a cell that does not exist is left alone"
 
 
+@pytest.mark.slow
 def test_cells_are_chosen_by_name_too_and_long_ones_are_turned_over(lab, trained):
     panel = ConfusionsPanel(lab, trained)
     table = trained.confusion("validation").to_numpy()
@@ -196,6 +200,7 @@ def test_cells_are_chosen_by_name_too_and_long_ones_are_turned_over(lab, trained
     assert list(panel.shown.path) == first
 
 
+@pytest.mark.slow
 def test_confusions_never_test_a_run_by_looking(lab, made, tmp_path, trained):
     from labkit.data.speech_commands import load
     from labkit.experiments import run as runs
@@ -215,6 +220,7 @@ def test_confusions_of_a_record_without_recordings_say_what_to_do(lab, trained):
         ConfusionsPanel(lab, record)
 
 
+@pytest.mark.slow
 def test_all_names_of_controls_and_pictures_are_texts_a_screen_reader_can_say(lab, trained, cells):
     panels = ExplorerPanel(lab), TrainerPanel(lab, SMALL), ConfusionsPanel(lab, trained), RecorderPanel(lab)
     for panel in (*panels, GatesPanel(lab, by_name(cells))):
@@ -236,6 +242,7 @@ def cells(made, tmp_path_factory):
         return [runs.train(SMALL.change(model={"name": name}), corpus, results) for name in ("lstm", "coupled")]
 
 
+@pytest.mark.slow
 def test_the_gates_are_those_of_the_cell_and_the_word_that_are_chosen(lab, cells):
     import torch
 

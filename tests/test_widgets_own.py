@@ -283,6 +283,7 @@ def test_published_results_never_show_a_person(monkeypatch, lab):
     assert yours() is None
 
 
+@pytest.mark.slow
 def test_recordings_of_several_people_are_a_corpus_that_the_trainer_takes(lab, monkeypatch):
     for number, speaker in enumerate(SPEAKERS):
         for name in ("rise", "hold"):

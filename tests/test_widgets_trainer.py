@@ -67,6 +67,7 @@ def texts(figure):
     return [text.get_text() for ax in figure.axes for text in ax.texts]
 
 
+@pytest.mark.slow
 def test_training_by_button_gives_a_run_a_curve_a_line_in_the_table_and_a_dot_in_the_chart(trainer):
     assert "press Train" in texts(trainer.figure)
     trainer.train.click()
@@ -363,6 +364,7 @@ def test_cells_that_draw_random_numbers_meanwhile_change_nothing(lab, gate):
     assert run.history[NUMBERS].to_dict() == alone[NUMBERS].to_dict()
 
 
+@pytest.mark.slow
 def test_two_panels_train_side_by_side_and_do_not_disturb_each_other(lab, tmp_path):
     gates = [gated.Gate(tmp_path / name) for name in ("one", "other")]
     panels = [TrainerPanel(lab, waiting(gate), guess=0.5) for gate in gates]
@@ -429,6 +431,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_after_a_restart_of_the_kernel_the_panel_says_what_was_interrupted_and_goes_on(lab, made, gate):
     kernel = program(KERNEL, made, gate, wait=False)
     gate.open(*range(1, BATCHES + 1))

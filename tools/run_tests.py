@@ -11,7 +11,7 @@ from labkit.files import home
 
 from .check import cores
 
-PATHS = "tests labkit notebooks"
+PATHS = "notebooks tests labkit"  # what is longest comes first, so that no worker is left with it in the end
 WORKERS = 2
 ENDLESS = 1800  # seconds of processor time: more than any notebook takes
 DEFAULTS = {  # of the environment that kernels and tests inherit
@@ -44,14 +44,18 @@ def command(rest, quick=False):
     # a notebook's cells share a kernel and a module's tests its fixtures: each stays with one worker (loadscope)
     options = f"--doctest-modules --nbval-lax --nbval-current-env --nbval-cell-timeout={ENDLESS} "
     options += f"-n {WORKERS} --dist loadscope"
-    chosen = ["-m", "not browser", "-o", "testpaths=tests labkit"] if quick else ["-o", f"testpaths={PATHS}"]
+    chosen = (
+        ["-m", "not browser and not slow", "-o", "testpaths=tests labkit"] if quick else ["-o", f"testpaths={PATHS}"]
+    )
     return [sys.executable, "-m", "pytest", *options.split(), *chosen, *rest]
 
 
 def main(words=None):
     handed = "Everything else is handed to pytest: paths (all tests without one), -k NAME, -x, -n 0 ..."
     parser = argparse.ArgumentParser("python -m labkit test", epilog=handed, allow_abbrev=False)
-    parser.add_argument("--quick", action="store_true", help="leave out the notebooks, and what needs a browser")
+    parser.add_argument(
+        "--quick", action="store_true", help="leave out the notebooks, and what is slow or needs a browser"
+    )
     args, rest = parser.parse_known_args(words)
     with tempfile.TemporaryDirectory(prefix="labkit-", ignore_cleanup_errors=True) as results:
         # a test means the same whatever the user works with: small, synthetic, and trained anew
