@@ -31,6 +31,7 @@ class SettingsPanel(Panel):
         super().__init__(lab)
         self.base, self.busy = experiment, False  # what has no control stays as in `base`
         self.classes = len(experiment.corpus.labels or lab.data.labels)
+        self.inputs = {}  # by path, all that were ever shown: a page never frees what is made anew
         self.code_view = ipywidgets.Textarea(description="as code", continuous_update=False, layout={"width": "99%"})
         self._above, self._settings = self.row(), self.row()
         self.add("model", "Dropdown", self._renew, options=sorted(MODELS))
@@ -90,30 +91,27 @@ class SettingsPanel(Panel):
         self.changed()
 
     def _renew(self, values=None):
-        """Make the inputs for the chosen model and feature; a setting that means the same as before keeps its value."""
+        """Show the inputs for the chosen model and feature; a setting that means the same as before keeps its value."""
         kinds = FEATURES[self.controls["feature"].value], Recipe, Augmentation
         settings = [parameters(self.controls["model"].value), *(inspect.signature(kind).parameters for kind in kinds)]
-        before = {path: self.controls.pop(path) for path in list(self.controls) if "." in path}
+        for path in [path for path in self.controls if "." in path]:
+            del self.controls[path]
         for section, named in zip(SECTIONS, settings, strict=True):
             for name, setting in named.items():
                 path = f"{section}.{name}"
-                control = before.get(path)
                 if is_dataclass(setting.default):
                     continue  # it has inputs of its own
-                if control is None or control.setting != setting:
+                known = self.inputs.setdefault(path, [])
+                control = next((one for one in known if one.setting == setting), None)
+                if control is None:
                     control = input_for(setting)
                     control.observe(lambda change: self.changed(), "value")
+                    known.append(control)
                 if values is not None:
                     control.value = shown(values[section][name], control)
                 self.controls[path] = control
         self._above.children = [self._with_slider(path) for path in ABOVE if path in self.controls]
         self._turn()
-        for path, control in before.items():
-            if self.controls.get(path) is not control:
-                control.close()  # else the page keeps what nobody sees any more
-                if hasattr(control, "beside"):
-                    control.slider.close()
-                    control.beside.close()
         self.changed()
 
     def _turn(self):
