@@ -76,6 +76,7 @@ def main(words=None):
             }
             found = {place: job.result() for place, job in jobs.items()}
     write_grades(args.output, args.works, list(labs), found)
+    return 0
 
 
 def grade(grader, work, name, lab, text):

@@ -58,7 +58,7 @@ addEventListener("keydown", (event) => {{
 
 def main(words=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    execute.add_arguments(parser)
+    parser.add_argument("notebooks", nargs="*", help="only these, by name or number (03); all without")
     parser.add_argument("--pdf", action="store_true", help="print slides and chapters as PDF, too")
     args = parser.parse_args(words)
     folder, pages = home() / "build" / "site", []
