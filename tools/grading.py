@@ -206,7 +206,8 @@ class Grader:
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         ones = dict.fromkeys(("LABKIT_THREADS", "OMP_NUM_THREADS", "PYTHONDONTWRITEBYTECODE"), "1")
         folders = dict.fromkeys(
-            ("HOME", "TMPDIR", "LABKIT_RESULTS", "LABKIT_FIGURES", "LABKIT_CACHE", "MPLCONFIGDIR"), scratch
+            ("HOME", "USERPROFILE", "TMPDIR", "LABKIT_RESULTS", "LABKIT_FIGURES", "LABKIT_CACHE", "MPLCONFIGDIR"),
+            scratch,
         )
         fixed = {"PYTHONPATH": str(home()), "LABKIT_DEVICE": "cpu", "LABKIT_SCALE": "lab", "MPLBACKEND": "agg"}
         pipe = subprocess.PIPE
