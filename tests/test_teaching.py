@@ -369,6 +369,21 @@ def test_every_blank_that_is_checked_has_an_answer():
             assert all(names & set(known) for names in wanted) or not known, (name, wanted)
 
 
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_the_labs_own_answers_get_all_points(name, tmp_path, monkeypatch):
+    """The answers in solutions/, at their places in the notebook, by the checks that students meet."""
+    for variable, value in {"LABKIT_DATA": "synthetic", "LABKIT_RESULTS": tmp_path, "LABKIT_FIGURES": tmp_path}.items():
+        monkeypatch.setenv(variable, str(value))
+    cells = blanks.code_cells(ROOT / "notebooks" / f"{name}.ipynb")
+    lab = [one for cell in cells for one in blanks.statements(cell)]
+    known = blanks.answers(name)[1]
+    right = [one for cell in cells for one in blanks.statements(blanks.with_answers(cell, known))]
+    checks = {}
+    exec("\n".join(one.source for one in lab if "labkit.checks" in one.source and not one.check), checks)
+    told = list(sandbox.judge(plan(lab, right), checks, {}))
+    assert len(told) >= 3 and [(check, why) for check, points, why in told if not points] == []
+
+
 # ---- copies and updates
 
 
