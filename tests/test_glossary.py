@@ -14,6 +14,7 @@ ENTRY = re.compile(r'<a id="([^"]+)"></a>\*\*([^*]+)\*\*: (.+?)  \n\*\*([^*]+)\*
 ENTRIES = ENTRY.findall(TEXT)
 # What is written in capitals and is no term of the field: names of corpora, journals, makers, units.
 NAMES = "AISTATS BC CPU CPUS F1 F2 F3 FSDD GB GPU HTTPS ICASSP ICLR IEEE IJCNN JMLR KWT LREC M1 M2 M3 M5 MB MIT MNIST"
+NO_TERMS = {"bare", "The test, once", "La prueba, una sola vez"}  # a name in 06, titles of sections
 NAMES += " ICML IPA KB NVIDIA OGG README RESULTS TASSP TIMIT TU TV UK USA WAV"
 
 
@@ -29,6 +30,19 @@ def known():
     """Every form of every entry, in small letters: singular and plural, English and Spanish."""
     names = {name.lower() for _, english, _, spanish, _ in ENTRIES for name in (english, spanish, *english.split())}
     return names | {f"{name}s" for name in names}
+
+
+def introduced(path):
+    """The terms that a notebook introduces in italics: "called *pitch*", "(*dropout*)", or in "You will learn"."""
+    cells = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown"]
+    text = re.split(r"^## (?:Further reading|Para leer más)", "\n\n".join(cells), flags=re.MULTILINE)[0]
+    learn = re.search(r"\*\*(?:You will learn|Qué aprenderás):\*\*(.*)", cells[0])[1]
+    return terms_in(text) | set(re.findall(r"\*([^*]+)\*", re.sub(r"\[[^\]]*\]", "", learn)))
+
+
+def terms_in(text):
+    """A term that is linked to the glossary has its entry there, whatever its form here, and is left out."""
+    return set(re.findall(r"(?:\bcalled |\bllama |\()\*([^*\n]{3,})\*(?=[^*\w])", text))
 
 
 def without_entry(text, names):
@@ -49,6 +63,17 @@ def test_each_entry_is_two_lines_in_their_order():
 @pytest.mark.parametrize("path", [*NOTEBOOKS, *SPANISH], ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_each_acronym_of_a_notebook_has_an_entry(path):
     assert without_entry(prose(path), known()) == set()
+
+
+@pytest.mark.parametrize("path", [*NOTEBOOKS, *SPANISH], ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_each_term_that_a_notebook_introduces_has_an_entry(path):
+    found = {term for term in introduced(path) if term.lower() not in known() and term not in NAMES.split()}
+    assert found <= NO_TERMS, found
+
+
+def test_a_term_without_an_entry_is_found():
+    text = "This is called *lateral inhibition*, or (*masking*), *not* that; called [*pitch*](GLOSSARY.md#pitch)."
+    assert terms_in(text) == {"lateral inhibition", "masking"}
 
 
 def test_an_acronym_without_an_entry_is_found():

@@ -74,8 +74,12 @@ def main(words=None):
                 for work in args.works
                 for name, lab in labs.items()
             }
-            found = {place: job.result() for place, job in jobs.items()}
+            found = {}
+            for work in args.works:  # each row as soon as it is known
+                found |= {(work, name): jobs[work, name].result() for name in labs}
+                print_row(work, [found[work, name] for name in labs])
     write_grades(args.output, args.works, list(labs), found)
+    return 0
 
 
 def grade(grader, work, name, lab, text):
@@ -205,7 +209,8 @@ class Grader:
         kept = {name: os.environ[name] for name in KEPT if name in os.environ}
         ones = dict.fromkeys(("LABKIT_THREADS", "OMP_NUM_THREADS", "PYTHONDONTWRITEBYTECODE"), "1")
         folders = dict.fromkeys(
-            ("HOME", "TMPDIR", "LABKIT_RESULTS", "LABKIT_FIGURES", "LABKIT_CACHE", "MPLCONFIGDIR"), scratch
+            ("HOME", "USERPROFILE", "TMPDIR", "LABKIT_RESULTS", "LABKIT_FIGURES", "LABKIT_CACHE", "MPLCONFIGDIR"),
+            scratch,
         )
         fixed = {"PYTHONPATH": str(home()), "LABKIT_DEVICE": "cpu", "LABKIT_SCALE": "lab", "MPLBACKEND": "agg"}
         pipe = subprocess.PIPE
@@ -244,18 +249,23 @@ def kill(process):
         os.killpg(process.pid, signal.SIGKILL) if hasattr(os, "killpg") else process.kill()
 
 
+def print_row(work, verdicts):
+    """A line of a copy: its points, and the first reason for a lost one."""
+    points = [one for each in verdicts for one, _ in each.values()]
+    first = next(filter(None, map(reasons, verdicts)), "")[:90]
+    print(f"{student(work):<24}{sum(points):>3} of {len(points)}  {first}", flush=True)
+
+
+def reasons(verdicts):
+    """Why points were lost, of the verdicts {check: (points, reason)} on one notebook."""
+    return " | ".join(f"{check}: {said}" for check, (points, said) in verdicts.items() if not points)
+
+
 def write_grades(path, works, notebooks, found):
     """The table, and the same for Moodle (Grades, Import) and Canvas (Gradebook, Import): their columns."""
     most = {name: len(found[works[0], name]) for name in notebooks}
     points = {work: [sum(one for one, _ in found[work, name].values()) for name in notebooks] for work in works}
-    wrong = "{}: {}".format
-    why = {
-        work: [
-            " | ".join(wrong(check, said) for check, (one, said) in found[work, name].items() if not one)
-            for name in notebooks
-        ]
-        for work in works
-    }
+    why = {work: [reasons(found[work, name]) for name in notebooks] for work in works}
     comments = [f"{name} feedback" for name in notebooks]
     tables = {
         "": [
@@ -276,9 +286,6 @@ def write_grades(path, works, notebooks, found):
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows([[harmless(value) for value in row] for row in rows])
         write_text(path.with_suffix(f"{kind}.csv"), text.getvalue())
-    for work in works:
-        first = next(filter(None, why[work]), "")[:90]
-        print(f"{student(work):<24}{sum(points[work]):>3} of {sum(most.values())}  {first}")
 
 
 def student(work):

@@ -7,8 +7,10 @@ a code cell its picture and caption, or what it printed. `slide-code` shows the 
 """
 
 import argparse
+import base64
 import html
 import re
+import struct
 import sys
 from pathlib import Path
 
@@ -21,22 +23,29 @@ from labkit.files import home, write_text
 from . import execute
 from .pages import with_mathml, write_page
 
-WORDS, CAPTION = 55, 24  # what one slide holds
+WORDS, CAPTION = 60, 24  # what one slide holds
+ROW, LIST = 5, 20  # a row of a table counts as so many words; so many more where it ends in a list
 LINES, LETTERS = 16, 92  # of code, or of what was printed
+ITEM = re.compile(r"- |\d+\. ")  # how an item of a list begins
+FIRST = re.compile(r"(- |\d+\. )(.+?[.?!](?=\s)|.+)", re.DOTALL)  # its first sentence
+TALL = 0.58  # from this height of a picture on, in widths, the text stands beside it and not above and below
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <style>
 html {{ scroll-snap-type: y mandatory; }}
 body {{ margin: 0; font: 4.6vmin/1.35 sans-serif; color: #111; background: #fff; }}
-section {{ box-sizing: border-box; height: 100vh; padding: 5vmin 8vmin 7vmin; position: relative; overflow: hidden;
+section {{ box-sizing: border-box; height: 100vh; padding: 4vmin 7vmin 6vmin; position: relative; overflow: hidden;
   display: flex; flex-direction: column; justify-content: center; scroll-snap-align: start; break-after: page; }}
 h1 {{ font-size: 6.4vmin; line-height: 1.15; margin: 0 0 3vmin; }}
 p, ul, ol {{ margin: 0 0 2vmin; }}
 img {{ min-height: 0; flex: 0 1 auto; height: 72vh; max-width: 100%; object-fit: contain; align-self: center; }}
-figcaption {{ font-size: 3.6vmin; margin-top: 2vmin; }}
-pre {{ font: 3.1vmin/1.35 monospace; margin: 0; white-space: pre-wrap; }}
-table {{ font-size: 3.6vmin; border-collapse: collapse; }} td, th {{ padding: .6vmin 2vmin; text-align: right; }}
+section:has(.tall) {{ display: grid; grid-template: auto 1fr / minmax(50vmin, 1fr) auto; column-gap: 4vmin; }}
+.tall {{ grid-area: 1 / 2 / 3 / 3; height: 88vh; max-width: 108vmin; align-self: center; }}
+figcaption {{ font: italic 3.6vmin/1.3 sans-serif; margin-top: 2vmin; }}
+pre {{ font: 2.9vmin/1.35 monospace; margin: 0; white-space: pre-wrap; }}
+table {{ font-size: 3.2vmin; border-collapse: collapse; }} td, th {{ padding: .6vmin 2vmin; text-align: right; }}
+table[class] td, table[id] td {{ white-space: nowrap; }}
 small {{ position: absolute; bottom: 2vmin; right: 4vmin; font-size: 2.4vmin; color: #555; }}
 @page {{ size: 297mm 167mm; margin: 0; }}
 @media print {{ section {{ height: 167mm; width: 297mm; }} }}
@@ -58,7 +67,7 @@ addEventListener("keydown", (event) => {{
 
 def main(words=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    execute.add_arguments(parser)
+    parser.add_argument("notebooks", nargs="*", help="only these, by name or number (03); all without")
     parser.add_argument("--pdf", action="store_true", help="print slides and chapters as PDF, too")
     args = parser.parse_args(words)
     folder, pages = home() / "build" / "site", []
@@ -105,21 +114,34 @@ def of_text(source, most=WORDS):
     text = re.sub(r"(?<!!)\[([^\]]+)\]\([^)]*\)", r"\1", text)  # nobody clicks on a slide
     kept, words = [], 0
     for paragraph in filter(None, map(str.strip, text.split("\n\n"))):
-        pieces = [paragraph] if paragraph.startswith(("-", "1", "|", "$", "    ")) else split_sentences(paragraph)
-        taken = []
-        for piece in pieces:
-            words += len(piece.split())
-            if words > most and (kept or taken):
-                break
-            taken.append(piece)
-        kept += [" ".join(taken)] if taken else []
-        if words > most:
-            break
-    return markdown2html(with_mathml("\n\n".join(kept)))
+        for piece in pieces(paragraph, most - words + LIST):
+            words += length(piece)
+            if words > most + (LIST if ITEM.match(piece) else 0) and kept:
+                return markdown2html(with_mathml("".join(kept)))
+            kept.append(piece + ("\n" if ITEM.match(piece) else " "))
+        kept.append("\n\n")
+    return markdown2html(with_mathml("".join(kept)))
 
 
-def split_sentences(text):
-    return re.split(r"(?<=[.?!:])\s+(?=[A-Z*\"`(])", text)
+def length(piece):
+    return ROW * len(piece.splitlines()) if piece.startswith("|") else len(piece.split())
+
+
+def pieces(paragraph, most):
+    """The sentences of a paragraph; the items of a list, or as much of each as fits: a sentence, what is bold."""
+    if paragraph.startswith(("|", "$", "    ")):
+        return [paragraph]
+    if not ITEM.match(paragraph):
+        return re.split(r"(?<=[.?!:])\s+(?=[A-Z*\"`(])", paragraph)
+    items = re.split(r"\n(?=- |\d+\. )", paragraph)
+    bold = [re.match(r"(- |\d+\. )\*\*[^*]{3,}\*\*", item) for item in items]
+    shorter = [
+        items,
+        [re.match(FIRST, item)[0] for item in items],
+        [one[0] for one in bold] if all(bold) else [],
+    ]
+    fitting = [each for each in shorter if each and sum(map(length, each)) <= most]
+    return fitting[0] if fitting else [paragraph]
 
 
 def of_code(cell, show_code):
@@ -129,11 +151,14 @@ def of_code(cell, show_code):
         return f"<pre>{html.escape(fitting(lines))}</pre>"
     results = [output for output in cell.outputs if "data" in output]
     captions = [output.data["text/markdown"] for output in results if "text/markdown" in output.data]
-    caption = f"<figcaption>{of_text(captions[-1], CAPTION)}</figcaption>" if captions else ""
+    caption = f"<figcaption>{of_text(captions[-1].replace('*', ''), CAPTION)}</figcaption>" if captions else ""
     for output in reversed(results):
         if "image/png" in output.data:
             alt = html.escape(output.metadata.get("image/png", {}).get("alt", ""), quote=True)
-            return f'<img alt="{alt}" src="data:image/png;base64,{output.data["image/png"].strip()}">{caption}'
+            png = output.data["image/png"].strip()
+            width, height = struct.unpack(">II", base64.b64decode(png)[16:24])
+            tall = 'class="tall" ' if height > TALL * width else ""
+            return f'<img {tall}alt="{alt}" src="data:image/png;base64,{png}">{caption}'
     for output in reversed(results):
         if "<table" in output.data.get("text/html", ""):
             return re.sub(r"<style.*?</style>", "", output.data["text/html"], flags=re.DOTALL) + caption

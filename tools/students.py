@@ -46,6 +46,7 @@ def main(words=None):
     print(f"{work}: version {version}, {len(conflicts)} conflicts. Start: python -m jupyter lab {work / 'notebooks'}")
     for path in conflicts:
         print(f"  you and the lab both changed the same cell: yours stays, the lab's notebook is in {path}")
+    return 0
 
 
 def prepared(path, filled, graded):
