@@ -75,7 +75,7 @@ sys.exit(main(["sweep", str(settings), *where, "--test", "all", *WORKERS]))
 MEMBERS = 4
 JOBS = {"generation": GENERATE, "store": PACK}
 JOBS |= {"sweep": SWEEP.replace("WORKERS", "[]"), "workers": SWEEP.replace("WORKERS", "['--on', 'local:2']")}
-FLEETING = ("seconds_per_epoch", "date", "command", "hash")
+FLEETING = ("seconds_per_epoch", "date", "command", "commit", "hash")
 SWEEPS = ("sweep", "workers")
 
 
