@@ -13,6 +13,7 @@ import struct
 from contextlib import suppress
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
+from sys import intern
 
 import numpy as np
 import pandas as pd
@@ -156,7 +157,7 @@ def read_table(path, needed, mend, quoting=csv.QUOTE_MINIMAL):
     first = text.partition("\n")[0]
     reader = csv.reader(io.StringIO(text), delimiter=max("\t,;", key=first.count), quoting=quoting, strict=True)
     try:
-        lines = dict((reader.line_num, [cell.strip() for cell in cells]) for cells in reader)
+        lines = dict((reader.line_num, [intern(cell.strip()) for cell in cells]) for cells in reader)
     except csv.Error as error:
         raise LabError(f"Line {reader.line_num} of {path} cannot be read ({error}). {mend}") from error
     head = [cell.lower() for cell in lines.pop(1, [])]
