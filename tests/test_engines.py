@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import gated
+import psutil
 import pytest
-from tiny import SPEAKERS, name, program, quick
+from tiny import SPEAKERS, name, quick, until
 
 from labkit.cli import main
 from labkit.data import folder as own_folder
@@ -245,19 +246,10 @@ def test_slurm_gets_one_array_of_jobs_in_the_partition_asked_for(made, own_folde
     assert len(list((tmp_path / "out").rglob("run.json"))) == 2
 
 
-ALONE = """
-import sys
-from labkit.experiments.engines import engine
-try:
-    with engine("local:2", ".") as executor:
-        jobs = [executor.submit(abs, number) for number in range(6)]
-        assert [job.result() for job in jobs] == list(range(6))
+def test_an_interrupted_engine_ends_its_processes(tmp_path):
+    with pytest.raises(KeyboardInterrupt), engine("local:1", tmp_path) as executor:
+        jobs = [executor.submit(os.getpid) for _ in range(3)]
+        (number,) = {job.result() for job in jobs}  # one process, one task after the other
+        assert number != os.getpid() and psutil.pid_exists(number)
         raise KeyboardInterrupt
-except KeyboardInterrupt:
-    print("ended")
-"""
-
-
-@pytest.mark.slow
-def test_an_interrupted_engine_ends_its_processes():
-    assert program('if __name__ == "__main__":\n' + ALONE.replace("\n", "\n    ")).strip() == "ended"
+    until(lambda: not psutil.pid_exists(number))

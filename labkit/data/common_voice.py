@@ -133,7 +133,7 @@ def _find(place, name):
     stem, kind = os.path.splitext(name)
     stem, kind = (stem, kind) if kind.lower() in KINDS else (name, ".mp3")  # as old tables mean it
     names = [f"{stem}{ending}" for ending in (kind, *KINDS)]
-    return f"clips/{next((name for name in names if os.path.isfile(place / 'clips' / name)), names[0])}"
+    return f"clips/{next((name for name in names if os.path.isfile(f'{place}/clips/{name}')), names[0])}"
 
 
 def _with_classes(clips, folder):

@@ -40,11 +40,12 @@ class Corpus:
         clips = self.clips
         if missing := [column for column in COLUMNS if column not in clips]:
             raise LabError(f"{self.name} lacks the columns {missing}. A corpus module must fill {COLUMNS}.")
-        unnamed = [not isinstance(name, str) or not name for name in clips.speaker]
+        labels, parts = set(clips.label.unique()), set(clips.split.unique())
+        unnamed = [not isinstance(name, str) or not name for name in clips.speaker.tolist()]
         for found, wrong in (
             (clips.path[clips.path.duplicated()], "lists {} twice. Each clip may have one row: remove the second."),
-            (set(clips.label) - set(self.labels), "has clips of {}, which are not among its labels. Add them there."),
-            (set(clips.split) - set(PARTS), f"has clips in the parts {{}}. A clip is in one of {PARTS}."),
+            (labels.difference(self.labels), "has clips of {}, which are not among its labels. Add them there."),
+            (parts.difference(PARTS), f"has clips in the parts {{}}. A clip is in one of {PARTS}."),
             (clips.path[unnamed], "does not say in words who speaks in {}. Give each row a speaker, as text."),
         ):
             if len(found):

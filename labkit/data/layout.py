@@ -13,6 +13,7 @@ import struct
 from contextlib import suppress
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
+from sys import intern
 
 import numpy as np
 import pandas as pd
@@ -43,18 +44,25 @@ def audio_files(root, kinds=KINDS):
     found = []
     for folder, folders, files in os.walk(root):
         folders[:] = [name for name in folders if name[0] != "."]
-        names = [os.path.join(folder, name) for name in (*files, *folders) if name[0] != "."]
-        found += [name[len(str(root)) + 1 :] for name in names if _expected(name, kinds)]
-    if bad := [path for path in found if CONTROL.search(path) or path.encode(errors="ignore").decode() != path]:
-        shown = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in bad[0])
+        below = f"{folder[len(str(root)) + 1 :]}/".lstrip("/").replace(os.sep, "/")
+        names = [name for name in (*files, *folders) if name[0] != "."]
+        found += [below + name for name in names if _expected(folder, name, kinds)]
+    if not _is_text("".join(found)):
+        bad = next(path for path in found if not _is_text(path))
+        shown = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in bad)
         raise LabError(f"The name of {shown} in {root} is not text, or holds the end of a line. Rename it.")
-    return states(root, sorted(path.replace(os.sep, "/") for path in found))
+    return states(root, sorted(found))
 
 
-def _expected(path, kinds):
-    """Whether a path is for a clip, even if no file is there: a link to nowhere, or to a folder, is reported."""
-    if os.path.splitext(path)[1].lower() in (kinds or KINDS):
+def _is_text(path):
+    return not CONTROL.search(path) and path.encode(errors="ignore").decode() == path
+
+
+def _expected(folder, name, kinds):
+    """Whether a name is for a clip, even if no file is there: a link to nowhere, or to a folder, is reported."""
+    if name.lower().endswith(kinds or KINDS):
         return True
+    path = os.path.join(folder, name)
     return kinds is None if os.path.isfile(path) else os.path.islink(path)
 
 
@@ -63,11 +71,12 @@ def read_layout(root, pattern, layout, name, mend, kinds=KINDS):
     rows, wrong = audio_files(root, kinds), f"named wrongly: {layout} is expected"
     noise = np.array([path.startswith(NOISE) for path in rows.path.tolist()], bool)
     rows = rows[~noise].astype({"path": str})
-    names = {path: pattern.fullmatch(path) for path in rows.path.tolist()}
-    rows["problem"] = [None if found else wrong for found in names.values()]
+    paths = rows.path.tolist()
+    found = [match and match.groups(default="") for match in map(pattern.fullmatch, paths)]
+    rows["problem"] = [None if groups else wrong for groups in found]
     clips, notes = measured(root, rows, name, f"Clips are named {layout}. {mend}")
-    groups = [names[path].groups(default="") for path in clips.path.tolist()]
-    said = pd.DataFrame(groups, columns=list(pattern.groupindex))
+    groups = dict(zip(paths, found, strict=True))
+    said = pd.DataFrame([groups[path] for path in clips.path.tolist()], columns=list(pattern.groupindex))
     return clips.assign(**said.astype({name: int for name in said if name == "repetition"})), notes
 
 
@@ -148,7 +157,7 @@ def read_table(path, needed, mend, quoting=csv.QUOTE_MINIMAL):
     first = text.partition("\n")[0]
     reader = csv.reader(io.StringIO(text), delimiter=max("\t,;", key=first.count), quoting=quoting, strict=True)
     try:
-        lines = dict((reader.line_num, [cell.strip() for cell in cells]) for cells in reader)
+        lines = dict((reader.line_num, [intern(cell.strip()) for cell in cells]) for cells in reader)
     except csv.Error as error:
         raise LabError(f"Line {reader.line_num} of {path} cannot be read ({error}). {mend}") from error
     head = [cell.lower() for cell in lines.pop(1, [])]
@@ -177,8 +186,8 @@ def when_changed(path):
 
 def states(root, paths):
     """A table of files: path, bytes, changed."""
-    found = [(path, *when_changed(os.path.join(root, path))) for path in paths]
-    return pd.DataFrame(found, columns=["path", *STATE])
+    found = np.array([when_changed(f"{root}{os.sep}{path}") for path in paths], np.int64).reshape(-1, 2)
+    return pd.DataFrame({"path": list(paths), STATE[0]: found[:, 0], STATE[1]: found[:, 1]})
 
 
 def scan(root, files):

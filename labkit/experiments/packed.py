@@ -10,6 +10,7 @@ history and predictions belong to a run. `python -m tools.pack_records` writes t
 import json
 from dataclasses import dataclass, field
 
+import numpy as np
 import pandas as pd
 
 from ..errors import LabError, choose
@@ -40,7 +41,7 @@ class Sweep:
         for line in lines:
             if not wanted or wanted(line["folder"]):
                 history = self.rows("history", line["id"], line["history"])
-                values = [map(json.loads, column) for column in history.values()]
+                values = [json.loads(f"[{','.join(column)}]") for column in history.values()]
                 epochs = [dict(zip(history, row, strict=True)) for row in zip(*values, strict=True)]
                 people = self.rows("speakers", line["training_speakers"], line["training_speakers"])["speaker"]
                 record = line | {"history": epochs, "training_speakers": people}
@@ -83,9 +84,10 @@ class PackedRun(Run):
     def read_predictions(self, part):
         if part not in self.compared:
             expected = choose(part, self.record["tables"], f"table of predictions of {self.name}")
-            table = pd.DataFrame(self.sweep.rows("predictions", part, expected, self.id))
-            numbers = {"confidence": float} if "confidence" in table else {}  # audits of the first edition have none
-            self.compared[part] = table.astype(numbers)
+            rows = self.sweep.rows("predictions", part, expected, self.id)
+            if "confidence" in rows:  # audits of the first edition have none
+                rows["confidence"] = np.array(rows["confidence"], float)
+            self.compared[part] = pd.DataFrame(rows)
         return self.compared[part].copy()
 
 

@@ -2,6 +2,7 @@
 
 import warnings
 from pathlib import Path
+from statistics import mean, median
 
 import pandas as pd
 
@@ -9,6 +10,8 @@ from ..errors import LabError, LabWarning
 from ..metrics import absent, headline, interval, percent, verdict
 from .packed import Sweep
 from .run import Run, read_record
+
+SHARED = ("corpus", "split", "feature", "model", "parameters", "chance", "majority")  # by the runs of one configuration
 
 
 def read_runs(folder, experiments=None):
@@ -86,6 +89,10 @@ def groups(runs):
 
 def table(runs, part="validation"):
     """A row per run (tested, for "test"): what was measured on the part, on what, beside chance and majority."""
+    return pd.DataFrame(_rows(runs, part))
+
+
+def _rows(runs, part):
     rows = []
     for run in [run for run in runs if part == "validation" or run.tested]:
         metrics = run.test() if part == "test" else run.validation
@@ -109,7 +116,7 @@ def table(runs, part="validation"):
                 "date": run.record["date"],
             }
         )
-    return pd.DataFrame(rows)
+    return rows
 
 
 def _named(corpus):
@@ -132,24 +139,25 @@ def summary(runs):
     """
     rows = []
     for same in groups(runs):
-        validation, test = table(same), table(same, "test")
-        beside = test if len(test) == len(same) else validation
+        tested = all(run.tested for run in same)
+        beside = _rows(same, "test" if tested else "validation")
+        scores = pd.Series([run.validation[same.metric] for run in same])
         row = {
-            **beside.loc[0, ["corpus", "split", "feature", "model", "parameters", "chance", "majority"]],
+            **{key: beside[0][key] for key in SHARED},
             "seeds": len(same),
-            "s_per_epoch": validation.s_per_epoch.median(),
+            "s_per_epoch": median(one["s_per_epoch"] for one in beside),
             "metric": same.metric,
-            "validation": validation[same.metric].mean(),
-            "validation_std": validation[same.metric].std(),  # nan of one seed
-            "accuracy": beside.accuracy.mean(),
+            "validation": scores.mean(),
+            "validation_std": scores.std(),  # nan of one seed
+            "accuracy": mean(one["accuracy"] for one in beside),
             "absent": "",
         }
-        if beside is test:
+        if tested:
             tables = same.tables()
             found = interval(tables, metric=same.metric)
-            row |= {"test": found["mean"], "test_std": test[same.metric].std(), "test_clips": test.clips[0]}
+            row |= {"test": found["mean"], "test_std": pd.Series([one[same.metric] for one in beside]).std()}
             row |= {f"test_{key}": found[key] for key in ("low", "high", "speakers")}
-            row["absent"] = absent(tables[0], same[0].labels)
+            row |= {"test_clips": beside[0]["clips"], "absent": absent(tables[0], same[0].labels)}
         rows.append(row)
     return pd.DataFrame(rows)
 

@@ -66,7 +66,8 @@ def in_percent(metrics):
 
 def absent(predictions, labels):
     """The classes without clips (the first eight), such as '; no clips of bird, cat'; empty where each has some."""
-    missing = [label for label in labels if not (predictions.label == label).any()]
+    present = set(predictions.label.unique())
+    missing = [label for label in labels if label not in present]
     more = f" and {len(missing) - 8} more" if len(missing) > 8 else ""
     return f"; no clips of {', '.join(missing[:8])}{more}" if missing else ""
 
@@ -99,17 +100,21 @@ def interval(tables, others=None, *, metric="accuracy", same_networks=False, lev
     sides = [right]
     if others is not None:
         other, theirs = _right(others)
-        if not clips.index.equals(theirs.index):
+        if not clips.path.equals(theirs.path):
             raise LabError("The two sides were tested on different clips. Test both on the same split.")
         sides = [right - other] if same_networks else [right, -other]
-    group = clips.label if metric == "balanced_accuracy" else pd.Series("all", clips.index)
-    weight = 1 / (group.nunique() * group.map(group.value_counts()))  # of each clip; all together 1
-    by_clip = pd.Series(sum(side.mean(0) for side in sides), clips.index)
-    seeds, mean = [side @ weight.to_numpy() for side in sides], float(weight @ by_clip)
-    own = weight.groupby([group, clips.speaker]).transform("sum") * group.nunique()  # a speaker's part of the group
-    apart = (by_clip - by_clip.groupby(group).transform("mean")) / np.sqrt(1 - own.where(own < 1 - 1e-9))
-    apart = weight * apart.fillna(by_clip - mean)  # a class that only one speaker said has no mean of others
-    moved, shares = (one.groupby(clips.speaker).sum().to_numpy() for one in (apart, weight))
+    group = pd.factorize(clips.label)[0] if metric == "balanced_accuracy" else np.zeros(len(clips), int)
+    who = pd.factorize(clips.speaker)[0]
+    both = group * (who.max() + 1) + who  # a speaker in a group
+    inside = np.bincount(group)  # clips of each group
+    weight = 1 / (len(inside) * inside[group])  # of each clip; all together 1
+    by_clip = sum(side.mean(0) for side in sides)
+    seeds, mean = [side @ weight for side in sides], float(weight @ by_clip)
+    own = np.bincount(both, weight)[both] * len(inside)  # a speaker's part of the group
+    others_too = own < 1 - 1e-9  # a class that only one speaker said has no mean of others
+    apart = by_clip - np.where(others_too, (np.bincount(group, by_clip) / inside)[group], mean)
+    apart = weight * apart / np.sqrt(np.where(others_too, 1 - own, 1))
+    moved, shares = np.bincount(who, apart), np.bincount(who, weight)
     low, high = (np.nan, np.nan) if len(shares) == 1 else bounds(mean, moved, shares, seeds, others is not None, level)
     counts = {"speakers": len(shares), "seeds": min(map(len, seeds))}
     return {"mean": mean, "low": float(low), "high": float(high), **counts, "metric": metric}
@@ -152,9 +157,9 @@ def bounds(mean, moved, shares, seeds, difference, level=0.95):
 
 
 def _right(tables):
-    """Which clips each seed got right (seeds, clips), 1 or 0; and the clips, indexed by path."""
-    tables = [table.sort_values("path").set_index("path") for table in tables]
-    if any(not table.index.equals(tables[0].index) for table in tables):
+    """Which clips each seed got right (seeds, clips), 1 or 0; and the clips, by path."""
+    tables = [table.sort_values("path", ignore_index=True) for table in tables]
+    if any(not table.path.equals(tables[0].path) for table in tables):
         raise LabError("The seeds were tested on different clips. Use the same split for all of them.")
     return np.array([table.label == table.predicted for table in tables], float), tables[0]
 
