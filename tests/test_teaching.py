@@ -234,6 +234,7 @@ def test_a_process_that_does_nothing_is_ended_by_the_clock(tmp_path, monkeypatch
     assert said == "x\n"
 
 
+@pytest.mark.slow
 def test_a_hostile_copy_reached_nothing(graded):
     _, folder, precious, server = graded
     assert precious.read_text() == "kept" and [path.name for path in precious.parent.iterdir()] == ["precious.txt"]
@@ -295,6 +296,7 @@ def test_answers_in_the_translated_notebook_count(tmp_path):
     assert "idct" in given[-1]
 
 
+@pytest.mark.slow
 def test_moodle_and_canvas_find_their_columns(graded):
     _, folder, *_ = graded
     with (folder / "grades.moodle.csv").open(encoding="utf-8") as file:
@@ -369,6 +371,7 @@ def test_every_blank_that_is_checked_has_an_answer():
             assert all(names & set(known) for names in wanted) or not known, (name, wanted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CHAPTERS)
 def test_the_labs_own_answers_get_all_points(name, tmp_path, monkeypatch):
     """The answers in solutions/, at their places in the notebook, by the checks that students meet."""
