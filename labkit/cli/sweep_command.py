@@ -58,9 +58,8 @@ def main(args):
             runs, failed = sweep(wanted, corpus, results, **where)
     if failed:
         print(f"\n{as_text(summary(runs))}" if runs else "")
-        print(
-            f"\n{len(failed)} of {len(failed) + len(runs)} failed (see FAILED above): nothing is chosen or tested yet."
-        )
+        count = f"{len(failed)} of {len(failed) + len(runs)}"
+        print(f"\n{count} failed (see FAILED above): nothing is chosen or tested yet.")
         return 1
     chosen = {}
     for grid, some in members.items():
