@@ -65,8 +65,7 @@ def _expected(folder, name, kinds):
 def read_layout(root, pattern, layout, name, mend, kinds=KINDS):
     """(table of the clips below `root` with a column for each group of the pattern, what was left out as sentences)."""
     rows, wrong = audio_files(root, kinds), f"named wrongly: {layout} is expected"
-    noise = np.array([path.startswith(NOISE) for path in rows.path.tolist()], bool)
-    rows = rows[~noise].astype({"path": str})
+    rows = rows[~rows.path.astype(str).str.startswith(NOISE)].astype({"path": str})
     names = {path: pattern.fullmatch(path) for path in rows.path.tolist()}
     rows["problem"] = [None if found else wrong for found in names.values()]
     clips, notes = measured(root, rows, name, f"Clips are named {layout}. {mend}")

@@ -92,8 +92,7 @@ def table(runs, part="validation"):
 
 def _row(run, part):
     metrics = run.test() if part == "test" else run.validation
-    split = run.experiment.to_dict().get("split", {})
-    split = [f"{key}={value}" for key, value in split.items() if key != "protocol"]  # a fold, a speaker, a cap
+    split = [f"{key}={value}" for key, value in run.experiment.to_dict().get("split", {}).items() if key != "protocol"]
     return {
         "run": run.id,
         "corpus": _named(run.record["corpus"]),
