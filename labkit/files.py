@@ -8,11 +8,14 @@ import os
 import secrets
 import shutil
 import subprocess
+import time
 import zlib
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import LabError
+
+WINDOWS = os.name == "nt"
 
 
 def home():
@@ -83,7 +86,7 @@ def atomic_file(path):
             yield temporary
             _sync(temporary)
             try:
-                os.replace(temporary, path)
+                _rename(temporary, path)
             except OSError:
                 if not (temporary.is_dir() and path.is_dir()):  # else a second kernel was quicker: its folder stays
                     raise
@@ -92,6 +95,15 @@ def atomic_file(path):
             if temporary.is_dir():
                 shutil.rmtree(temporary, ignore_errors=True)
             temporary.unlink(missing_ok=True)
+
+
+def _rename(source, target):
+    """Rename in one step. Windows refuses as long as a reader or a virus scanner has the target open: a moment."""
+    for seconds in (0.05, 0.5, 2) if WINDOWS else ():
+        with suppress(PermissionError):
+            return os.replace(source, target)
+        time.sleep(seconds)
+    return os.replace(source, target)
 
 
 @contextmanager

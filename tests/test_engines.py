@@ -202,11 +202,11 @@ def test_an_engine_that_is_not_here_is_named(on, words, tmp_path):
 
 
 def test_a_missing_package_is_named(made, own_folders, tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "submitit", None)
+    monkeypatch.setitem(sys.modules, "distributed", None)
     grid = tmp_path / "one.json"
     grid.write_text("{}")
-    assert main(["sweep", str(grid), "--data", str(made), "--on", "slurm"]) == 2
-    assert "'submitit' is missing. docs/CLUSTER.md says" in capsys.readouterr().err
+    assert main(["sweep", str(grid), "--data", str(made), "--on", "dask"]) == 2
+    assert "'distributed' is missing. docs/CLUSTER.md says" in capsys.readouterr().err
 
 
 SBATCH = """#!{python}

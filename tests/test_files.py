@@ -42,6 +42,24 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
     assert path.read_text() == "old" and names(tmp_path) == ["a.txt"]
 
 
+def test_on_windows_a_file_that_somebody_reads_is_replaced_a_moment_later(tmp_path, monkeypatch):
+    refused, rename = [], files.os.replace
+
+    def busy(source, target):
+        if len(refused) < 2:
+            refused.append(target)
+            raise PermissionError(errno.EACCES, "Access is denied")
+        rename(source, target)
+
+    monkeypatch.setattr(files.os, "replace", busy)
+    monkeypatch.setattr(files.time, "sleep", lambda seconds: None)
+    with pytest.raises(LabError, match="Access is denied"):  # elsewhere it is a folder that one may not write to
+        files.write_text(tmp_path / "a.txt", "new")
+    monkeypatch.setattr(files, "WINDOWS", True)
+    files.write_text(tmp_path / "a.txt", "new")
+    assert len(refused) == 2 and (tmp_path / "a.txt").read_text() == "new" and names(tmp_path) == ["a.txt"]
+
+
 def test_a_full_disk_is_said_with_the_file_and_the_next_step(tmp_path):
     path = tmp_path / "a.txt"
     with pytest.raises(LabError, match=r"a\.txt: No space left.*Free some disk space"), files.atomic_file(path):

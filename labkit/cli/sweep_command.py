@@ -58,9 +58,7 @@ def main(args):
             runs, failed = sweep(wanted, corpus, results, **where)
     if failed:
         print(f"\n{as_text(summary(runs))}" if runs else "")
-        print(
-            f"\n{len(failed)} of {len(failed) + len(runs)} failed (see FAILED above): nothing is chosen or tested yet."
-        )
+        print(f"\n{len(failed)} of {len(failed) + len(runs)} failed (see FAILED above): nothing is chosen or tested.")
         return 1
     chosen = {}
     for grid, some in members.items():

@@ -44,18 +44,14 @@ def audio_files(root, kinds=KINDS):
     found = []
     for folder, folders, files in os.walk(root):
         folders[:] = [name for name in folders if name[0] != "."]
-        below = f"{folder[len(str(root)) + 1 :]}/".lstrip("/").replace(os.sep, "/")
+        below = f"{folder[len(os.path.join(root, '')) :]}/".lstrip("/").replace(os.sep, "/")
         names = [name for name in (*files, *folders) if name[0] != "."]
         found += [below + name for name in names if _expected(folder, name, kinds)]
-    if not _is_text("".join(found)):
-        bad = next(path for path in found if not _is_text(path))
-        shown = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in bad)
+    suspects = [] if "".join(found).isprintable() else found  # most often there is nothing to look at one by one
+    if bad := [path for path in suspects if CONTROL.search(path) or path.encode(errors="ignore").decode() != path]:
+        shown = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in bad[0])
         raise LabError(f"The name of {shown} in {root} is not text, or holds the end of a line. Rename it.")
     return states(root, sorted(found))
-
-
-def _is_text(path):
-    return not CONTROL.search(path) and path.encode(errors="ignore").decode() == path
 
 
 def _expected(folder, name, kinds):
@@ -69,14 +65,12 @@ def _expected(folder, name, kinds):
 def read_layout(root, pattern, layout, name, mend, kinds=KINDS):
     """(table of the clips below `root` with a column for each group of the pattern, what was left out as sentences)."""
     rows, wrong = audio_files(root, kinds), f"named wrongly: {layout} is expected"
-    noise = np.array([path.startswith(NOISE) for path in rows.path.tolist()], bool)
-    rows = rows[~noise].astype({"path": str})
-    paths = rows.path.tolist()
-    found = [match and match.groups(default="") for match in map(pattern.fullmatch, paths)]
-    rows["problem"] = [None if groups else wrong for groups in found]
+    rows = rows[~rows.path.astype(str).str.startswith(NOISE)].astype({"path": str})
+    names = {path: pattern.fullmatch(path) for path in rows.path.tolist()}
+    rows["problem"] = [None if found else wrong for found in names.values()]
     clips, notes = measured(root, rows, name, f"Clips are named {layout}. {mend}")
-    groups = dict(zip(paths, found, strict=True))
-    said = pd.DataFrame([groups[path] for path in clips.path.tolist()], columns=list(pattern.groupindex))
+    groups = [names[path].groups(default="") for path in clips.path.tolist()]
+    said = pd.DataFrame(groups, columns=list(pattern.groupindex))
     return clips.assign(**said.astype({name: int for name in said if name == "repetition"})), notes
 
 

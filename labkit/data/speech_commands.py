@@ -44,6 +44,7 @@ def load(root):
     return make_corpus(root, clips, notes, sample_rate=SAMPLE_RATE, licence="CC BY 4.0", protocol=protocol)
 
 
+@cache  # many records name the same speakers
 def published_part(speaker):
     """The part of a speaker by the publisher's rule (Warden, sec. 4): of the SHA-1 of the name, ten percent each."""
     percent = int(hashlib.sha1(speaker.encode()).hexdigest(), 16) % 2**27 * 100 / (2**27 - 1)
@@ -52,16 +53,9 @@ def published_part(speaker):
 
 def protocol_of(record):
     """The protocol of a run record. The first edition called all lists official; its training speakers tell."""
-    if record["protocol"] != "official":
-        return record["protocol"]
-    own = record["corpus"]["synthetic"] or any(map(_held_out, record["training_speakers"]))
-    return OWN if own else "official"
-
-
-@cache  # many records name the same speakers
-def _held_out(speaker):
-    """Whether the publisher trains nobody with this name, if it is a name of the publisher's."""
-    return re.fullmatch("[0-9a-f]{8}", speaker) and published_part(speaker) != "train"
+    hashes = (name for name in record["training_speakers"] if re.fullmatch("[0-9a-f]{8}", name))
+    own = record["corpus"]["synthetic"] or any(published_part(name) != "train" for name in hashes)
+    return OWN if record["protocol"] == "official" and own else record["protocol"]
 
 
 def read_cut(name):

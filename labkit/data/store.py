@@ -63,8 +63,7 @@ def open_store(corpus, sample_rate=None, progress=True):
         if sample_rate == corpus.sample_rate or " resampled " not in note:  # another rate was asked for
             warnings.warn(f"{corpus.name}: {note}.", LabWarning, stacklevel=2)
     audio = {number: _mapped(folder, number, rows) for number, rows in index.groupby("piece")}
-    problems = index.problem[index.problem != ""].to_dict()
-    return Store(audio, index, problems, _notes(index.reset_index()))
+    return Store(audio, index, index.problem[index.problem != ""].to_dict(), _notes(index.reset_index()))
 
 
 def store_folder(corpus, sample_rate):

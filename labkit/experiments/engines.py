@@ -50,10 +50,10 @@ def engine(on, results):
         with Client(**{"address": f"tcp:{where}"} if where else {"threads_per_worker": 1}) as client:
             yield client.get_executor(pure=False)
     elif kind == "slurm":
-        from submitit import SlurmExecutor
-
         if not shutil.which("sbatch"):
             raise LabError("There is no SLURM here. Type this where the command `sbatch` works.")
+        from submitit import SlurmExecutor
+
         executor = SlurmExecutor(Path(results).absolute() / ".slurm")
         executor.update_parameters(job_name="labkit", time=MINUTES, **({"partition": where} if where else {}))
         yield executor
@@ -139,10 +139,8 @@ def train_member(experiment, module, address, results, device, run_id):
             wrong = f"{socket.gethostname()} has another labkit, or other code of {experiment.model.name}, than here"
             raise LabError(f"{wrong}. Install the same there.")
         train(experiment, corpus, results, settle(device))
-    except LabError as error:
-        return str(error)
     except Exception as error:  # a student's model may fail in any way, a device may be full
-        return in_words(error)
+        return str(error) if isinstance(error, LabError) else in_words(error)
     return ""
 
 

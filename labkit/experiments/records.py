@@ -11,8 +11,6 @@ from ..metrics import absent, headline, interval, percent, verdict
 from .packed import Sweep
 from .run import Run, read_record
 
-SHARED = ("corpus", "split", "feature", "model", "parameters", "chance", "majority")  # by the runs of one configuration
-
 
 def read_runs(folder, experiments=None):
     """All runs below a folder, each once, without their corpora; or only those of these experiments.
@@ -89,34 +87,28 @@ def groups(runs):
 
 def table(runs, part="validation"):
     """A row per run (tested, for "test"): what was measured on the part, on what, beside chance and majority."""
-    return pd.DataFrame(_rows(runs, part))
+    return pd.DataFrame([_row(run, part) for run in runs if part == "validation" or run.tested])
 
 
-def _rows(runs, part):
-    rows = []
-    for run in [run for run in runs if part == "validation" or run.tested]:
-        metrics = run.test() if part == "test" else run.validation
-        split = run.experiment.to_dict().get("split", {})
-        split = [f"{key}={value}" for key, value in split.items() if key != "protocol"]  # a fold, a speaker, a cap
-        rows.append(
-            {
-                "run": run.id,
-                "corpus": _named(run.record["corpus"]),
-                "split": " ".join([run.protocol, *split]),
-                "feature": type(run.experiment.feature).__name__,
-                "model": configuration(run.experiment),
-                "part": part,
-                "seed": run.experiment.seed,
-                headline(run.validation): None,  # its column comes first
-                **metrics,
-                "parameters": run.record["parameters"],
-                "epochs": len(run.record["history"]),
-                "s_per_epoch": run.record["seconds_per_epoch"],
-                "device": run.record["device"],
-                "date": run.record["date"],
-            }
-        )
-    return rows
+def _row(run, part):
+    metrics = run.test() if part == "test" else run.validation
+    split = [f"{key}={value}" for key, value in run.experiment.to_dict().get("split", {}).items() if key != "protocol"]
+    return {
+        "run": run.id,
+        "corpus": _named(run.record["corpus"]),
+        "split": " ".join([run.protocol, *split]),
+        "feature": type(run.experiment.feature).__name__,
+        "model": configuration(run.experiment),
+        "part": part,
+        "seed": run.experiment.seed,
+        headline(run.validation): None,  # its column comes first
+        **metrics,
+        "parameters": run.record["parameters"],
+        "epochs": len(run.record["history"]),
+        "s_per_epoch": run.record["seconds_per_epoch"],
+        "device": run.record["device"],
+        "date": run.record["date"],
+    }
 
 
 def _named(corpus):
@@ -140,10 +132,13 @@ def summary(runs):
     rows = []
     for same in groups(runs):
         tested = all(run.tested for run in same)
-        beside = _rows(same, "test" if tested else "validation")
+        beside = [_row(run, "test" if tested else "validation") for run in same]
         scores = pd.Series([run.validation[same.metric] for run in same])
         row = {
-            **{key: beside[0][key] for key in SHARED},
+            **{
+                key: beside[0][key]
+                for key in ("corpus", "split", "feature", "model", "parameters", "chance", "majority")
+            },
             "seeds": len(same),
             "s_per_epoch": median(one["s_per_epoch"] for one in beside),
             "metric": same.metric,

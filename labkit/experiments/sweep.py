@@ -233,11 +233,9 @@ def _attempt(call, *arguments):
     """What a call returns, or the error it raises: one member may not end the others."""
     try:
         return call(*arguments)
-    except LabError as error:
-        return error
     # A student's model may fail in any way, a device may be full, a worker be killed.
     except (Exception, CancelledError) as error:
-        return LabError(in_words(error))
+        return error if isinstance(error, LabError) else LabError(in_words(error))
 
 
 def best(runs):
