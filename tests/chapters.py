@@ -14,9 +14,12 @@ from pathlib import Path
 import nbformat
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
-SHORTER = {  # of each notebook with a panel: words of a long training, and what stands in for them
+FEW = {"updates=200": "updates=2", "110, 0.003": "2, 0.003", "in (0, 1, 2)": "in (0,)", ".head(120)": ".head(12)"}
+SHORTER = {  # of each panel (NOTEBOOK, or NOTEBOOK/VARIABLE): words of a long training, and what stands in for them
     "02_Resultados_1": {},
     "03_Resultados_2": {"epochs=12": "epochs=1", "(0, 1)": "(0,)", "[:1200]": "[:64]"},
+    "04_mel_cnn": {},
+    "04_mel_cnn/listener": FEW,
     "05_audiomnist_audionet": {},
     "06_voice_mnist": {
         "updates=160": "updates=1",
@@ -32,18 +35,20 @@ SHORTER = {  # of each notebook with a panel: words of a long training, and what
 
 
 def statements(name):
-    """The statements of a notebook that its panel needs, in their order: a list of str."""
+    """The statements of a notebook that a panel of it needs, in their order: a list of str."""
+    name, _, variable = name.partition("/")
+    variable = variable or "panel"
     node = nbformat.read(FOLDER / f"{name}.ipynb", as_version=4)
     sources = [cell.source for cell in node.cells if cell.cell_type == "code" and "google.colab" not in cell.source]
-    last = next(number for number, source in enumerate(sources) if "labkit.TinkerPanel(" in source)
+    last = next(number for number, source in enumerate(sources) if f"{variable} = labkit.TinkerPanel(" in source)
     lines = [line for source in sources[: last + 1] for line in ast.parse(source).body]
     imports = [line for line in lines if isinstance(line, ast.Import | ast.ImportFrom)]
     imported = set().union(*(names(ast.unparse(line))[0] for line in imports))
-    chosen, wanted = [], {"panel"}
+    chosen, wanted = [], {variable}
     for statement in reversed(lines):
         text = ast.unparse(statement)
         given, used = names(text)
-        simple = not isinstance(statement, ast.For | ast.With | ast.If)
+        simple = not isinstance(statement, ast.For | ast.With | ast.If | ast.AugAssign)
         if (given | changed(statement) - imported - {"lab"}) & wanted:
             chosen.insert(0, text)
             wanted = (wanted - given if simple else wanted) | (used if simple else used - given)
@@ -91,4 +96,4 @@ def run(name, shorter=True):
 
 def panel(name):
     """The panel of a notebook."""
-    return run(name)["panel"]
+    return run(name)[name.partition("/")[2] or "panel"]

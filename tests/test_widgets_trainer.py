@@ -2,6 +2,7 @@
 
 import dataclasses
 import multiprocessing
+import sys
 
 import gated
 import pytest
@@ -17,6 +18,7 @@ from labkit.features import MFCC, LogMel
 from labkit.models import MODELS, Model, register
 from labkit.training.recipe import Recipe
 from labkit.widgets import TrainerPanel
+from labkit.widgets import trainer as trainers
 from labkit.widgets.comparison import compared
 from labkit.widgets.controls import as_code
 
@@ -491,3 +493,54 @@ def test_all_settings_of_an_experiment_have_an_input(trainer):
 class Recorder:
     def train(self, experiment):
         return experiment
+
+
+def test_try_more_searches_shows_the_winner_and_adds_to_its_trials(lab, monkeypatch):
+    monkeypatch.setattr(trainers, "MORE", 2)
+    panel = TrainerPanel(lab, SMALL.change(model={"dropout": 0.1}))
+    panel.more.click()
+    assert "First write your guess" in panel.said and panel.thread is None
+    panel.controls["guess"].value = "50"
+    panel.more.click()
+    run = panel.wait(120)
+    assert panel.error is None and f"{run.searched} on 18 clips" in panel.said, panel.said
+    assert "(the best of 2 trials, 0 of them stopped early)" in panel.said and "your guess was 50%" in panel.said
+    assert (
+        panel.experiment == run.experiment and run.experiment != SMALL and len(list(lab.results.rglob("run.json"))) == 2
+    )
+    recipe, dropout = run.experiment.recipe, run.experiment.model.full["dropout"]
+    assert 0.001 <= recipe.lr <= 0.1 and 1e-5 <= recipe.weight_decay <= 0.3 and 0 <= dropout <= 0.6
+    panel.more.click()
+    again = panel.wait(120)
+    assert again.record["search"]["trials"] == 4 and "the best of 4 trials" in panel.said
+    assert not list(lab.results.rglob("test*"))
+    panel.test.click()
+    panel.test.click()
+    assert f"Test of run {len(panel.runs)} (the best of 4 trials" in panel.said
+    panel.controls["model.hidden"].value = 4
+    panel.more.click()
+    assert panel.wait(120).record["search"]["trials"] == 2, "around other settings it is another search"
+
+
+def test_stop_ends_a_search_and_keeps_its_trials(lab, gate, monkeypatch):
+    monkeypatch.setattr(trainers, "MORE", 3)
+    panel = TrainerPanel(lab, waiting(gate), guess=0.5)
+    panel.more.click()
+    gate.open(*range(1, BATCHES + 1))
+    gate.reached(BATCHES + 1)
+    assert panel.said.startswith("Trial 1 of 3, lr 0.0") and ". Epoch 1: training loss" in panel.said
+    panel.stop.click()
+    gate.open()
+    assert panel.wait(120) is None and "Stopped after epoch 1 of 2" in panel.said and panel.error is None
+    panel.more.click()
+    run = panel.wait(120)
+    assert run.record["search"] == {"trials": 3, "stopped_early": 0}
+    assert len(list(lab.results.rglob("run.json"))) == 3, "the first trial went on, and two others were made"
+
+
+def test_a_search_without_optuna_is_a_message(lab, monkeypatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    panel = TrainerPanel(lab, SMALL, guess=0.5)
+    panel.more.click()
+    panel.wait(120)
+    assert "A search needs Optuna, which is not here. Type `python -m pip install optuna`." in panel.said

@@ -146,6 +146,7 @@ def summary(runs):
             "validation_std": scores.std(),  # nan of one seed
             "accuracy": mean(one["accuracy"] for one in beside),
             "absent": "",
+            "searched": same[0].searched,
         }
         if tested:
             tables = same.tables()
@@ -195,7 +196,7 @@ def in_words(row):
             f"{row['clips']} clips of {row['speakers']} speakers; {chance}, always the commonest word there "
             f"{row['commonest']:.1%}{row['absent']} ({seeds})."
         )
-    validation = f"validation {row['validation']:.1%}{' balanced' if balanced else ''}"
+    validation = f"validation {row['validation']:.1%}{' balanced' if balanced else ''}{row['searched']}"
     where = f"{chance}, majority {row['majority']:.1%}{row['absent']} ({row['corpus']}, split: {row['split']}, {seeds}"
     if pd.isna(row.get("test")):
         return f"{row['model']}: {validation}{plain}; {where}; not tested)."

@@ -53,8 +53,15 @@ class Run:
         made = " (synthetic speech)" if self.synthetic else ""
         return self.record.get("in_words") or (
             f"Run {self.id}: {self.experiment} on {self.record['corpus']['name']}{made}, validation "
-            f"{in_percent(self.validation)}, best epoch {self.record['best_epoch']} of {len(self.history)}"
+            f"{in_percent(self.validation)}{self.searched}, "
+            f"best epoch {self.record['best_epoch']} of {len(self.history)}"
         )
+
+    @property
+    def searched(self):
+        """Of how many trials it is the best, in brackets; "" if nobody searched."""
+        words = " (the best of {trials} trials, {stopped_early} of them stopped early)"
+        return words.format(**self.record["search"]) if "search" in self.record else ""
 
     @property
     def tests(self):

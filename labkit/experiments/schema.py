@@ -30,6 +30,7 @@ RECORD |= {"clips": dict[str, Whole], "speakers": dict[str, Whole], "parameters"
 RECORD |= {"history": Annotated[list[dict[str, Number]], Field(min_length=1)], "seconds_per_epoch": Number}
 RECORD |= {"corpus": TypedDict("Source", SOURCE), "validation": TypedDict("Metrics", METRICS)}
 RECORD |= {"tables": NotRequired[dict[str, str]], "in_words": NotRequired[str]}  # older records have neither
+RECORD |= {"search": NotRequired[TypedDict("Search", {"trials": Whole, "stopped_early": Whole})]}  # that it won
 SCHEMAS = {
     "a run record": TypeAdapter(TypedDict("Record", RECORD)),
     "a test record": TypeAdapter(TypedDict("Test", TEST)),

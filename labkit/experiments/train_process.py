@@ -51,6 +51,7 @@ class TrainProcess:
                 self.pipe.send((module, experiment.to_dict(), corpus, results, device, record.parent))
                 while (message := self.pipe.recv())[0] != "ended":
                     getattr(callback, message[0])(*message[1:])
+                    self.stop.value = self.stop.value or callback.stop
             except (EOFError, OSError):
                 raise LabError(
                     "The process that trained has ended (killed, or out of memory). The epochs that were finished are "

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from itertools import count
 
 import ipywidgets
 import pandas as pd
@@ -9,6 +10,7 @@ import pandas as pd
 from ..data.splits import LEAKY
 from ..errors import LabError
 from ..experiments.experiment import Experiment
+from ..experiments.search import search
 from ..experiments.train_process import in_words, interrupted, take, waiting
 from ..metrics import in_percent
 from ..training.loop import Callback
@@ -17,6 +19,7 @@ from .controls import SettingsPanel
 from .panel import image
 
 BUSY = "A training is under way already. Press Stop first, or wait."
+MORE = 20  # trials of a search
 PAUSE = 0.5  # seconds between two pictures of a training: drawing must not slow it down
 
 
@@ -25,7 +28,8 @@ class TrainerPanel(SettingsPanel):
 
     A process of its own trains, so other cells can be run meanwhile and change no number. Stop keeps the epochs that
     were finished. Resume goes on with the latest training that was interrupted, in this panel or before the kernel was
-    restarted. Test opens the test part for the latest run, at a second click: who looks often, chooses by it.
+    restarted. "Try 20 more" searches around these settings, and shows the best on validation: `experiments.search`.
+    Test opens the test part for the latest run, at a second click: who looks often, chooses by it.
 
     Controls: `model`, `feature`, `seed`, `guess` (percent), and each setting by its path, as in `model.hidden`.
 
@@ -46,10 +50,13 @@ class TrainerPanel(SettingsPanel):
         base = experiment or Experiment()
         super().__init__(lab, base if words is None else base.change(corpus={"labels": tuple(words)}))
         self.run, self.runs, self.table, self.chart, self.error = None, [], None, None, None
-        self.thread, self._trained, self._shown = None, None, []  # shown: a Run, or the history of one under way
+        self.thread, self.process, self._trained = None, None, None
+        self._shown = []  # a Run, or the history of one under way
         self.train = self.button("Train", "play", self._start, button_style="primary")
         self.stop = self.button("Stop", "stop", self._halt)
         self.resume = self.button("Resume", "step-forward", lambda: self._start(resume=True), disabled=True)
+        self.more = self.button(f"Try {MORE} more", "search", lambda: self._start(more=True))
+        self._around, self._tried = [], 0  # what a search begins with and has found; its trials so far
         self.test, self._asked = self.button("Test", "flag", self._test), None  # id that a first click asked for
         self.bar = ipywidgets.FloatProgress(value=0, min=0, max=1, layout={"width": "20em"})
         self.table_view, self.chart_view = ipywidgets.HTML(), ipywidgets.HTML()
@@ -99,14 +106,14 @@ class TrainerPanel(SettingsPanel):
 
     def rows(self):
         above = ("model", "feature", "seed"), self._above, "section", self._settings, "guess"
-        buttons = self.train, self.stop, self.resume, self.test, self.bar
+        buttons = self.train, self.stop, self.resume, self.more, self.test, self.bar
         return *above, buttons, self.message, self.picture, self.table_view, self.chart_view, self.code_view
 
     def _guessed(self):
         self.changed()
         self.redraw()
 
-    def _start(self, resume=False):
+    def _start(self, resume=False, more=False):
         if self.busy:
             raise LabError(BUSY)
         if resume:
@@ -120,22 +127,26 @@ class TrainerPanel(SettingsPanel):
                 "First write your guess: how many percent of the validation clips will it get right? "
                 "It is drawn beside the result. Then press Train."
             )
+        if more and experiment not in self._around:
+            self._around, self._tried = [experiment], 0
         if experiment != self._trained:
             self._shown = []
         self._asked = None
-        self._trained, self.error, self._callback, self.process = experiment, None, PanelCallback(self), take()
+        self._trained, self.error, self._callback = experiment, None, PanelCallback(self)
         self.bar.value, self.bar.max, self.bar.bar_style = 0, experiment.recipe.epochs, ""
         self.controls["guess"].disabled = self.resume.disabled = True
         self.say(f"Training {experiment.model.name} ...")
         self.busy = True
-        self.thread = threading.Thread(target=self._work, daemon=True)
+        self.thread = threading.Thread(target=self._work, args=(more,), daemon=True)
         self.thread.start()
 
     def _halt(self):
         if not self.busy:
             raise LabError("Nothing is being trained. Press Train first.")
         self.say("Stopping after this batch ...")
-        self.process.stop.value = True
+        self._callback.stop = True
+        if self.process:  # else the thread has only begun
+            self.process.stop.value = True
 
     def _test(self):
         if self.busy or self.run is None:
@@ -147,17 +158,18 @@ class TrainerPanel(SettingsPanel):
             return self.say(f"{words.format(number)}Then press Test again; else go on with Train.")
         metrics = self.run.test()
         about = f"{in_percent(metrics)} on {metrics['clips']:,} clips (chance {metrics['chance']:.1%})"
-        self.say(f"Test of run {number}: {about}; validation was {in_percent(self.run.validation)}.")
+        self.say(f"Test of run {number}{self.run.searched}: {about}; validation was {in_percent(self.run.validation)}.")
 
     def _look_for_interrupted(self):
         found = interrupted(self.base, self.lab.data, self.lab.results)
         self.resume.disabled = found is None
         return found
 
-    def _work(self):
+    def _work(self, more):
         """What the thread does. Whatever happens ends as a message: nobody sees a thread's errors."""
         try:
-            run = self.process.train(self._trained, self.lab.data, self.lab.results, self.lab.device, self._callback)
+            where = self.lab.data, self.lab.results, self.lab.device
+            run = self._try_more(*where) if more else self._train(self._trained, *where, self._callback)
             words = self._finish(run)
         except Exception as error:
             self.error, words, self.bar.bar_style = error, in_words(error), "danger"
@@ -166,13 +178,35 @@ class TrainerPanel(SettingsPanel):
         self._look_for_interrupted()
         self.redraw()
 
+    def _train(self, *arguments):
+        """As `labkit.train`, in a process of its own."""
+        self.process = take()
+        return self.process.train(*arguments)
+
+    def _try_more(self, *where):
+        """The best of the trials so far and some more; the controls show it."""
+        base, trials, number = self._around[0], self._tried + MORE, count(self._tried + 1)
+
+        def watched(experiment):
+            title = f"Trial {next(number)} of {trials}, lr {experiment.recipe.lr:.2g}. "
+            self._trained, self._callback = experiment, PanelCallback(self, title, self._callback.stop)
+            return self._callback
+
+        found = search(base, nearby(base), *where, trials, callback=watched, train=self._train)
+        if found is None:
+            return None
+        self._tried = len(found.trials)
+        self._around.append(found.run.experiment)
+        self.show(found.run.experiment)
+        return found.run
+
     def _finish(self, run):
         """Show a run that is complete, or that was stopped (None); returns what to say of it."""
         if run is None:
             self.bar.bar_style, done = "warning", len(self._shown)
             kept = f"after epoch {done} of {self._trained.recipe.epochs}" if done else "before the first epoch was over"
             return f"Stopped {kept}. The epochs that were finished are kept: press Resume to go on."
-        self._shown = self.run = run
+        self._shown, self.run, self._trained = run, run, run.experiment
         if run.id not in [other.id for other in self.runs]:
             self.runs.append(run)
         self.bar.value, self.bar.bar_style = self.bar.max, "success"
@@ -183,29 +217,37 @@ class TrainerPanel(SettingsPanel):
         guessed = "" if self.guess is None else f"; your guess was {self.guess:.0%}"
         how = "Trained" if self._callback.seen else "This run was there already, so it was loaded"
         result = (
-            f"{how}: validation {in_percent(metrics)} on {metrics['clips']:,} clips of speakers {heard} "
+            f"{how}: validation {in_percent(metrics)}{run.searched} on {metrics['clips']:,} clips of speakers {heard} "
             f"(chance {metrics['chance']:.1%}{guessed}), weights of epoch {run.record['best_epoch']}."
         )
         compared_with = [against(self.runs)] if run is self.runs[-1] and len(self.runs) > 1 else []
         return " ".join([result, *compared_with, *self._callback.notes])
 
 
+def nearby(experiment):
+    """What a search tries: learning rates near the present one, weight decay, and dropout where there is one."""
+    space = {"recipe.lr": (experiment.recipe.lr / 10, experiment.recipe.lr * 10), "recipe.weight_decay": (1e-5, 0.3)}
+    if isinstance(experiment.model.full.get("dropout"), float):
+        space["model.dropout"] = (0.0, 0.6)
+    return space
+
+
 class PanelCallback(Callback):
     """Tells a panel how its training goes."""
 
-    def __init__(self, panel):
-        super().__init__()
-        self.panel, self.seen, self.drawn, self.notes = panel, False, 0.0, []
+    def __init__(self, panel, title="", stop=False):
+        super().__init__(stop)
+        self.panel, self.title, self.seen, self.drawn, self.notes = panel, title, False, 0.0, []
 
     def batch(self, epoch, done, total):
-        self.seen, self.stop = True, bool(self.panel.process.stop.value)
+        self.seen = True
         self.panel.bar.value = epoch - 1 + done / total
 
     def epoch(self, history):
         self.panel._shown = list(history)
         words = "Epoch {epoch}: training loss {train_loss:.2f}, validation accuracy {validation_accuracy:.1%}"
         if not self.stop:
-            self.panel.say(words.format(**history[-1]))
+            self.panel.say(self.title + words.format(**history[-1]))
         if time.monotonic() - self.drawn > PAUSE:
             self.panel.redraw()
             self.drawn = time.monotonic()
