@@ -18,8 +18,8 @@ OUTCOMES = {"COMPLETE": "finished", "PRUNED": "stopped early", "FAIL": "failed"}
 def search(base, space, corpus, results, device="cpu", trials=20, seed=0, callback=None, train=runs.train):
     """The best of some trials with other settings, chosen on validation; the test part is not looked at.
 
-    Optuna (Akiba et al., KDD 2019) proposes by TPE, and a trial that is below the median of those before it, after as
-    many epochs, is stopped early. An interrupted search goes on; one that is asked for more trials adds the others.
+    Optuna (Akiba et al., KDD 2019) proposes by TPE. A trial below the median of those before it, after as many epochs,
+    is stopped early. An interrupted search goes on; one that is asked for more trials adds the others.
 
     Parameters
     ----------
@@ -27,12 +27,10 @@ def search(base, space, corpus, results, device="cpu", trials=20, seed=0, callba
         What is not in `space` stays as it is here.
     space : dict
         Leads from settings such as "recipe.lr" to a range (1e-4, 1e-1), logarithmic if above 0, or a list of choices.
-    corpus, results, device
-        As `labkit.train` takes them.
     trials, seed : int
         How many in all; the same seed proposes the same.
-    callback, train : callable, optional
-        The first makes the Callback of an experiment, by default a bar; the second trains in place of `labkit.train`.
+    corpus, results, device, callback, train
+        As in `sweep.sweep`; what trains in place of `labkit.train`.
 
     Returns
     -------
@@ -45,6 +43,10 @@ def search(base, space, corpus, results, device="cpu", trials=20, seed=0, callba
     except ImportError:
         raise LabError("A search needs Optuna, which is not here. Type `python -m pip install optuna`.") from None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+    def changed(settings):
+        return Grid(base, {path: [value] for path, value in settings.items()}, (base.seed,)).experiments()[0]
+
     states, ranges = optuna.trial.TrialState, {path: _range(optuna, values) for path, values in space.items()}
     metric = "accuracy" if base.recipe.select == "last" else base.recipe.select
     _, base_id, folder = runs.place(base, corpus, results)
@@ -59,7 +61,7 @@ def search(base, space, corpus, results, device="cpu", trials=20, seed=0, callba
         # a generator for each, so that a search that goes on proposes what one without a break would have
         study.sampler = optuna.samplers.TPESampler(seed=epoch_seed(seed, len(rows)) % 2**32)
         trial, run, note = study.ask(ranges), None, ""
-        experiment = changed(base, trial.params)
+        experiment = changed(trial.params)
         bar = callback(experiment) if callback else TrainingBar(f"trial {len(rows) + 1} of {trials}")
         watch, folder = Pruning(trial, metric, bar), runs.place(experiment, corpus, results)[2]
         begun_before = folder.exists()
@@ -78,18 +80,17 @@ def search(base, space, corpus, results, device="cpu", trials=20, seed=0, callba
         rows.append({"settings": trial.params, **about})
         write_json(path, rows)
     finished = [row for row in rows if row["outcome"] == "COMPLETE"]
-    if finished:
-        best = changed(base, max(finished, key=lambda row: row["validation"])["settings"])
-        table = pd.DataFrame([row["settings"] | row for row in rows], index=range(1, len(rows) + 1))
-        table = table.assign(outcome=table.outcome.map(OUTCOMES)).drop(columns="settings")
-        return Search(_told(runs.train(best, corpus, results, device), table), table)
-    if len(rows) == trials:
+    if not finished and len(rows) < trials:
+        return None
+    if not finished:
         raise LabError(f"None of {trials} trials was finished. The last one: {rows[-1]['note']} Search elsewhere.")
-
-
-def changed(base, settings):
-    """An experiment with other values of some settings, a dict by their paths; LabError if they do not fit."""
-    return Grid(base, {path: [value] for path, value in settings.items()}, (base.seed,)).experiments()[0]
+    winner = changed(max(finished, key=lambda row: row["validation"])["settings"])
+    run = runs.train(winner, corpus, results, device)
+    run.record["search"] = {"trials": len(rows), "stopped_early": sum(row["outcome"] == "PRUNED" for row in rows)}
+    if (run.folder / "run.json").exists():  # one that came packed stays as it is
+        write_json(run.folder / "run.json", run.record | {"hash": digest(run.record)})
+    table = pd.DataFrame([row["settings"] | row for row in rows], index=range(1, len(rows) + 1))
+    return Search(run, table.replace({"outcome": OUTCOMES}).drop(columns="settings"))
 
 
 def _range(optuna, values):
@@ -97,14 +98,6 @@ def _range(optuna, values):
         return optuna.distributions.CategoricalDistribution(values)
     kind = "Int" if all(isinstance(value, int) for value in values) else "Float"
     return getattr(optuna.distributions, f"{kind}Distribution")(*values, log=values[0] > 0)
-
-
-def _told(run, table):
-    """The winner, whose record says of how many trials it is the best."""
-    run.record["search"] = {"trials": len(table), "stopped_early": int((table.outcome == "stopped early").sum())}
-    if (run.folder / "run.json").exists():  # one that came packed stays as it is
-        write_json(run.folder / "run.json", run.record | {"hash": digest(run.record)})
-    return run
 
 
 class Pruning(Callback):
@@ -125,5 +118,4 @@ class Pruning(Callback):
             if not self.behind:  # a training in another process goes on for a moment
                 self.reported.append(row[f"validation_{self.metric}"])
                 self.trial.report(self.reported[-1], len(self.reported))
-                self.behind = self.trial.should_prune()
-        self.stop = self.stop or self.behind
+                self.stop = self.behind = self.trial.should_prune()

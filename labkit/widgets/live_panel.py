@@ -50,9 +50,8 @@ class LivePanel(ListeningPanel):
         self.begin()
         self.redraw()
         known = ", ".join(label for label in self.detector.labels if label != UNKNOWN)
-        self.say(
-            f"It knows: {known}. Press Start and speak, or upload a file. Sound stays on this computer and is not kept."
-        )
+        words = "Press Start and speak, or upload a file. Sound stays on this computer and is not kept."
+        self.say(f"It knows: {known}. {words}")
 
     def play(self, samples, sample_rate, synthetic=False):
         """Hear a recording, samples of shape (samples,), block by block, as if it came from the microphone.

@@ -64,7 +64,7 @@ class Panel:
 
     def add_player(self, **look):
         """Room for a sound, with its title above."""
-        self.sounds.append(ipywidgets.Audio(format="wav", autoplay=False, loop=False))
+        self.sounds.append(ipywidgets.Audio(format="wav", autoplay=False, loop=False, layout={"max_width": "100%"}))
         self.players.append(ipywidgets.VBox([ipywidgets.HTML(), self.sounds[-1]], layout=Layout(**look)))
 
     def play(self, sounds):

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from itertools import count
 
 import ipywidgets
 import pandas as pd
@@ -65,10 +64,8 @@ class TrainerPanel(SettingsPanel):
         self.show(self.base)
         if found := self._look_for_interrupted():
             experiment, epochs = found
-            self.say(
-                f"A training of {experiment.model} was interrupted after {epochs} of {experiment.recipe.epochs} epochs "
-                "(stopped, or the kernel was restarted). What was finished is kept: press Resume to go on."
-            )
+            kept = f"after {epochs} of {experiment.recipe.epochs} epochs (stopped, or the kernel was restarted)"
+            self.say(f"A training of {experiment.model} was interrupted {kept}. To go on with it, press Resume.")
         waiting.append(take())  # a process that is ready when Train is pressed
 
     @property
@@ -117,16 +114,13 @@ class TrainerPanel(SettingsPanel):
         if self.busy:
             raise LabError(BUSY)
         if resume:
-            found = self._look_for_interrupted()
-            if found is None:
+            if not (found := self._look_for_interrupted()):
                 raise LabError("No training was interrupted. Press Train.")
             self.show(found[0])
         experiment, _ = self.check()
         if self.guess is None and not self.runs:
-            raise LabError(
-                "First write your guess: how many percent of the validation clips will it get right? "
-                "It is drawn beside the result. Then press Train."
-            )
+            words = "First write your guess: how many percent of the validation clips will it get right?"
+            raise LabError(f"{words} It is drawn beside the result. Then press Train.")
         if more and experiment not in self._around:
             self._around, self._tried = [experiment], 0
         if experiment != self._trained:
@@ -185,20 +179,20 @@ class TrainerPanel(SettingsPanel):
 
     def _try_more(self, *where):
         """The best of the trials so far and some more; the controls show it."""
-        base, trials, number = self._around[0], self._tried + MORE, count(self._tried + 1)
+        base, trials = self._around[0], self._tried + MORE
 
         def watched(experiment):
-            title = f"Trial {next(number)} of {trials}, lr {experiment.recipe.lr:.2g}. "
-            self._trained, self._callback = experiment, PanelCallback(self, title, self._callback.stop)
+            self._tried, self._trained = self._tried + 1, experiment
+            self._callback = PanelCallback(self, f"Trial {self._tried} of {trials}. ", self._callback.stop)
             return self._callback
 
-        found = search(base, nearby(base), *where, trials, callback=watched, train=self._train)
-        if found is None:
-            return None
-        self._tried = len(found.trials)
-        self._around.append(found.run.experiment)
-        self.show(found.run.experiment)
-        return found.run
+        space = {"recipe.lr": (base.recipe.lr / 10, base.recipe.lr * 10), "recipe.weight_decay": (1e-5, 0.3)}
+        found = search(base, space, *where, trials, callback=watched, train=self._train)
+        self._tried = len(found.trials) if found else 0
+        if found:
+            self._around.append(found.run.experiment)
+            self.show(found.run.experiment)
+        return found and found.run
 
     def _finish(self, run):
         """Show a run that is complete, or that was stopped (None); returns what to say of it."""
@@ -216,20 +210,11 @@ class TrainerPanel(SettingsPanel):
         heard = "that it was trained on" if run.record["protocol"] in LEAKY else "it never heard"
         guessed = "" if self.guess is None else f"; your guess was {self.guess:.0%}"
         how = "Trained" if self._callback.seen else "This run was there already, so it was loaded"
-        result = (
-            f"{how}: validation {in_percent(metrics)}{run.searched} on {metrics['clips']:,} clips of speakers {heard} "
-            f"(chance {metrics['chance']:.1%}{guessed}), weights of epoch {run.record['best_epoch']}."
-        )
+        clips = f"{metrics['clips']:,} clips of speakers {heard} (chance {metrics['chance']:.1%}{guessed})"
+        best = run.record["best_epoch"]
+        result = f"{how}: validation {in_percent(metrics)}{run.searched} on {clips}, weights of epoch {best}."
         compared_with = [against(self.runs)] if run is self.runs[-1] and len(self.runs) > 1 else []
         return " ".join([result, *compared_with, *self._callback.notes])
-
-
-def nearby(experiment):
-    """What a search tries: learning rates near the present one, weight decay, and dropout where there is one."""
-    space = {"recipe.lr": (experiment.recipe.lr / 10, experiment.recipe.lr * 10), "recipe.weight_decay": (1e-5, 0.3)}
-    if isinstance(experiment.model.full.get("dropout"), float):
-        space["model.dropout"] = (0.0, 0.6)
-    return space
 
 
 class PanelCallback(Callback):
