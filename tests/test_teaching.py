@@ -190,7 +190,7 @@ def graded(tmp_path_factory):
         patch.setattr(grading, "find", lambda wanted: [small_lab(folder)])
         patch.setattr(grading, "rehearse", lambda *given: None)
         patch.setattr(grading, "answers", lambda name: (f"{SMOOTH}\n{WINDOW}", {}))
-        patch.setattr(grading, "PATIENCE", 4 if ALL else 20)  # only `sleeps` is there to meet the clock
+        patch.setattr(grading, "PATIENCE", 20)  # on a loaded machine, too, work is what ends the endless loop
         before = {path: path.read_bytes() for path in (ROOT / "labkit" / "checks").glob("*.py")}
         grading.main([*map(str, works), "-o", str(folder / "grades.csv"), "--seconds", "12"])
     with (folder / "grades.csv").open(encoding="utf-8") as file:
