@@ -2,9 +2,9 @@
 
     python -m tools.live_corpus corpus OUT --commands FOLDER --words FOLDER --english FOLDER --spanish FOLDER \\
         --digits FOLDER
-    python -m tools.live_corpus speech OUT --english FOLDER --spanish FOLDER
+    python -m tools.live_corpus speech OUT --english FOLDER --spanish FOLDER [--accents FOLDER]
     python -m tools.live_corpus mine OUT --run FOLDER --speech FOLDER [--most 800]
-    python -m tools.live_corpus round OUT --corpus FOLDER --mined FOLDER [FOLDER ...]
+    python -m tools.live_corpus round OUT --corpus FOLDER --mined FOLDER [FOLDER ...] [--all]
 
 `corpus` has the layout of Speech Commands. The eight commands and the digits keep their official parts. All else is the
 class "unknown": other words, pieces of running speech and of sentences that programs read, and near-words ("note" for
@@ -12,10 +12,11 @@ class "unknown": other words, pieces of running speech and of sentences that pro
 the network would learn that a program, or a telephone, says no commands.
 
 `speech` writes whole sentences without commands: OUT/train for mining, OUT/choosing (people) and OUT/programs for the
-choice of thresholds.
+choice of thresholds. With the Speech Accent Archive, all of whose speakers read one text, OUT/accents_choosing has half
+of them and OUT/accents the others, for the test: its licence allows no training of weights that are shipped.
 `mine` lets a trained network listen to the first, and writes the second of sound behind each false report: hard
-negatives. `round` is a corpus for a short fine-tuning: these, the running speech, and a third of what else trains. No
-speaker is in two parts.
+negatives. `round` is a corpus for a short fine-tuning: these, the running speech, and a third of what else trains (with
+`--all` everything). No speaker is in two parts.
 """
 
 import argparse
@@ -141,7 +142,7 @@ def make_corpus(args):
         for part in ("train", "validation"):
             quiet = sentences(speech, part).query("not known")
             for clip in quiet.itertuples():
-                for piece in pieces(read_audio(clip.file, RATE)[0]):
+                for piece in pieces(read_audio(clip.file, RATE)[0], args.hop if part == "train" else 0.7):
                     out.add("unknown", keyed(prefix, clip.speaker), part, piece)
 
     spoken = fsdd.load(args.digits)
@@ -182,6 +183,12 @@ def make_speech(args):
             for number, clip in enumerate(clips.itertuples()):
                 place = args.out / name / "people" / f"{keyed('p', clip.speaker)}_{number}.wav"
                 write_wav(place, read_audio(clip.file, RATE)[0])
+    accents = read(args.accents).clips if args.accents else pd.DataFrame(columns=["speaker", "path"])
+    for clip in accents.itertuples():
+        half = "accents_choosing" if digest(f"half{clip.speaker}".encode(), 8) < "8" else "accents"
+        number = Path(clip.path).stem.rsplit("_", 1)[1]
+        place = args.out / half / "people" / f"{clip.speaker}_{number}.wav"
+        write_wav(place, read_audio(args.accents / clip.path, RATE)[0])
     for name, part, voices, each in (("train", "training", 200, 8), ("choosing", "validation", 200, 20)):
         said = {part: read_out(english, "train" if part == "training" else part)}
         aloud = make(args.out / f"read_{part}", ReadAloud(said, voices, each))
@@ -217,7 +224,7 @@ def make_round(args):
     corpus = read(args.corpus)
     lucky = corpus.clips.path.map(lambda path: digest(path.encode(), 8) < "55")  # one in three
     people = corpus.clips.speaker.str.match("en|es")  # running speech: what the detector must learn to hear past
-    kept = corpus.clips[lucky | people | (corpus.clips.split != "train")]
+    kept = corpus.clips[args.all | lucky | people | (corpus.clips.split != "train")]
     for path in [*kept.path, *corpus.noises, "validation_list.txt", "testing_list.txt"]:
         (args.out / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(corpus.root / path, args.out / path)
@@ -242,7 +249,12 @@ def main():
         one.add_argument("out", type=Path)
         for name in folders:
             one.add_argument(f"--{name}", type=Path, required=True)
+        if task is make_corpus:
+            one.add_argument("--hop", type=float, default=0.7, help="seconds from piece to piece of people who train")
+        if task is make_speech:
+            one.add_argument("--accents", type=Path, help="native_language of the Speech Accent Archive")
         if task is make_round:
+            one.add_argument("--all", action="store_true", help="everything that trains, not a third of it")
             one.add_argument("--mined", type=Path, nargs="+", required=True)
         if task is mine:
             one.add_argument("--most", type=int, default=800, help="reports that are kept")

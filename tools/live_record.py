@@ -1,7 +1,7 @@
 """Measure how a network listens to minutes of sound, and write it down as one step of a record.
 
     python -m tools.live_record NAME --data FOLDER --speech FOLDER [--choosing FOLDER ...] [--more FOLDER ...]
-        [--second NAME] [--consecutive N] [--shared] [--record FILE --step STEP]
+        [--second NAME] [--consecutive N] [--smoothing SECONDS] [--shared] [--record FILE --step STEP]
 
 NAME is a pretrained network, or the folder of a run with its weights. Thresholds are chosen on the validation part, for
 budgets of false alarms; everything is measured on the test part, once. `--choosing` and `--more` are folders of speech
@@ -10,6 +10,8 @@ without the words: for the choice, and for the test.
 
 import argparse
 import os
+import shlex
+import sys
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -23,14 +25,14 @@ from labkit.evaluation.predictions import refuse_training_speakers
 from labkit.experiments.pretrained import load
 from labkit.experiments.schema import about, origin
 from labkit.files import read_json, write_json
-from labkit.streaming import Decision, Detector
+from labkit.streaming import Decider, Decision, Detector
 from labkit.streaming.benchmark import SPEECH, hear, measured
 from labkit.streaming.decision import NEVER
 from labkit.streaming.mixtures import ONCE, MixturePlan, background, pool, score, sentences, unknown
 
 BUDGETS = (0.5, 1, 2, 5, 10, 20, 50, 100, 200)  # false alarms in an hour of running speech that may be allowed
-THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.965, 0.98, 0.985, 0.99, 0.9925, 0.995, 0.997)
-THRESHOLDS = (*THRESHOLDS, 0.998, 0.999, 0.9995, 0.9999, NEVER)
+THRESHOLDS = (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.965, 0.98, 0.985)
+THRESHOLDS = (*THRESHOLDS, 0.99, 0.9925, 0.995, 0.997, 0.998, 0.999, 0.9995, 0.9999, NEVER)
 LINE = "{budget:>5g} allowed: {per_hour:5.1f} [{low:.1f}, {high:.1f}] false alarms an hour of speech; found {found}"
 
 
@@ -63,9 +65,10 @@ def choose(heard, labels, decision, second=None, own=True):
     """
     words = [label for label in labels if label != UNKNOWN]
     hits, alarms = np.zeros((2, len(THRESHOLDS), len(words)), int)  # of each word at each threshold
+    averaged = [replace(one, probabilities=smooth(one, labels, decision)) for one in heard]  # once for all thresholds
     for row, threshold in enumerate(THRESHOLDS):
-        shared = replace(decision, threshold=threshold, thresholds=())
-        for one in heard:
+        shared = replace(decision, threshold=threshold, thresholds=(), smoothing=0)
+        for one in averaged:
             found = one.found(labels, shared, second)
             if one.kind.startswith(SPEECH):
                 alarms[row] += [sum(report.word == word for report in found) for word in words]
@@ -83,6 +86,11 @@ def choose(heard, labels, decision, second=None, own=True):
         thresholds = tuple((word, THRESHOLDS[row]) for word, row in zip(words, place, strict=True))
         decisions[budget] = replace(decision, threshold=thresholds[0][1], thresholds=thresholds if own else ())
     return decisions
+
+
+def smooth(heard, labels, decision):
+    """The averaged probabilities of a recording, (rows, classes)."""
+    return Decider(labels, decision, heard.times[1] - heard.times[0]).smooth(heard.probabilities)
 
 
 def real_time_factor(run, heard, decision, second=None):
@@ -133,6 +141,8 @@ def main(argv=None):
     add("--more", type=Path, nargs="*", default=[], help="more speech to test on")
     add("--second", help="a network for clips that must agree before a word is reported")
     add("--consecutive", type=int, default=1, help="answers in a row that must reach the threshold")
+    add("--smoothing", type=float, default=Decision().smoothing, help="seconds that probabilities are averaged over")
+    add("--agree", type=float, default=Decision().second, help="probability that the second network must give the word")
     add("--refractory", type=float, default=Decision().refractory, help="seconds of silence after a report")
     add("--shared", action="store_true", help="one threshold for all words, not one for each")
     add("--seconds", type=float, default=600.0, help="length of each recording of strung words, and of noise")
@@ -141,10 +151,14 @@ def main(argv=None):
     args = parser.parse_args(argv)
     settle("cpu")
     words, speech = find("speech_commands", args.data), read(args.speech)
-    decision = Decision(consecutive=args.consecutive, refractory=args.refractory)
+    decision = Decision(
+        smoothing=args.smoothing, refractory=args.refractory, consecutive=args.consecutive, second=args.agree
+    )
     run, second = load(args.name), args.second and load(args.second)
     choosing, more = ([read(folder) for folder in folders] for folders in (args.choosing, args.more))
     result = record(run, words, speech, choosing, more, decision, second, not args.shared, args.seconds)
+    asked = [Path(word).name if Path(word).is_absolute() else word for word in argv or sys.argv[1:]]
+    result["command"] = shlex.join(["python", "-m", "tools.live_record", *asked])
     for row in result["curve"]:
         found = ", ".join(
             f"{100 * said['hits']:.1f}% of {kind}" for kind, said in row.items() if kind.startswith("words")
