@@ -90,6 +90,6 @@ def table(steps, budget=2):
         for kind in ("words, 20 dB", "words, 5 dB"):
             shares = [100 * row[kind][key] for key in ("hits", "hits_low", "hits_high")]
             rows[name][f"{kind}: found (%)"] = "{:.1f} [{:.1f}, {:.1f}]".format(*shares)
-        rows[name]["taken for another word (%)"] = 100 * row[kind]["causes"]["confusion"] / row[kind]["words"]
+        rows[name]["taken for another word (%)"] = f"{100 * row[kind]['causes']['confusion'] / row[kind]['words']:.1f}"
         rows[name]["real-time factor"] = step["real_time_factor"]
     return pd.DataFrame(rows).T.rename_axis("step")
