@@ -439,3 +439,8 @@ def test_a_store_killed_at_any_moment_of_its_making_comes_out_the_same(tmp_path)
     from tools.kill import survive_kills
 
     survive_kills(tmp_path, times=3, seed=1, job="store")
+
+
+def test_a_batch_is_not_resampled_along_its_clips():
+    with pytest.raises(LabError, match="one by one"):
+        resample(np.zeros((3, RATE), np.float32), RATE, 8_000)

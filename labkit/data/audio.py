@@ -73,6 +73,8 @@ def whole_sound(file, dtype="float32"):
 
 def resample(samples, sample_rate, target):
     """Change the sample rate of float32 (samples,) to `target` Hz without aliasing (soxr, high quality)."""
+    if samples.ndim != 1:  # soxr would take the first of two axes for time
+        raise LabError(f"Sounds are resampled one by one, as (samples,), not {samples.shape}. Write a loop over them.")
     return samples if sample_rate == target else soxr.resample(samples, sample_rate, target, quality="HQ")
 
 
