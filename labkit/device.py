@@ -1,4 +1,4 @@
-"""What this machine offers: the device, torch's threads, the C library's memory."""
+"""What this machine offers: the device, the threads of torch and numpy, the C library's memory."""
 
 import ctypes
 import os
@@ -10,12 +10,13 @@ from multiprocessing import connection, parent_process
 
 import psutil
 import torch
+from threadpoolctl import threadpool_limits
 
 from .errors import LabError, LabWarning
 
 
 def settle(device="auto"):
-    """Choose the device and set torch's threads and the C library's memory for this process.
+    """Choose the device and set the threads of torch and numpy, and the C library's memory, for this process.
 
     One thread, unless LABKIT_THREADS says otherwise: networks of this size gain nothing from a second one, and a step
     takes up to twenty times as long when two threads wait for each other while another program uses a core.
@@ -23,6 +24,7 @@ def settle(device="auto"):
     threads = os.environ.get("LABKIT_THREADS") or "1"
     if not threads.isdecimal() or int(threads) < 1:
         raise LabError(f"LABKIT_THREADS is {threads!r}, not a number of threads. Set it to 1, 2 ..., or unset it.")
+    threadpool_limits(int(threads))  # of numpy's products: small ones took four times as long on two waiting threads
     torch.set_num_threads(int(threads))
     # Tell glibc (Linux) to keep freed memory. Each training step frees and takes the same large blocks; those that go
     # back to the system cost page faults, and a step of a recurrent layer takes about a third less time without them.

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tiny
 import torch
+from threadpoolctl import threadpool_info
 
 import labkit
 from labkit import device as machine
@@ -84,6 +85,7 @@ def test_empty_variables_are_as_good_as_none(made, monkeypatch):
     lab = start("x", data=made, device="cpu")
     assert lab.scale == "lab" and lab.results == home() / "results" / "local" and lab.pick(lab=1, full=2) == 1
     assert torch.get_num_threads() == 1
+    assert {pool["num_threads"] for pool in threadpool_info()} == {1}, "numpy's, too"
 
 
 def test_folders_stay_when_the_notebook_goes_elsewhere(made, tmp_path, monkeypatch):
