@@ -87,8 +87,11 @@ def test_an_operating_curve_has_each_step_and_the_interval_at_the_budget():
     assert ax.get_ylabel().startswith("words, 5 dB")
 
 
-def test_a_timeline_shows_the_lowest_and_the_highest_threshold(heard):
+def test_a_timeline_shows_the_threshold_of_each_word_in_its_colour(heard):
     decision = Decision(threshold=0.8, smoothing=0.2, thresholds=(("yes", 0.4), ("no", 0.99)))
     figure = plots.timeline(np.zeros(10 * RATE), RATE, LABELS, *heard, [], decision=decision)
-    dashed = {round(line.get_ydata()[0], 1) for line in figure.axes[1].lines if line.get_linestyle() == "--"}
-    assert dashed == {40.0, 99.0}
+    lines = figure.axes[1].lines
+    curve = next(line for line in lines if line.get_label() == "yes")
+    dashed = [line for line in lines if line.get_linestyle() == "--" and len(line.get_ydata())]
+    assert [round(line.get_ydata()[0], 1) for line in dashed] == [40.0], "a word that was never probable has none"
+    assert dashed[0].get_color() == curve.get_color()

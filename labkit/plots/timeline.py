@@ -17,7 +17,8 @@ def timeline(
     """The first `seconds` of a recording: how sure the network was of each word, and what it reported. Gives a figure.
 
     The first six are what `streaming.detect` takes and returns; `labels` are the run's. `decision` averages the curves
-    and gives the threshold drawn. `spoken` has (word, start, end) of what was said, in seconds, where that is known.
+    and gives the threshold drawn, or one in the colour of each word. `spoken` has (word, start, end) of what was said,
+    in seconds, where that is known.
     """
     figure = figure or plt.figure(figsize=(9.5, 4.2))
     seconds = min(seconds or np.inf, len(samples) / sample_rate)
@@ -39,15 +40,16 @@ def timeline(
     if len(times) > 1:
         probabilities = Decider(labels, decision, times[1] - times[0]).smooth(array(probabilities))
     named = 0
-    for label, curve in zip(labels, array(probabilities).T, strict=True):
+    for label, curve, needed in zip(labels, array(probabilities).T, decision.needs(labels), strict=True):
         noticed = curve[times <= seconds].max(initial=0) >= NOTICED
         look = {"color": f"C{named % 10}", "label": label} if noticed else {"color": "0.8", "linewidth": 0.8}
         if label != UNKNOWN:
             below.plot(times, 100 * curve, zorder=2 + noticed, **look)
+            if noticed and decision.thresholds:  # equal ones lie side by side
+                below.axhline(100 * needed, color=look["color"], linestyle=(4 * named, (4, 8)), linewidth=1)
             named += noticed
-    needed = decision.needs([label for label in labels if label != UNKNOWN])
-    for number, each in enumerate({needed.min(), needed.max()}):  # words may have thresholds of their own
-        below.axhline(100 * each, color="0.3", linestyle="--", linewidth=1, label=None if number else "threshold")
+    line = {"color": "0.3", "linestyle": "--", "linewidth": 1, "label": "threshold"}
+    below.plot([], [], **line) if decision.thresholds else below.axhline(100 * decision.threshold, **line)
     for number, word in enumerate(found):
         below.axvspan(word.start, word.end, color="C1", alpha=0.15, linewidth=0)
         below.plot(word.reported, 103, "v", color="black", markersize=5, clip_on=False)
