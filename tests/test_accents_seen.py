@@ -62,6 +62,7 @@ def sentences(tmp_path, own_folders):
     return tiny.Corpus("noises", tmp_path, RATE, ("a", "b"), "none", False, table)
 
 
+@pytest.mark.slow
 def test_both_sides_of_the_comparison_train_on_every_clip(sentences):
     for name, side in bench.sides(sentences).items():
         assert 0.3 < side() < 3, name

@@ -134,6 +134,7 @@ def test_the_store_holds_the_samples_of_the_files(corpus):
     assert store.audio[0].dtype == np.int16 and not store.audio[0].flags.writeable
 
 
+@pytest.mark.slow
 def test_real_recordings_come_out_of_the_store_as_soundfile_reads_them(real_audio):
     corpus = find("speech_commands", real_audio / "speech_commands_4words").only(clips_per_label=2)
     store = quietly(open_store, corpus)
@@ -328,6 +329,7 @@ print(count, len(opened.index), opened.index.length.sum(), sum(audio.sum() for a
 """
 
 
+@pytest.mark.slow
 def test_two_processes_that_build_one_store_at_once_decode_each_clip_once(made, tmp_path):
     (tmp_path / "ready").mkdir()
     processes = [program(BUILDER, made, me, tmp_path / "ready", wait=False) for me in ("first", "second")]

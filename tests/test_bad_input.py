@@ -83,6 +83,7 @@ def test_a_file_that_is_no_clip_is_left_out_and_counted_with_its_name(kind, fold
     assert re.fullmatch(rf"tiny: 1 files left out \(.*\), the first: {path} \(({words}).*\)\.", corpus.skipped[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", USABLE)
 def test_a_clip_that_differs_is_used(kind, folder):
     content, words = USABLE[kind]

@@ -231,6 +231,7 @@ def test_a_command_does_not_swallow_a_word_it_does_not_know(capsys):
     assert stop.value.code == 2 and "--colour" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "rest, found",
     [

@@ -198,6 +198,7 @@ def test_mistakes_in_an_initialisation_are_named(wrong, words, capsys):
 # ---- the offset of seven clips, in the real corpus
 
 
+@pytest.mark.slow
 def test_seven_clips_of_one_speaker_have_a_percentile_of_zero_because_of_an_offset(real_audio):
     import soundfile
 

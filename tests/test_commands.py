@@ -60,6 +60,7 @@ def test_run_a_second_time_trains_nothing(settings, made, tmp_path, monkeypatch)
     assert run(settings, made, "--results", tmp_path / "out") == 0
 
 
+@pytest.mark.slow
 def test_run_tests_the_chosen_on_another_corpus_and_refuses_known_speakers(settings, made, tmp_path, capsys):
     import shutil
 
@@ -157,6 +158,7 @@ def test_tables_name_the_speaker_who_was_left_out(corpus, tmp_path):
     assert set(rows["split"]) == {f"leave_one_speaker_out speaker={speaker}" for speaker in tiny.SPEAKERS[:2]}
 
 
+@pytest.mark.slow
 def test_results_prints_and_writes(settings, made, tmp_path, capsys):
     run(settings, made, "--results", tmp_path / "out")
     capsys.readouterr()
@@ -188,6 +190,7 @@ def test_the_same_record_in_two_folders_counts_once(settings, made, tmp_path):
     assert list(summary(read_runs(tmp_path / "out")).seeds) == [2, 2]
 
 
+@pytest.mark.slow
 def test_one_test_speaker_gives_a_mean_without_an_interval(settings, made, tmp_path, capsys):
     voice = {"protocol": "leave_one_speaker_out", "speaker": SPEAKERS[3]}
     settings.write_text(json.dumps({**SETTINGS, "base": {**BASE, "split": voice}}))
@@ -195,6 +198,7 @@ def test_one_test_speaker_gives_a_mean_without_an_interval(settings, made, tmp_p
     assert "[one speaker: no interval]" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_elsewhere_stands_beside_the_commonest_word_there(settings, made, tmp_path):
     import shutil
 
@@ -222,6 +226,7 @@ def test_unlike_tasks_and_lucky_seeds_are_not_compared(corpus, tmp_path):
     assert {r.id for r in best([*runs[:2], *lucky])} == {r.id for r in runs[:2]}
 
 
+@pytest.mark.slow
 def test_nothing_is_tested_while_members_fail(settings, made, tmp_path, capsys):
     settings.write_text(json.dumps({**SETTINGS, "axes": {"recipe.lr": [0.01, 1e38], "recipe.clip_norm": [None]}}))
     assert run(settings, made, "--results", tmp_path / "out") == 1
@@ -234,6 +239,7 @@ def test_results_without_any_name_the_next_step(tmp_path, capsys):
     assert "labkit sweep" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_synthetic_corpus_is_stamped_in_every_table(settings, made, tmp_path):
     import shutil
 
@@ -246,6 +252,7 @@ def test_a_synthetic_corpus_is_stamped_in_every_table(settings, made, tmp_path):
     assert all("synthetic" in name for name in [*table(runs).corpus, *summary(runs).corpus])
 
 
+@pytest.mark.slow
 def test_bench_features_compares_equal_things(made, own_folders, capsys):
     assert bench_main(["features", "--data", str(made), "--clips", "16", "--rounds", "1"]) == 0
     assert capsys.readouterr().out.count("times librosa") == 8

@@ -483,6 +483,7 @@ def test_each_line_of_a_damaged_table_becomes_a_row_or_is_counted(seed, release)
 # Real recordings: the loader from end to end. They are far too few to say anything of an accuracy.
 
 
+@pytest.mark.slow
 def test_real_clips_are_read_and_decoded(real_audio):
     corpus = common_voice.load(real_audio / "common_voice_6.1_es_sample")
     assert len(corpus) == 100 and corpus.clips.speaker.nunique() == 69 and corpus.sample_rate == 48_000

@@ -341,6 +341,7 @@ def test_real_speech_commands_has_its_official_parts(real_audio):
     assert corpus.protocol == "official"
 
 
+@pytest.mark.slow
 def test_parts_that_are_not_the_publishers_are_not_called_official(real_audio):
     corpus = corpora.find("speech_commands", real_audio / "speech_commands_35words")
     assert corpus.protocol == "its own lists" and "its own lists: train 1,832" in repr(corpus)

@@ -278,6 +278,7 @@ def test_the_cut_of_a_student_is_that_of_the_records(name, publisher, real_audio
     assert sorted(path.name for path in publisher.glob(".*")) == [".downloads"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CUTS)
 def test_the_list_is_what_the_tool_writes(name, real_audio, own_folders):
     assert gzip.decompress((LISTS / f"{name}.csv.gz").read_bytes()).decode() == clip_list.clip_list(real_audio / name)

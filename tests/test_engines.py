@@ -246,6 +246,7 @@ def test_slurm_gets_one_array_of_jobs_in_the_partition_asked_for(made, own_folde
     assert len(list((tmp_path / "out").rglob("run.json"))) == 2
 
 
+@pytest.mark.slow
 def test_an_interrupted_engine_ends_its_processes(tmp_path):
     with pytest.raises(KeyboardInterrupt), engine("local:1", tmp_path) as executor:
         jobs = [executor.submit(os.getpid) for _ in range(3)]

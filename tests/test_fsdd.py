@@ -85,6 +85,7 @@ def test_it_is_found_below_the_data_folder(fake):
     assert find("fsdd", fake.parent).name == "fsdd"
 
 
+@pytest.mark.slow
 def test_the_real_one_is_whole(real_audio, own_folders):
     corpus = load(real_audio / "fsdd")
     assert len(corpus) == 3000 and corpus.skipped == ()

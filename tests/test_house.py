@@ -103,6 +103,7 @@ def test_the_repository_is_small():
     assert sum(path.stat().st_size for path in files()) <= 15e6
 
 
+@pytest.mark.slow
 def test_imports_run_one_way():
     found = {path: wrong_way(path.read_text(encoding="utf-8"), path.relative_to(PACKAGE).parts) for path in modules()}
     assert {path.name: rooms for path, rooms in found.items() if rooms} == {}
@@ -159,6 +160,7 @@ def test_a_line_that_loads_pickle_is_found(source):
     assert list(unsafe(source))
 
 
+@pytest.mark.slow
 def test_no_file_speaks_of_the_machine_it_was_written_on():
     patterns, found = own_words(), []
     for path in files():

@@ -52,6 +52,7 @@ def one_of(corpus, part):
     return corpus.part(part).path.iloc[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["train", "validation", "test"])
 def test_other_sound_under_the_same_name_is_refused_by_name(part, opened, folder, tmp_path):
     run = train(quick(), opened, tmp_path / "results")
@@ -109,6 +110,7 @@ def test_the_hash_is_of_the_samples_however_they_are_kept_and_resampled(tmp_path
     assert found["a.mp3", 8_000] == found["a.mp3", 16_000] != found["a.wav", 16_000] != found["b.wav", 16_000]
 
 
+@pytest.mark.slow
 def test_two_threads_change_none_of_each_others_numbers(corpus, tmp_path):
     experiments = [quick().change(model={"dropout": 0.5}, seed=seed, recipe={"epochs": 6}) for seed in (0, 1)]
     alone = [train(one, corpus, tmp_path / "alone").history for one in experiments]

@@ -158,6 +158,7 @@ def test_a_corpus_that_lies_elsewhere_is_refused(digits, words, tmp_path):
         join(digits, [elsewhere])
 
 
+@pytest.mark.slow
 def test_the_real_ones_join(real_audio, own_folders):
     main = find("fsdd", real_audio / "fsdd")
     joined = join(main, [read(real_audio / "speech_commands_35words")])

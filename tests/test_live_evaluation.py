@@ -299,6 +299,7 @@ def test_voices_that_were_trained_on_are_refused_as_speech(network, corpus, spee
         recording.record(network, corpus.only(speakers=set(corpus.clips.speaker)), speech, seconds=8.0)
 
 
+@pytest.mark.slow
 def test_the_command_adds_a_step_to_a_record(network, made, corpus, speech, own_folders, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr("tools.live_record.load", lambda name: network)
     monkeypatch.setattr("tools.live_record.read", lambda folder: speech)

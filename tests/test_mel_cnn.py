@@ -197,6 +197,7 @@ def test_the_modern_networks_take_any_length(name):
     assert torch.isfinite(Model(name).build((1, 40, None), 3).eval()(*one_frame)).all()
 
 
+@pytest.mark.slow
 def test_the_modern_network_learns_the_tiny_words(corpus, tmp_path):
     from labkit.experiments.run import train
     from labkit.training.recipe import Recipe

@@ -29,6 +29,7 @@ def environment(monkeypatch, tmp_path):
     monkeypatch.setattr(notebooks, "home", lambda: tmp_path)
 
 
+@pytest.mark.slow
 def test_a_failing_notebook_names_its_cell_and_the_next_one_still_runs(tmp_path, capsys, environment):
     paths = [save(tmp_path, "00_bad", "x = 1", "x / 0", "print(x)"), save(tmp_path, "01_good", "print('fine')")]
     seen = {}
@@ -49,6 +50,7 @@ def test_a_failing_notebook_names_its_cell_and_the_next_one_still_runs(tmp_path,
     assert "1 of 2 notebooks ran through" in printed
 
 
+@pytest.mark.slow
 def test_a_kernel_that_dies_is_a_failure_in_words(tmp_path):
     _, error, _ = notebooks.execute(save(tmp_path, "00_dies", "import os", "os._exit(1)"))
     assert error.startswith("cell 2") and "the kernel died" in error
@@ -72,6 +74,7 @@ def test_a_cell_that_works_is_left_alone_and_one_that_works_without_end_is_not(t
     assert error.endswith("used more than 4 seconds of processor time")
 
 
+@pytest.mark.slow
 def test_a_notebook_runs_in_its_own_folder_and_stores_the_same_twice(tmp_path):
     path = save(
         tmp_path,

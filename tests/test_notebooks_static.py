@@ -253,6 +253,7 @@ def test_ruff_reads_notebooks(tmp_path):
     assert "F821" in complaints and "F401" in complaints
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook_keeps_the_rules(path):
     found = problems(nbformat.read(path, as_version=4))

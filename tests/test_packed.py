@@ -211,6 +211,7 @@ def test_a_run_that_was_trained_twice_is_not_packed_over(trained, tmp_path):
         pack(["one"], tmp_path / "local", tmp_path / "records", {"one": experiments})
 
 
+@pytest.mark.slow
 def test_the_command_packs_and_unpacks(tmp_path, capsys):
     run = committed("voice_mnist", "fsdd")[0]
     pack_records.main(["unpack", run.id, str(tmp_path / "local")])

@@ -108,6 +108,7 @@ def boxes(figure):
     return [(text.get_text(), text.get_window_extent()) for text in texts(figure)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DRAWN)
 def test_words_are_legible_and_never_on_top_of_one_another(name):
     figure = figure_of(name)
@@ -120,6 +121,7 @@ def test_words_are_legible_and_never_on_top_of_one_another(name):
         assert wide <= 1 or high <= 1, f"{one!r} and {other!r} overlap by {wide:.0f} x {high:.0f} pixels"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DRAWN)
 def test_every_axis_says_what_it_shows(name):
     figure = figure_of(name)
@@ -208,6 +210,7 @@ LAYOUTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_the_stamp_has_a_strip_of_its_own(layout):
     def draw():

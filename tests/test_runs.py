@@ -136,6 +136,7 @@ def test_the_seed_decides_the_first_weights(corpus, results):
     assert (first.head.weight - other.head.weight).abs().max() > 0.01
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [
@@ -157,6 +158,7 @@ def test_a_changed_corpus_is_another_run(run, folder, results):
     assert train(QUICK, speech_commands.load(folder), results).id != run.id
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("feature", [Raw(seconds=None), LogMel(seconds=0.5, n_mels=12), QUICK.feature])
 @pytest.mark.parametrize("normalise", [False, True])
 def test_a_run_of_any_feature_comes_back(feature, normalise, corpus, results, monkeypatch):
@@ -248,6 +250,7 @@ print(runs.train(quick(), load(sys.argv[1]), sys.argv[2], callback=Slow()).valid
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX")
 def test_a_killed_run_goes_on_to_the_same_record(run, made, corpus, tmp_path):
     elsewhere, callback = tmp_path / "elsewhere", Count()

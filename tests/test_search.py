@@ -95,6 +95,7 @@ def test_a_trial_is_stopped_where_it_is_below_the_median_of_those_before(found):
             assert here == row.epochs[epoch] and (not stopped or reached < np.median(others))
 
 
+@pytest.mark.slow
 def test_the_same_seed_finds_the_same_and_another_one_tries_others(found, corpus, tmp_path):
     again = look(corpus, tmp_path)
     assert same(again, found)
@@ -102,6 +103,7 @@ def test_the_same_seed_finds_the_same_and_another_one_tries_others(found, corpus
     assert not set(other.trials["recipe.lr"]) & set(found.trials["recipe.lr"])
 
 
+@pytest.mark.slow
 def test_the_test_part_has_no_say_and_is_not_asked(found, corpus, tmp_path):
     clips = corpus.clips.copy()
     mine = clips.split == "test"
@@ -129,6 +131,7 @@ def test_what_was_stopped_early_is_not_offered_to_be_resumed(found, results):
     assert not list(results.rglob("experiment.json"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batches", [8, 50])
 def test_an_interrupted_search_goes_on_to_the_same_end(found, corpus, tmp_path, batches, monkeypatch):
     monkeypatch.setattr(Counting, "left", batches)

@@ -38,6 +38,7 @@ def speakers(corpus, part):
     return set(corpus.part(part).speaker)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", [name for name in PROTOCOLS if name not in OTHER and "audiomnist" not in name])
 def test_no_speaker_is_in_two_parts(protocol):
     for seed, corpus in enumerate(random_corpora()):

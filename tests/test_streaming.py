@@ -37,6 +37,7 @@ def whole(feature, samples):
     return x
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FEATURES)
 @pytest.mark.parametrize("block", BLOCKS)
 def test_a_feature_in_blocks_is_the_feature_of_the_whole_recording(name, block):
@@ -134,6 +135,7 @@ def test_wrong_settings_of_the_network_say_what_to_change():
         Model("stream_cnn", window=0).build((50, 16), 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", [None, Model("gru", hidden=8, readout="last"), Model("gru", hidden=8, layers=2)])
 @pytest.mark.parametrize("block", (7, 1280, 10 * RATE))
 def test_a_detector_thinks_what_its_network_thinks_of_the_whole_recording(model, block):

@@ -55,6 +55,7 @@ def test_each_grid_of_the_lab_can_be_read():
 # Several grids, one table
 
 
+@pytest.mark.slow
 def test_several_grids_share_members_and_one_table(grids, made, tmp_path, capsys):
     assert command(made, tmp_path, grids["fast"], grids["slow"]) == 0
     said = capsys.readouterr().out
@@ -102,6 +103,7 @@ def lasting(folder):
     return found
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_in_mid_sweep_loses_nothing(corpus, tmp_path, monkeypatch):
     experiments = Grid(BASE, {"recipe.lr": [0.01, 0.001]}, (0, 1)).experiments()
     sweep(experiments, corpus, tmp_path / "undisturbed", report=str)

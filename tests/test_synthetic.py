@@ -42,6 +42,7 @@ def test_two_runs_give_the_same_bytes(corpus, tmp_path):
     assert fingerprint(again) == fingerprint(corpus)
 
 
+@pytest.mark.slow
 def test_the_order_of_speakers_changes_nothing(corpus, tmp_path, monkeypatch):
     people = synthetic.speakers
     monkeypatch.setattr(synthetic, "speakers", lambda *given: people(*given)[::-1])

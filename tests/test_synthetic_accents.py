@@ -101,6 +101,7 @@ def test_rules_can_be_left_out_by_how_they_begin():
     assert said["seseo"] == "S'a S'eBo T'inko 'ehte" and said["s as"] == "S'a S'eBo s'inko 'este"
 
 
+@pytest.mark.slow
 def test_each_sound_that_a_rule_says_is_one_that_espeak_knows():
     silent = len(say_sounds("aa")[0])
     for sound in {rule.say for rule in rules() if rule.say}:

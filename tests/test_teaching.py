@@ -211,6 +211,7 @@ def test_each_copy_gets_its_points_and_a_reason(graded):
     assert rows["absent"] == (0, "check_smoothing: not handed in | check_window: not handed in")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in HARMLESS if name != "no_python"])
 def test_answers_and_mistakes_are_told_apart(name, tmp_path, monkeypatch):
     first, second, points, word = COPIES[name]
@@ -225,6 +226,7 @@ def test_answers_and_mistakes_are_told_apart(name, tmp_path, monkeypatch):
     assert word in " ".join(why for _, one, why in told if not one)
 
 
+@pytest.mark.slow
 def test_a_process_that_does_nothing_is_ended_by_the_clock(tmp_path, monkeypatch):
     monkeypatch.setattr(grading, "PATIENCE", 1)
     grader = grading.Grader(tmp_path, 2, [])
@@ -243,6 +245,7 @@ def test_a_hostile_copy_reached_nothing(graded):
     assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < 1e6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "source", ["-" * 100_000 + "1", "(" * 500, "x = " + "[" * 90 + "]" * 90, "a.b" + ".c" * 50_000]
 )
@@ -316,6 +319,7 @@ def test_a_spreadsheet_runs_no_formula_of_a_copy(text):
     assert grading.harmless("fine") == "fine" and grading.harmless(-2) == -2
 
 
+@pytest.mark.slow
 def test_python_alone_guards_where_the_system_builds_no_wall(tmp_path, monkeypatch):
     """What macOS, Windows and many containers have: the same points, and nothing outside is changed."""
     monkeypatch.setattr(grading, "UNSHARE", ["no-such-program"])

@@ -145,6 +145,7 @@ def test_synthetic_speech_is_stamped_unless_the_picture_rests_on_records(lab):
     assert STAMP not in texts(TinkerPanel(lab, decay).figure)
 
 
+@pytest.mark.slow
 def test_train_this_one_opens_a_trainer_with_this_setting_which_asks_for_a_guess(lab):
     def such(factor, frames, kind, shown):
         return SMALL.change(recipe={"lr": factor / 100}, seed=frames)

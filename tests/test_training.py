@@ -199,6 +199,7 @@ def test_of_equal_accuracies_the_lower_loss_wins_and_then_the_earlier_epoch(part
 # Interruptions
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimiser", OPTIMISERS)
 @pytest.mark.parametrize("how", ["stop", "raise"])
 def test_an_interrupted_training_goes_on_to_the_same_numbers(how, optimiser, parts, tmp_path):
@@ -389,6 +390,7 @@ except Exception as error:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of file sizes are POSIX")
 def test_a_disk_that_fills_costs_no_more_than_the_epoch(tmp_path):
     path = tmp_path / "checkpoint.safetensors"

@@ -40,6 +40,7 @@ def texts(figure):
     return [text.get_text() for text in figure.findobj(matplotlib.text.Text)]
 
 
+@pytest.mark.slow
 def test_the_explorer_draws_the_clip_that_is_chosen(lab):
     panel = ExplorerPanel(lab)
     first = panel.figure
@@ -52,6 +53,7 @@ def test_the_explorer_draws_the_clip_that_is_chosen(lab):
     assert panel.clip.speaker == SPEAKERS[10], "another word should keep the speaker"
 
 
+@pytest.mark.slow
 def test_the_explorers_sliders_change_the_features(lab):
     panel = ExplorerPanel(lab, word="hold", speaker=SPEAKERS[0])
     panel.controls["window"].value = 80
@@ -274,6 +276,7 @@ def _clip(run, clip):
     return torch.from_numpy(samples)[None], torch.tensor([len(samples)])
 
 
+@pytest.mark.slow
 def test_one_unit_or_the_mean_of_all_is_drawn_as_a_line(lab, cells):
     import numpy as np
 

@@ -68,6 +68,7 @@ def test_spoken_words_are_shown_with_their_times_while_the_stream_runs(panel):
     assert "low at" in panel.alt and Image.open(io.BytesIO(panel.still()[0])).size[0] > 700
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [999, BLOCK, 10 * RATE])
 def test_the_words_do_not_depend_on_how_the_sound_is_cut(panel, size):
     sound = stream("low", "high", "low")

@@ -185,6 +185,7 @@ def test_a_long_upload_is_refused(panel):
     assert panel.takes == [] and "60 s is the most here. Cut it into shorter files" in panel.said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "word_, speaker, words",
     [

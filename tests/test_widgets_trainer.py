@@ -99,6 +99,7 @@ def test_where_classes_are_uneven_balanced_accuracy_comes_first(trainer):
     assert columns.index("balanced_accuracy") < columns.index("accuracy")
 
 
+@pytest.mark.slow
 def test_the_same_settings_are_loaded_and_others_are_trained(trainer):
     trainer.train.click()
     first = trainer.wait(120)
@@ -131,6 +132,7 @@ def test_a_slider_moves_its_number_and_follows_as_far_as_its_range_goes(trainer)
     assert {"recipe.lr", "recipe.epochs", "recipe.batch", "model.hidden", "model.dropout"} <= set(above)
 
 
+@pytest.mark.slow
 def test_a_run_is_tested_by_a_second_click_only(trainer):
     trainer.test.click()
     assert "no run to test" in trainer.said
@@ -147,6 +149,7 @@ def test_a_run_is_tested_by_a_second_click_only(trainer):
     assert not other.tested and "Is run 2 the one" in trainer.said, "another run is asked for anew"
 
 
+@pytest.mark.slow
 def test_two_runs_are_compared_by_what_differs(trainer):
     trainer.train.click()
     trainer.wait(120)
@@ -217,6 +220,7 @@ def test_a_panel_starts_from_any_experiment(lab):
     assert TrainerPanel(lab, image).experiment == image
 
 
+@pytest.mark.slow
 def test_stop_keeps_what_was_learnt_and_resume_goes_on_to_the_same_numbers(lab, gate):
     experiment = waiting(gate)
     panel = TrainerPanel(lab, experiment, guess=0.5)
@@ -287,6 +291,7 @@ def test_stop_without_training_says_so(trainer):
     assert "No training was interrupted" in trainer.said
 
 
+@pytest.mark.slow
 def test_a_guess_is_asked_for_before_the_first_training_and_drawn_beside_it(lab):
     panel = TrainerPanel(lab, SMALL)
     panel.train.click()
@@ -352,6 +357,7 @@ def test_a_training_that_fails_is_a_message_and_the_next_one_works(trainer):
     assert trainer.wait(120) is not None and trainer.error is None
 
 
+@pytest.mark.slow
 def test_cells_that_draw_random_numbers_meanwhile_change_nothing(lab, gate):
     experiment = waiting(gate)
     panel = TrainerPanel(lab, experiment, guess=0.5)
@@ -380,6 +386,7 @@ def test_two_panels_train_side_by_side_and_do_not_disturb_each_other(lab, tmp_pa
     assert histories[0] == histories[1], "the experiments differ in nothing but the gate"
 
 
+@pytest.mark.slow
 def test_a_model_written_in_the_notebook_is_trained_and_the_panel_says_where(lab, monkeypatch):
     monkeypatch.setitem(MODELS, "mine", None)
 
@@ -404,6 +411,7 @@ def test_a_corpus_that_was_changed_in_the_notebook_is_trained_on_in_the_other_pr
     assert here == []
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_is_a_message_and_resume_goes_on(lab, gate):
     panel = TrainerPanel(lab, waiting(gate), guess=0.5)
     panel.train.click()
@@ -456,6 +464,7 @@ def test_after_a_restart_of_the_kernel_the_panel_says_what_was_interrupted_and_g
     assert TrainerPanel(lab, SMALL).resume.disabled
 
 
+@pytest.mark.slow
 def test_a_training_under_way_elsewhere_is_not_offered(lab, gate):
     one = TrainerPanel(lab, waiting(gate), guess=0.5)
     one.train.click()
@@ -476,6 +485,7 @@ def test_the_code_makes_the_same_experiment(trainer):
     assert trainer.code_view.value == as_code(trainer.experiment)
 
 
+@pytest.mark.slow
 def test_a_trainer_may_learn_a_few_words_only(lab):
     panel = TrainerPanel(lab, SMALL, words=["rise", "hold"], guess=0.5)
     panel.train.click()
@@ -495,6 +505,7 @@ class Recorder:
         return experiment
 
 
+@pytest.mark.slow
 def test_try_more_searches_shows_the_winner_and_adds_to_its_trials(lab, monkeypatch):
     monkeypatch.setattr(trainers, "MORE", 2)
     panel = TrainerPanel(lab, SMALL)
@@ -522,6 +533,7 @@ def test_try_more_searches_shows_the_winner_and_adds_to_its_trials(lab, monkeypa
     assert panel.wait(120).record["search"]["trials"] == 2, "around other settings it is another search"
 
 
+@pytest.mark.slow
 def test_stop_ends_a_search_and_keeps_its_trials(lab, gate, monkeypatch):
     monkeypatch.setattr(trainers, "MORE", 3)
     panel = TrainerPanel(lab, waiting(gate), guess=0.5)
