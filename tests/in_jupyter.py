@@ -32,7 +32,7 @@ IDLE = "() => window.jupyterapp.shell.currentWidget?.sessionContext?.session?.ke
 
 
 @contextmanager
-def jupyter(folder, sources, environment):
+def jupyter(folder, sources, environment, without=()):
     """Start JupyterLab with one notebook of these cells; gives the notebook's address.
 
     Parameters
@@ -43,6 +43,8 @@ def jupyter(folder, sources, environment):
         The code cells.
     environment : dict of str to str
         What the kernel shall find beside the present environment.
+    without : sequence of str
+        JupyterLab's own extensions that shall not be there.
     """
     folder = Path(folder)
     home, root = folder / "home", folder / "notebooks"
@@ -52,7 +54,7 @@ def jupyter(folder, sources, environment):
         new_notebook(cells=[new_code_cell(source) for source in sources], metadata={"kernelspec": kernel}),
         root / NOTEBOOK,
     )
-    quiet = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
+    quiet = {"disabledExtensions": dict.fromkeys(("@jupyterlab/apputils-extension:announcements", *without), True)}
     write(home / "config" / "labconfig" / "page_config.json", quiet)
     for name, values in SETTINGS.items():
         write(home / "settings" / name, values)

@@ -49,6 +49,9 @@ labkit.TinkerPanel(lab, line, slope=[0.5, 1.0, 2.0], offset=range(0, 5))""",
 ]
 PANELS = range(1, len(CELLS))
 UPSETS = ("restart", "reopen", "cut")
+# JupyterLab 4.6 makes a toolbar whenever another cell becomes the active one, and keeps the old one: 259 elements each time,
+# in a notebook without any panel. Here that would hide what the panels keep.
+WITHOUT = ("@jupyterlab/cell-toolbar-extension:plugin",)
 EVERY = 60  # seconds between two looks at the memory
 GROWTH = 1.2
 
@@ -152,7 +155,7 @@ def soak(minutes, seed, folder):
     environment = {f"LABKIT_{name.upper()}": folder / name for name in ("data", "cache", "results", "figures")}
     environment |= {"PYTHONPATH": home(), "LABKIT_BARS": "off"}
     with in_jupyter.browser_that_hears(sound) as browser:
-        with in_jupyter.jupyter(folder / "jupyter", CELLS, environment) as address:
+        with in_jupyter.jupyter(folder / "jupyter", CELLS, environment, WITHOUT) as address:
             run = Soak(browser, address, seed)
             upsets, next_look, next_upset = 0, EVERY, 2.5 * EVERY
             while run.seconds < 60 * minutes:
