@@ -49,8 +49,8 @@ labkit.TinkerPanel(lab, line, slope=[0.5, 1.0, 2.0], offset=range(0, 5))""",
 ]
 PANELS = range(1, len(CELLS))
 UPSETS = ("restart", "reopen", "cut")
-# JupyterLab 4.6 makes a toolbar whenever another cell becomes the active one, and keeps the old one: 259 elements each time,
-# in a notebook without any panel. Here that would hide what the panels keep.
+# JupyterLab 4.6 makes a toolbar whenever another cell becomes the active one, and keeps the old one: 259 elements each
+# time, in a notebook without any panel. Here that would hide what the panels keep.
 WITHOUT = ("@jupyterlab/cell-toolbar-extension:plugin",)
 EVERY = 60  # seconds between two looks at the memory
 GROWTH = 1.2
