@@ -52,7 +52,7 @@ UPSETS = ("restart", "reopen", "cut")
 # JupyterLab 4.6 makes a toolbar whenever another cell becomes the active one, and keeps the old one: 259 elements each
 # time, in a notebook without any panel. Here that would hide what the panels keep.
 WITHOUT = ("@jupyterlab/cell-toolbar-extension:plugin",)
-# labkit tells the C library to keep freed memory for the next step (`labkit.device.settle`); for a look it is given back
+# labkit tells the C library to keep freed memory for the next step (`labkit.device.settle`); a look gives it back first
 TRIM = """() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestExecute(
     {code: "import ctypes; ctypes.CDLL('libc.so.6').malloc_trim(0)", silent: true, store_history: false}).done"""
 EVERY = 60  # seconds between two looks at the memory
