@@ -6,7 +6,7 @@ import pytest
 from sklearn import metrics as theirs
 
 from labkit.errors import LabError
-from labkit.metrics import absent, confusion, headline, in_percent, metrics_of, vote
+from labkit.metrics import absent, confusion, headline, in_percent, metrics_of
 
 
 def answers(true, predicted):
@@ -83,12 +83,3 @@ def test_classes_without_clips_are_named():
     assert absent(predictions, ["a", "b", "c", "d"]) == "; no clips of b, d"
     assert absent(predictions, ["a", "c"]) == ""
     assert absent(predictions, list("abcdefghijkl")) == "; no clips of b, d, e, f, g, h, i, j and 2 more"
-
-
-def test_the_pieces_of_a_speaker_vote_by_how_sure_they_are():
-    rows = [("1", "ana", "a", 0.9), ("2", "ana", "b", 0.5), ("3", "ana", "b", 0.3), ("4", "ben", "a", 0.4)]
-    pieces = pd.DataFrame(rows, columns=["path", "speaker", "predicted", "confidence"]).assign(label="b")
-    voted = vote(pieces)
-    assert dict(zip(voted.speaker, voted.predicted, strict=True)) == {"ana": "a", "ben": "a"}
-    assert list(voted.path) == ["ana", "ben"] and list(voted) == ["path", "speaker", "label", "predicted"]
-    assert list(vote(pieces, by="path").predicted) == ["a", "b", "b", "a"], "each alone"

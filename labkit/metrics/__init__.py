@@ -41,18 +41,6 @@ def confusion(predictions, labels):
     return table.reindex(index=labels, columns=labels, fill_value=0)
 
 
-def vote(predictions, by="speaker"):
-    """One answer for each speaker, or value of another column, from those about their clips.
-
-    Each answer counts by its `confidence`. The result has a row for each speaker and the columns `path`, `speaker`,
-    `label` and `predicted`, so that `interval` takes it like any table of predictions.
-    """
-    votes = predictions.groupby([by, "predicted"]).confidence.sum()
-    winner = dict(votes.groupby(level=by).idxmax().tolist())
-    asked = predictions.drop_duplicates(by)
-    return asked.assign(path=asked[by], predicted=asked[by].map(winner))[["path", "speaker", "label", "predicted"]]
-
-
 def headline(metrics):
     """The metric that comes first: balanced accuracy where the majority gets more than 1.5 times chance."""
     return "balanced_accuracy" if (metrics["majority"] or 0) > UNEVEN * metrics["chance"] else "accuracy"
