@@ -51,4 +51,4 @@ def test_a_probe_is_asked_of_the_trained_network_of_its_first_weights_and_of_the
     trained, untrained = table.loc[("trained GRU", "")], table.loc[("untrained GRU", "")]
     difference = table.loc[("trained GRU", "untrained GRU")]
     assert difference["mean"] == pytest.approx(trained["mean"] - untrained["mean"], abs=2e-4)
-    assert len(table) == 5 and trained.seeds == 2 and table.loc[("mean of the frames", "")].seeds == 1
+    assert len(table) == 4 and trained.seeds == 2 and table.loc[("mean of the frames", "")].seeds == 1

@@ -50,8 +50,7 @@ def probes(runs):
         name = same.experiment.model.name.upper()
         trained = [named_by_probe(run, last_layer) for run in same]
         untrained = [named_by_probe(untaught(run), last_layer) for run in same]
-        for other, tables in ((f"untrained {name}", untrained), ("mean of the frames", frames * len(same))):
-            rows.append({"of": f"trained {name}", "minus": other} | interval(trained, tables))
+        rows.append({"of": f"trained {name}", "minus": f"untrained {name}"} | interval(trained, untrained))
         rows.append({"of": f"trained {name}", "minus": ""} | interval(trained))
         rows.append({"of": f"untrained {name}", "minus": ""} | interval(untrained))
     number = runs[0].record["speakers"]["train"]
