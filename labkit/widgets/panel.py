@@ -39,8 +39,7 @@ class Panel:
         self.figure, self.said, self.alt = None, "", type(self).__name__
         # HTML, not an Output widget: that one catches what other cells print, and no test can run it
         self.picture, self.message = ipywidgets.HTML(layout={"overflow": "auto hidden"}), ipywidgets.HTML()
-        self.players = []
-        self.held = False
+        self.players, self.held = [], False
 
     @property
     def synthetic(self):
@@ -187,8 +186,7 @@ class ClipPanel(Panel):
 def image(png, alt):
     """A PNG as HTML. (The Image widget knows no description for those who cannot see it.)
 
-    Its size is known before it is decoded, and it is shown at once, so nothing jumps or flickers when it is replaced.
-    In a narrow window it is scrolled, before its words become too small to read.
+    Its size is known and it is decoded at once: nothing jumps or flickers. A narrow window scrolls it: still legible.
     """
     width, height = struct.unpack(">II", png[16:24])
     look = f'width="{width}" height="{height}" decoding="sync" style="max-width: max(100%, 40em); height: auto"'
