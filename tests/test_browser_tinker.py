@@ -24,7 +24,8 @@ AGREE = """panel => {
         const box = control.querySelector('input[type="checkbox"]'), choice = control.querySelector('select');
         if (box) return `${control.innerText.trim()} ${box.checked ? 'on' : 'off'}`;
         const typed = control.querySelector('input')?.value ?? control.querySelector('.widget-readout')?.innerText;
-        return `${control.querySelector('label').innerText} ${choice ? choice.selectedOptions[0].text : typed}`;
+        const value = choice ? choice.selectedOptions[0].text : typed;
+        return `${control.querySelector('label').innerText} ${value}`.replace(/\\s/g, ' ');  // they may not break
     });
     return words.length > 0 && words.every(each => said.includes(each)) && panel.querySelector('img').alt === said;
 }"""
