@@ -1,5 +1,8 @@
 """The panels of the notebooks in JupyterLab, in a real browser: one server and one notebook, panel after panel."""
 
+import os
+import random
+
 import chapters
 import in_jupyter
 import pytest
@@ -12,6 +15,20 @@ PANELS = range(1, len(CELLS))
 TRAINED = 1  # a panel with the button "Train this one"
 KEYS = {"03_Resultados_2": "ArrowLeft", "07_accent_classification": "ArrowLeft"}  # their sliders start at the end
 KEYS |= {"04_mel_cnn": "Space"}  # it has boxes to tick only
+MOVES = int(os.environ.get("LABKIT_MOVES", "12"))  # of the monkey, on each panel
+# Whether the caption has, for each control, its name and what it shows; and whether the picture is that of the caption.
+AGREE = """panel => {
+    const said = panel.querySelector('[role="status"]').innerText;
+    const shown = [...panel.querySelectorAll('.widget-hslider, .widget-dropdown, .widget-checkbox, .widget-text')];
+    const words = shown.map(control => {
+        const box = control.querySelector('input[type="checkbox"]'), choice = control.querySelector('select');
+        if (box) return `${control.innerText.trim()} ${box.checked ? 'on' : 'off'}`;
+        const typed = control.querySelector('input')?.value ?? control.querySelector('.widget-readout')?.innerText;
+        const value = choice ? choice.selectedOptions[0].text : typed;
+        return `${control.querySelector('label').innerText} ${value}`.replace(/\\s/g, ' ');  // they may not break
+    });
+    return words.length > 0 && words.every(each => said.includes(each)) && panel.querySelector('img').alt === said;
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +68,30 @@ def test_a_slider_moved_by_the_keyboard_redraws_and_the_caption_follows(page, nu
     assert image.evaluate("image => image.height") == size[2], "nothing jumps"
 
 
+@pytest.mark.parametrize("number", PANELS, ids=NAMES)
+def test_after_random_moves_the_caption_is_that_of_the_controls(page, number):
+    """Five moves at a time, as fast as a hand: the kernel has not drawn the first when the last comes."""
+    panel, chance = cell(page, number), random.Random(0)
+    controls = panel.locator('[role="slider"], input[type="checkbox"], select, input[type="number"]').all()
+    for move in range(MOVES):
+        control = chance.choice(controls)
+        control.focus()
+        if control.get_attribute("role") == "slider":
+            page.keyboard.press(chance.choice(["ArrowLeft", "ArrowRight"]))
+        elif control.get_attribute("type") == "checkbox":
+            page.keyboard.press("Space")
+        elif control.get_attribute("type") == "number":
+            control.fill(str(chance.choice([20, 50, 80])))
+            page.keyboard.press("Enter")
+        else:
+            control.select_option(index=chance.randrange(control.locator("option").count()))
+        if move % 5 == 4:
+            page.wait_for_function(AGREE, arg=panel.element_handle())
+            assert not panel.get_by_text("Note:").count()
+    button(panel, "Reset").click()
+    page.wait_for_function(AGREE, arg=panel.element_handle())
+
+
 def test_reset_and_a_choice_by_its_label(page):
     panel = cell(page, TRAINED)
     before = picture(panel)
@@ -78,7 +119,7 @@ def test_words_are_readable_in_both_themes_and_nothing_is_cut_off(page, dark):
         for number in PANELS:
             panel = cell(page, number)
             box = panel.bounding_box()
-            for element in panel.locator("input:visible, select:visible, button:visible, img").all():
+            for element in panel.locator("input:visible, select:visible, button:visible, .widget-html:has(img)").all():
                 found = element.bounding_box()
                 assert found["x"] + found["width"] <= box["x"] + box["width"] + 1, (number, width)
     for number in PANELS:

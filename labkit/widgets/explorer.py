@@ -31,8 +31,8 @@ class ExplorerPanel(ClipPanel):
         self.present = {folder: entry for folder, entry in entries if (data_folder() / folder).is_dir()}
         slider = {"value": 40, "continuous_update": False}  # draws where it is left, not on its way
         with self.drawn_once():
-            names = dict.fromkeys([lab.data.name, *self.present])
-            self.add("corpus", "Dropdown", self._new_corpus, options=list(names), layout={"width": "32em"})
+            names, wide = dict.fromkeys([lab.data.name, *self.present]), {"width": "32em", "max_width": "98%"}
+            self.add("corpus", "Dropdown", self._new_corpus, options=list(names), layout=wide)
             self.add_clip(lab.data.labels, word, speaker)
             self.add("window", "IntSlider", self.redraw, "window, ms", min=5, max=150, step=5, **slider)
             self.add("bands", "IntSlider", self.redraw, "mel bands", min=8, max=80, step=4, **slider)

@@ -42,11 +42,11 @@ class LivePanel(ListeningPanel):
         self.detector = detector if isinstance(detector, Detector) else Detector(detector)
         decision, budgets = self.detector.decision, Decision.budgets(self.detector.run)
         super().__init__(lab, press="Start", longest=600.0, threshold=min(1.0, decision.threshold))
-        options = [(f"{budget:g} false alarms an hour", each) for budget, each in budgets.items()]
+        label, options = "false alarms", [(f"{budget:g} an hour", each) for budget, each in budgets.items()]
         if decision not in budgets.values():  # one that nobody measured
-            options = [(f"threshold {each:g}", replace(decision, threshold=each)) for each in THRESHOLDS]
-            options += [(f"threshold {decision.threshold:g}, as given", decision)]
-        self.add("allowed", "SelectionSlider", self._new_decision, options=options, value=decision)
+            label, options = "threshold", [(f"{each:g}", replace(decision, threshold=each)) for each in THRESHOLDS]
+            options += [(f"{decision.threshold:g} (given)", decision)]
+        self.add("allowed", "SelectionSlider", self._new_decision, label, options=options, value=decision)
         self.begin()
         self.redraw()
         known = ", ".join(label for label in self.detector.labels if label != UNKNOWN)

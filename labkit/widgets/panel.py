@@ -38,8 +38,8 @@ class Panel:
         self.corpus = lab.data  # that is shown
         self.figure, self.said, self.alt = None, "", type(self).__name__
         # HTML, not an Output widget: that one catches what other cells print, and no test can run it
-        self.picture, self.message, self.players = ipywidgets.HTML(), ipywidgets.HTML(), []
-        self.held = False
+        self.picture, self.message = ipywidgets.HTML(layout={"overflow": "auto hidden"}), ipywidgets.HTML()
+        self.players, self.held = [], False
 
     @property
     def synthetic(self):
@@ -186,10 +186,10 @@ class ClipPanel(Panel):
 def image(png, alt):
     """A PNG as HTML. (The Image widget knows no description for those who cannot see it.)
 
-    Its size is known before it is decoded, and it is shown at once, so nothing jumps or flickers when it is replaced.
+    Its size is known and it is decoded at once: nothing jumps or flickers. A narrow window scrolls it: still legible.
     """
     width, height = struct.unpack(">II", png[16:24])
-    look = f'width="{width}" height="{height}" decoding="sync" style="max-width: 100%; height: auto"'
+    look = f'width="{width}" height="{height}" decoding="sync" style="max-width: max(100%, 40em); height: auto"'
     return f'<img {look} alt="{html.escape(alt)}" src="data:image/png;base64,{base64.b64encode(png).decode()}">'
 
 

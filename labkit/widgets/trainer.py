@@ -58,7 +58,7 @@ class TrainerPanel(SettingsPanel):
         self._around, self._tried = [], 0  # what a search begins with and has found; its trials so far
         self.test, self._asked = self.button("Test", "flag", self._test), None  # id that a first click asked for
         self.bar = ipywidgets.FloatProgress(value=0, min=0, max=1, layout={"width": "20em"})
-        self.table_view, self.chart_view = ipywidgets.HTML(), ipywidgets.HTML()
+        self.table_view, self.chart_view = ipywidgets.HTML(), ipywidgets.HTML(layout={"overflow": "auto hidden"})
         percent = {"value": "" if guess is None else f"{100 * guess:g}", "placeholder": "0 to 100"}
         self.add("guess", "Text", self._guessed, "guess, %", continuous_update=False, **percent)
         self.show(self.base)
