@@ -15,7 +15,7 @@ PANELS = range(1, len(CELLS))
 TRAINED = 1  # a panel with the button "Train this one"
 KEYS = {"03_Resultados_2": "ArrowLeft", "07_accent_classification": "ArrowLeft"}  # their sliders start at the end
 KEYS |= {"04_mel_cnn": "Space"}  # it has boxes to tick only
-MOVES = int(os.environ.get("LABKIT_MOVES", "12"))  # of the monkey, on each panel
+MOVES = int(os.environ.get("LABKIT_MOVES", "5"))  # of the monkey, on each panel
 # Whether the caption has, for each control, its name and what it shows; and whether the picture is that of the caption.
 AGREE = """panel => {
     const said = panel.querySelector('[role="status"]').innerText;
