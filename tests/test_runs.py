@@ -421,6 +421,13 @@ def test_half_a_test_record_is_named(run):
         run.test()
 
 
+def test_a_share_that_is_none_is_named(run):
+    old = {key: value for key, value in run.test().items() if key != "of"}  # records of the first edition have no hash
+    (run.folder / "test.json").write_text(json.dumps(old | {"majority": None}))
+    with pytest.raises(LabError, match=r"test\.json is not a test record \(majority .*number"):
+        run.test()
+
+
 class Trap:
     """Creates a file when it is unpickled."""
 

@@ -20,7 +20,7 @@ Number = Annotated[float, Field(allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Names = Annotated[list[str], Field(min_length=1)]
 SOURCE = {"name": str, "fingerprint": str, "licence": str, "synthetic": bool}
-METRICS = {"clips": Whole, "classes_present": Whole, "majority": NotRequired[Number | None]}
+METRICS = {"clips": Whole, "classes_present": Whole, "majority": NotRequired[Share]}
 METRICS |= dict.fromkeys(("accuracy", "balanced_accuracy", "macro_f1", "chance"), Share)
 TEST = METRICS | {"corpus": NotRequired[TypedDict("Source", SOURCE)]}
 TEST |= {"of": NotRequired[TypedDict("Of", {"run": str, "table": str})]}

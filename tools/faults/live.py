@@ -180,7 +180,7 @@ def fetched(place):
     server = ThreadingHTTPServer(("127.0.0.1", 0), slow)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     url = f"http://127.0.0.1:{server.server_port}/x.tar.gz"
-    entry = download.Download("x", "x", "x", "x", "testing_list.txt", url, len(content), 2_000_000)
+    entry = download.Download("x", "x", "x", "x", "testing_list.txt", url=url, size=len(content), unpacked=2_000_000)
     download.DOWNLOADS["x"] = entry
     download.download("x", place / "data")
 
