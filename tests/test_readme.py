@@ -130,6 +130,7 @@ def test_the_differences_between_cells_are_those_of_the_records():
 def test_the_differences_between_mel_cnns_are_those_of_the_records():
     from labkit.experiments.records import groups
     from labkit.experiments.sweep import committed
+    from labkit.metrics import percent
 
     (block,) = re.findall(r"<!-- r2 -->\n(.*?)<!-- end of r2 -->", RESULTS, re.DOTALL)
     networks = [same for grid in ("mel_cnn", "modern") for same in groups(committed(grid, EIGHT))]
@@ -142,6 +143,8 @@ def test_the_differences_between_mel_cnns_are_those_of_the_records():
             known.add("{:+.1f} [{:+.1f}, {:+.1f}{}]".format(*values, end))
     shown = re.findall(r"[+-]\d+\.\d \[.+?\]", block)
     assert len(shown) >= 4 and set(shown) <= known
+    levels = {percent(same.score()).replace("%", "") for same in networks}
+    assert set(re.findall(r"(?<![-+.\d])\d+\.\d \[.+?\]", block)) <= levels
     base = next(same for same in networks if same.experiment == _as_run(same.experiment))
     steps = ", ".join(f"{100 * base[0].history.validation_accuracy[epoch - 1]:.1f}" for epoch in (5, 10, 20))
     assert f"| {steps}; one seed |" in block, "M3 as run on validation, from fifth to twentieth epoch"

@@ -2,8 +2,9 @@
 
 A block looks at neighbouring bands of the spectrogram, averages over all bands, looks at neighbouring frames of what is
 left (one row instead of twenty), and adds this row back to every band: it is *broadcast*. Most of the work is done on
-one row, so a small network sees a whole word. Two things differ from the paper, for the sake of laptops: the first
-convolution also skips every second frame, and plain batch norm replaces a norm for each of five groups of bands.
+one row, so a small network sees a whole word. Three things differ from the paper: for the sake of laptops the first
+convolution also skips every second frame and plain batch norm replaces a norm for each of five groups of bands; and
+the last depthwise convolution has a batch norm, too.
 """
 
 from typing import Annotated

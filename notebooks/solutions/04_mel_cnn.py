@@ -17,7 +17,7 @@ def hide(image, generator):
     return hidden
 
 
-# Exercise 1: none of the three comparisons tests dropout alone. M1 and M3 differ in weight decay, too.
+# Exercise 1: only the last pair tests dropout and nothing else. M1 and M3 differ in weight decay, too.
 def differing(first, second):
     sides = []
     for experiment in (first, second):
