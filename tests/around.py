@@ -32,12 +32,18 @@ QUIET = (  # no GPU, and no traffic of the browser's own
 WANTING = {  # what a test may lack: how the summary says it
     "real": "real recordings (set LABKIT_REAL to a folder that holds speech_commands_4words, fsdd ...)",
     "browser": "a browser (install Chromium or Chrome, or set LABKIT_BROWSER to its program)",
+    "weekly": "time (they run every week; set LABKIT_REQUIRE=weekly to run them now)",
 }
+
+
+def required(what):
+    """Does LABKIT_REQUIRE ask for it?"""
+    return what in os.environ.get("LABKIT_REQUIRE", "").split(",")
 
 
 def want(what):
     """Skip the test, saying what it lacks; or fail it where LABKIT_REQUIRE asks for that."""
-    if what in os.environ.get("LABKIT_REQUIRE", "").split(","):
+    if required(what):
         pytest.fail(f"LABKIT_REQUIRE asks for {WANTING[what]}, but there are none here.", pytrace=False)
     pytest.skip(f"for want of {WANTING[what]}")
 

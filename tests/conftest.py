@@ -5,9 +5,17 @@ a skip a failure; continuous integration sets it, so that nothing goes untested 
 """
 
 import pytest
-from around import QUIET, WANTING, find_browser, find_real_audio, want
+from around import QUIET, WANTING, find_browser, find_real_audio, required, want
 
 collect_ignore = ["conftest.py"]  # it holds no examples, and two files of one name confuse --doctest-modules
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_waiting_for_the_disk():
+    """No file of a test has to survive a power cut, and a disk may take a second for a training's twenty."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("labkit.files._sync", lambda path: None)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -47,8 +55,10 @@ def page(browser):
 
 
 def pytest_collection_modifyitems(items):
-    """Mark what needs a browser, so that `labkit test --quick` leaves it out."""
+    """Mark what needs a browser, so that `labkit test --quick` leaves it out; and skip what runs every week only."""
     for item in items:
+        if item.get_closest_marker("weekly") and not required("weekly"):
+            item.add_marker(pytest.mark.skip(reason=f"for want of {WANTING['weekly']}"))
         if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker("browser")
 

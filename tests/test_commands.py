@@ -1,6 +1,7 @@
 """The commands sweep and results, and the rooms behind them: sweep and records."""
 
 import json
+import shutil
 
 import pandas as pd
 import pytest
@@ -42,6 +43,22 @@ def run(settings, made, *more):
     return main(["sweep", str(settings), "--data", str(made), "--device", "cpu", *map(str, more)])
 
 
+@pytest.fixture
+def swept(settings, made, swept_once, tmp_path):
+    """The results of the sweep of `settings`, in a folder of this test alone."""
+    return shutil.copytree(swept_once, tmp_path / "out")
+
+
+@pytest.fixture(scope="module")
+def swept_once(made, tmp_path_factory):
+    place = tmp_path_factory.mktemp("swept")
+    (place / "settings.json").write_text(json.dumps(SETTINGS))
+    with pytest.MonkeyPatch.context() as patch:
+        tiny.set_folders(patch, place)
+        assert run(place / "settings.json", made, "--results", place / "out") == 0
+    return place / "out"
+
+
 def test_run_trains_all_and_tests_only_what_validation_chose(settings, made, tmp_path, capsys):
     assert run(settings, made, "--results", tmp_path / "out") == 0
     runs = read_runs(tmp_path / "out")
@@ -54,16 +71,13 @@ def test_run_trains_all_and_tests_only_what_validation_chose(settings, made, tmp
     assert "Validation chose" in said and "chance 33.3%" in said and "2 seeds" in said
 
 
-def test_run_a_second_time_trains_nothing(settings, made, tmp_path, monkeypatch):
-    assert run(settings, made, "--results", tmp_path / "out") == 0
+def test_run_a_second_time_trains_nothing(swept, settings, made, tmp_path, monkeypatch):
     monkeypatch.setattr("labkit.experiments.run.fit", lambda *a: pytest.fail("trained again"))
     assert run(settings, made, "--results", tmp_path / "out") == 0
 
 
 @pytest.mark.slow
-def test_run_tests_the_chosen_on_another_corpus_and_refuses_known_speakers(settings, made, tmp_path, capsys):
-    import shutil
-
+def test_run_tests_the_chosen_on_another_corpus_and_refuses_known_speakers(swept, settings, made, tmp_path, capsys):
     # the same people: speakers of its test part are new to the run, so this passes ...
     again = shutil.copytree(made, tmp_path / "again")
     assert run(settings, made, "--results", tmp_path / "out", "--also", again) == 0
@@ -134,7 +148,7 @@ def test_a_grid_lists_a_duplicate_once():
     assert len(grid.experiments()) == 1  # 128 is the default
 
 
-def test_the_tables_agree_with_the_records(settings, made, tmp_path):
+def test_the_tables_agree_with_the_records(swept, settings, made, tmp_path):
     run(settings, made, "--results", tmp_path / "out", "--test", "all")
     runs = read_runs(tmp_path / "out")
     rows, groupings = table(runs, "test"), summary(runs)
@@ -159,8 +173,7 @@ def test_tables_name_the_speaker_who_was_left_out(corpus, tmp_path):
 
 
 @pytest.mark.slow
-def test_results_prints_and_writes(settings, made, tmp_path, capsys):
-    run(settings, made, "--results", tmp_path / "out")
+def test_results_prints_and_writes(swept, tmp_path, capsys):
     capsys.readouterr()
     assert main(["results", str(tmp_path / "out")]) == 0
     said = capsys.readouterr().out
@@ -172,8 +185,7 @@ def test_results_prints_and_writes(settings, made, tmp_path, capsys):
     assert len(pd.read_csv(tmp_path / "t.csv")) == 4
 
 
-def test_a_damaged_record_or_one_of_an_unknown_model_spoils_no_table(settings, made, tmp_path, capsys):
-    run(settings, made, "--results", tmp_path / "out")
+def test_a_damaged_record_or_one_of_an_unknown_model_spoils_no_table(swept, tmp_path):
     first, second, *rest = sorted((tmp_path / "out").rglob("run.json"))
     first.write_text(first.read_text()[:100])
     second.write_text(second.read_text().replace('"name": "rnn"', '"name": "of a student"'))
@@ -182,12 +194,10 @@ def test_a_damaged_record_or_one_of_an_unknown_model_spoils_no_table(settings, m
         assert len(read_runs(tmp_path / "out")) == len(rest)
 
 
-def test_the_same_record_in_two_folders_counts_once(settings, made, tmp_path):
-    import shutil
-
-    run(settings, made, "--results", tmp_path / "out" / "one")
-    shutil.copytree(tmp_path / "out" / "one", tmp_path / "out" / "two")
-    assert list(summary(read_runs(tmp_path / "out")).seeds) == [2, 2]
+def test_the_same_record_in_two_folders_counts_once(swept, tmp_path):
+    shutil.copytree(swept, tmp_path / "both" / "one")
+    shutil.copytree(swept, tmp_path / "both" / "two")
+    assert list(summary(read_runs(tmp_path / "both")).seeds) == [2, 2]
 
 
 @pytest.mark.slow
@@ -199,9 +209,7 @@ def test_one_test_speaker_gives_a_mean_without_an_interval(settings, made, tmp_p
 
 
 @pytest.mark.slow
-def test_elsewhere_stands_beside_the_commonest_word_there(settings, made, tmp_path):
-    import shutil
-
+def test_elsewhere_stands_beside_the_commonest_word_there(swept, settings, made, tmp_path):
     again = shutil.copytree(made, tmp_path / "again")
     kept = [line for line in (again / "testing_list.txt").read_text().splitlines() if line.startswith("fall")]
     (again / "testing_list.txt").write_text("\n".join(kept))
@@ -241,8 +249,6 @@ def test_results_without_any_name_the_next_step(tmp_path, capsys):
 
 @pytest.mark.slow
 def test_a_synthetic_corpus_is_stamped_in_every_table(settings, made, tmp_path):
-    import shutil
-
     from labkit.data import MARKER
 
     folder = shutil.copytree(made, tmp_path / "made_up")

@@ -269,8 +269,12 @@ def publisher(real_audio, tmp_path_factory):
     return data
 
 
+LARGE = "speech_commands_core"  # with three times the clips of each other one
+REAL = [pytest.param(name, marks=[pytest.mark.weekly] if name == LARGE else []) for name in CUTS]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", CUTS)
+@pytest.mark.parametrize("name", REAL)
 def test_the_cut_of_a_student_is_that_of_the_records(name, publisher, real_audio, own_folders):
     cut = download(name, publisher)
     same(cut, real_audio / name)
@@ -279,6 +283,6 @@ def test_the_cut_of_a_student_is_that_of_the_records(name, publisher, real_audio
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", CUTS)
+@pytest.mark.parametrize("name", REAL)
 def test_the_list_is_what_the_tool_writes(name, real_audio, own_folders):
     assert gzip.decompress((LISTS / f"{name}.csv.gz").read_bytes()).decode() == clip_list.clip_list(real_audio / name)

@@ -1,5 +1,6 @@
 """Sweeps on engines: processes, threads, Dask, submitit. The same bits as one after the other, whatever happens."""
 
+import json
 import os
 import signal
 import sys
@@ -37,6 +38,11 @@ def swept(corpus, results, executor, members=MEMBERS):
     runs, failed = sweep(members, corpus, results, report=str, executor=executor)
     assert [run.experiment for run in runs] == members and not failed, failed
     assert all(run.test()["clips"] == 18 for run in runs[:1])
+    return untested(results)
+
+
+def untested(results):
+    """Hash of all files of a sweep but those of tests."""
     for path in results.rglob("test*"):
         path.unlink()
     return fingerprint(results)
@@ -63,16 +69,19 @@ def test_threads_of_a_dask_worker_give_the_same_bits(corpus, serial, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_dask_cluster_at_an_address_gives_the_same_bits(corpus, serial, tmp_path):
+@pytest.mark.parametrize("processes", [False, pytest.param(True, marks=pytest.mark.weekly)])
+def test_a_dask_cluster_at_an_address_gives_the_same_bits(processes, corpus, serial, tmp_path):
     from distributed import LocalCluster
 
-    with LocalCluster(1, threads_per_worker=1, dashboard_address=None) as cluster:
+    where = {"protocol": "tcp://", "dashboard_address": None}
+    with LocalCluster(1, processes=processes, threads_per_worker=1, **where) as cluster:
         address = cluster.scheduler_address.replace("tcp", "dask")
         with engine(address, tmp_path) as executor:
             assert swept(corpus, tmp_path / "together", executor) == serial
 
 
 @pytest.mark.slow
+@pytest.mark.weekly  # as they do below, where a stand-in for SLURM starts them
 def test_jobs_of_submitit_give_the_same_bits(corpus, serial, tmp_path):
     from submitit import LocalExecutor
 
@@ -90,7 +99,7 @@ def kill_oneself(*arguments):
 
 @pytest.mark.slow
 @POSIX
-@pytest.mark.parametrize("kind", ["local", "submitit"])
+@pytest.mark.parametrize("kind", ["local", pytest.param("submitit", marks=pytest.mark.weekly)])
 def test_a_lost_worker_is_an_error_of_its_member_and_the_next_sweep_completes(
     kind, corpus, serial, tmp_path, monkeypatch
 ):
@@ -227,8 +236,8 @@ while true; do case "$1" in --unbuffered) shift;; --output|--error) shift 2;; *)
 
 @pytest.mark.slow
 @POSIX
-def test_slurm_gets_one_array_of_jobs_in_the_partition_asked_for(made, own_folders, tmp_path, monkeypatch):
-    """With a stand-in for SLURM's programs that starts at once what it is given."""
+def test_slurm_gets_one_array_of_jobs_in_the_partition_asked_for(serial, made, tmp_path, monkeypatch):
+    """With a stand-in for SLURM's programs that starts at once what it is given; the same bits here, too."""
     place = tmp_path / "bin"
     place.mkdir()
     scripts = {"sbatch": SBATCH.format(python=sys.executable, place=place), "srun": SRUN}
@@ -238,12 +247,12 @@ def test_slurm_gets_one_array_of_jobs_in_the_partition_asked_for(made, own_folde
         (place / script).chmod(0o755)
     monkeypatch.setenv("PATH", f"{place}{os.pathsep}{os.environ['PATH']}")
     grid = tmp_path / "two.json"
-    grid.write_text('{"base": {"model": {"name": "gru", "hidden": 4}, "recipe": {"epochs": 1}}, "seeds": [0, 1]}')
+    grid.write_text(json.dumps({"base": MEMBERS[0].to_dict(), "seeds": [0, 1]}))
     words = ["sweep", str(grid), "--data", str(made), "--device", "cpu", "--results", str(tmp_path / "out")]
     assert main([*words, "--on", "slurm:gpu"]) == 0
     asked = (place / "asked").read_text()
     assert "--partition=gpu" in asked and "--array=0-1" in asked and "--time=240" in asked
-    assert len(list((tmp_path / "out").rglob("run.json"))) == 2
+    assert len(list((tmp_path / "out").rglob("run.json"))) == 2 and untested(tmp_path / "out") == serial
 
 
 @pytest.mark.slow

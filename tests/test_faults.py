@@ -34,19 +34,23 @@ pytest_plugins = ["tiny"]
 pytestmark = pytest.mark.usefixtures("own_folders")
 QUICK = tiny.quick()
 linux = pytest.mark.skipif(sys.platform == "win32", reason="links, pipes and fork are POSIX")
-SHORT = {"sounds": 24, "metadata": 18, "archives": 10, "records": 12}
+SHORT = {"sounds": 12, "metadata": 8, "archives": 6, "records": 8}
+LONG = dict.fromkeys(SHORT, 60)
 
 
 @pytest.mark.slow
 @linux
-@pytest.mark.parametrize("family", SHORT)
-def test_a_short_campaign_meets_its_marks(family, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("family", "count"),
+    [*SHORT.items(), *(pytest.param(*campaign, marks=pytest.mark.weekly) for campaign in LONG.items())],
+)
+def test_a_short_campaign_meets_its_marks(family, count, tmp_path, monkeypatch):
     from tools.faults import missed, run_all, table
     from tools.faults.everything import every_fault
 
     monkeypatch.setenv("LABKIT_DATA", "")  # put back afterwards, as the others that faults set
-    done = run_all(every_fault(tmp_path, 0, [family], SHORT[family]), tmp_path)
-    assert len(done) == SHORT[family]
+    done = run_all(every_fault(tmp_path, 0, [family], count), tmp_path)
+    assert len(done) == count
     assert not missed(done), "\n".join([table(done), *(f"{fault.name}: {said[:300]}" for fault, _, said, _ in done)])
 
 
@@ -243,12 +247,8 @@ def test_a_path_of_a_table_that_leaves_its_folder_is_left_out(path, recordings):
 
 
 @pytest.fixture
-def two(corpus, tmp_path):
-    """Two tested runs."""
-    runs = [train(QUICK.change(seed=seed), corpus, tmp_path / "results") for seed in (0, 1)]
-    for run in runs:
-        run.test()
-    return runs
+def two(two_runs):
+    return two_runs
 
 
 @pytest.mark.parametrize(

@@ -134,12 +134,9 @@ def by_name(results, corpus):
 
 
 @pytest.fixture
-def two(corpus, tmp_path):
+def two(two_runs):
     """Two tested runs that differ in their seed."""
-    runs = [train(quick().change(seed=seed), corpus, tmp_path / "results") for seed in (0, 1)]
-    for run in runs:
-        run.test()
-    return runs
+    return two_runs
 
 
 def reread(run):

@@ -47,11 +47,13 @@ def test_intervals_hold_the_truth_in_at_least_93_of_100_cases(simulation):
         assert 0.93 <= row["coverage"] <= most, row
 
 
+@pytest.mark.slow
 def test_at_most_seven_of_100_comparisons_of_equals_show_a_difference(simulation):
     for row in simulation:
         assert row["false alarms"] <= 0.07, row
 
 
+@pytest.mark.slow
 def test_more_speakers_and_more_seeds_make_intervals_narrower(simulation):
     widths = {(row["accuracy"], row["seeds"], row["speakers"]): row["width"] for row in simulation}
     for accuracy in coverage.ACCURACIES:

@@ -68,12 +68,20 @@ def lines_between(text, name):
     return [" ".join(item.split()) for item in re.split(r"^- ", block, flags=re.MULTILINE)[1:]]
 
 
-@pytest.mark.slow
-def test_the_numbers_quoted_are_those_of_the_records():
-    from labkit.experiments.records import elsewhere, in_words, read_runs, summary
+@pytest.fixture(scope="module")
+def recorded():
+    """All committed runs; and the summary of those that were tested, as a list of dict."""
+    from labkit.experiments.records import read_runs, summary
 
     runs = read_runs(ROOT / "results" / "records")
-    tested = summary([run for run in runs if run.tested]).to_dict("records")
+    return runs, summary([run for run in runs if run.tested]).to_dict("records")
+
+
+@pytest.mark.slow
+def test_the_numbers_quoted_are_those_of_the_records(recorded):
+    from labkit.experiments.records import elsewhere, in_words
+
+    runs, tested = recorded
     said = [in_words(row) for row in tested + elsewhere(runs).to_dict("records")]
     data = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
     quoted = lines_between(RESULTS, "records") + lines_between(data, "synthetic records")
@@ -93,16 +101,13 @@ FOUR, EIGHT = "speech_commands_4words", "speech_commands_core"
     ("name", "corpora"),
     [("networks", (FOUR, EIGHT)), ("windows, 4 words", 4 * (FOUR,))],
 )
-def test_the_tables_are_those_of_the_records(name, corpora):
+def test_the_tables_are_those_of_the_records(name, corpora, recorded):
     """Each figure is one of the model that its row names, on the corpus of its column."""
-    from labkit.experiments.records import read_runs, summary
-
     (block,) = re.findall(rf"<!-- {name} table -->\n(.*?)<!-- end of {name} table -->", RESULTS, re.DOTALL)
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in block.strip().splitlines()[2:]]
     models = {re.search(r"`(\w+)`", " ".join(row)).group(1) for row in rows}
-    runs = [run for run in read_runs(ROOT / "results" / "records") if run.experiment.model.name in models]
     known = {}
-    for row in summary([run for run in runs if run.tested]).to_dict("records"):
+    for row in (row for row in recorded[1] if row["model"].split()[0] in models):
         figure = f"{100 * row['test']:.1f} [{100 * row['test_low']:.1f}, {100 * row['test_high']:.1f}]"
         known.setdefault((row["model"].split()[0], row["corpus"]), set()).add(figure)
     shown = 0

@@ -2,7 +2,6 @@
 
 import ast
 import csv
-import os
 import re
 import socket
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
+from around import required
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from labkit import cli
@@ -28,12 +28,13 @@ SMOOTH = """def smooth(log_mel, n):
     coefficients[:, n:] = 0
     return idct(coefficients, norm="ortho")"""
 WINDOW = "def shortest_window(hertz):\n    return 2000 / hertz"
+SECONDS = 8  # of work that a graded copy may take
 PLACEHOLDER = "def smooth(log_mel, n):\n    return log_mel", "def shortest_window(hertz):\n    return 40"
 
 
-def inside(code):
-    """A first answer that does something else before it answers rightly; `code` is indented lines."""
-    return SMOOTH.replace("    from scipy", code + "\n    from scipy", 1)
+def inside(code, answer=SMOOTH):
+    """An answer that does something else before it answers rightly; `code` is indented lines."""
+    return answer.replace("):\n", f"):\n{code}\n", 1)
 
 
 # name: (first answer, second answer, points, a word of the reason). The checks are those of notebook 01.
@@ -68,7 +69,7 @@ COPIES = {
     "other_name": (SMOOTH.replace("smooth", "smoothe"), WINDOW, 1, "NameError"),
     "recursion": ("def smooth(log_mel, n):\n    return smooth(log_mel, n)", WINDOW, 1, "RecursionError"),
     "exits": (inside("    raise SystemExit(0)"), WINDOW, 1, "SystemExit"),
-    "endless_loop": (SMOOTH, "def shortest_window(hertz):\n    while True: pass", 1, "12 seconds of work"),
+    "endless_loop": (SMOOTH, "def shortest_window(hertz):\n    while True: pass", 1, f"{SECONDS} seconds of work"),
     "sleeps": (inside("    import time; time.sleep(600)"), WINDOW, 0, "not reached within"),
     "crashes": (SMOOTH, "def shortest_window(hertz):\n    import os; os.abort()", 1, "ended first"),
     "segfault": ("import ctypes\ndef smooth(log_mel, n):\n    return ctypes.string_at(0)", WINDOW, 0, "ended first"),
@@ -80,17 +81,22 @@ COPIES = {
         "Error",
     ),
     "socket": (inside("    import socket; socket.create_connection(ADDRESS)"), WINDOW, 1, "Error"),
-    "starts_program": (inside("    import subprocess; subprocess.run(['touch', TARGET + '/seen'])"), WINDOW, 1, "Perm"),
+    "starts_program": (
+        SMOOTH,
+        inside("    import subprocess; subprocess.run(['touch', TARGET + '/seen'])", WINDOW),
+        1,
+        "Perm",
+    ),
     "writes_10_GB": (
         inside("    with open('big', 'wb') as f:\n        for _ in range(10_000): f.write(bytes(1_000_000))"),
         WINDOW,
         1,
         "Error",
     ),
-    "takes_40_GB": (inside("    import numpy as np; np.ones(5_000_000_000)"), WINDOW, 1, "Memory"),
+    "takes_40_GB": (SMOOTH, inside("    import numpy as np; np.ones(5_000_000_000)", WINDOW), 1, "Memory"),
     "reads_answers": (
-        inside("    import runpy; runpy.run_path(LAB + '/notebooks/solutions/01_exploration.py')"),
-        WINDOW,
+        SMOOTH,
+        inside("    import runpy; runpy.run_path(LAB + '/notebooks/solutions/01_exploration.py')", WINDOW),
         1,
         "PermissionError",
     ),
@@ -135,20 +141,32 @@ COPIES = {
     ),
     "colours": (inside("    raise ValueError('\\x1b[2J\\ud800')"), WINDOW, 1, "ValueError:  [2J "),
     "overwrites_labkit": (
-        "import labkit.checks as c\ndef smooth(log_mel, n):\n    open(c.__file__, 'a').write('#')\n    return log_mel",
-        WINDOW,
+        SMOOTH,
+        inside("    import labkit.checks as c\n    open(c.__file__, 'a').write('#')", WINDOW),
         1,
         "Error",
     ),
+}
+# One process for two: the first answer of the one and the second of the other, neither of which ends the process.
+PAIRS = {
+    "deletes_files": "starts_program",
+    "socket": "reads_answers",
+    "writes_10_GB": "takes_40_GB",
+    "forges_result": "overwrites_labkit",
+    "colours": "crashes",
+}
+COPIES |= {
+    f"{one}, {other}": (COPIES[one][0], COPIES[other][1], 0, (COPIES[one][3], COPIES[other][3]))
+    for one, other in PAIRS.items()
 }
 
 
 # What these do ends with their process, or the test takes it back: their code may run in the process of the tests.
 HARMLESS = list(COPIES)[: list(COPIES).index("exits")] + ["exits", "patches_check", "patches_numpy", "own_check"]
-# The others each need a process of their own, 3 s of work; `right` and `no_python` are graded among them. With
-# LABKIT_REQUIRE=copies, as every week, all copies are.
-ALL = "copies" in os.environ.get("LABKIT_REQUIRE", "").split(",")
-GRADED = [name for name in COPIES if ALL or name in ("right", "no_python") or name not in (*HARMLESS, "sleeps")]
+# The others need a process, 3 s of work; `right` and `no_python` are graded among them. What is one of a pair, or like
+# `crashes`, or waits for the clock, has a process of its own every week only, as have all copies.
+RARELY = {*HARMLESS, *PAIRS, *PAIRS.values(), "sleeps", "segfault"} - {"right", "no_python"}
+GRADED = [name for name in COPIES if required("weekly") or name not in RARELY]
 
 
 def small_lab(folder):
@@ -192,7 +210,7 @@ def graded(tmp_path_factory):
         patch.setattr(grading, "answers", lambda name: (f"{SMOOTH}\n{WINDOW}", {}))
         patch.setattr(grading, "PATIENCE", 20)  # on a loaded machine, too, work is what ends the endless loop
         before = {path: path.read_bytes() for path in (ROOT / "labkit" / "checks").glob("*.py")}
-        grading.main([*map(str, works), "-o", str(folder / "grades.csv"), "--seconds", "12"])
+        grading.main([*map(str, works), "-o", str(folder / "grades.csv"), "--seconds", str(SECONDS)])
     with (folder / "grades.csv").open(encoding="utf-8") as file:
         rows = {row["copy"]: (int(row["points"]), row["01_exploration feedback"]) for row in csv.DictReader(file)}
     assert before == {path: path.read_bytes() for path in before}
@@ -203,10 +221,12 @@ def graded(tmp_path_factory):
 @pytest.mark.slow
 def test_each_copy_gets_its_points_and_a_reason(graded):
     rows, *_ = graded
-    assert len(rows) >= 15 and len(rows.keys() | COPIES) >= 30
     asked = {name: COPIES[name] for name in rows if name in COPIES}
+    both = {name for pair in asked for name in pair.split(", ")}
+    assert both >= {*PAIRS, *PAIRS.values()} and len(both | set(HARMLESS)) >= 30
     assert {name: rows[name][0] for name in asked} == {name: points for name, (_, _, points, _) in asked.items()}, rows
-    assert {name: rows[name] for name, (*_, word) in asked.items() if word not in rows[name][1]} == {}
+    words = {name: (word,) if isinstance(word, str) else word for name, (*_, word) in asked.items()}
+    assert {name: rows[name] for name in asked if any(word not in rows[name][1] for word in words[name])} == {}
     assert rows["no_notebook"][0] == 0 and "is no notebook" in rows["no_notebook"][1]
     assert rows["absent"] == (0, "check_smoothing: not handed in | check_window: not handed in")
 

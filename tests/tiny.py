@@ -7,6 +7,7 @@ small enough for a test, and learnable by a small network in a few epochs. A tes
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -154,30 +155,81 @@ def made(tmp_path_factory):
     return make(tmp_path_factory.mktemp("data") / "tiny")
 
 
+def set_folders(patch, place):
+    """Cache and results below `place`, whatever the environment says; progress bars off."""
+    for variable in ("LABKIT_DATA", "LABKIT_SCALE", "LABKIT_FIGURES"):
+        patch.delenv(variable, raising=False)
+    patch.setenv("LABKIT_CACHE", str(place / "cache"))
+    patch.setenv("LABKIT_RESULTS", str(place / "results"))
+    patch.setenv("LABKIT_BARS", "off")
+
+
 @pytest.fixture
 def own_folders(tmp_path, monkeypatch):
-    """Cache and results of this test alone, whatever the environment says; progress bars off."""
-    for variable in ("LABKIT_DATA", "LABKIT_SCALE", "LABKIT_FIGURES"):
-        monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("LABKIT_RESULTS", str(tmp_path / "results"))
-    monkeypatch.setenv("LABKIT_BARS", "off")
+    """Cache and results of this test alone."""
+    set_folders(monkeypatch, tmp_path)
 
 
 @pytest.fixture
 def folder(made, tmp_path):
     """A copy of the tiny corpus that a test may change."""
-    import shutil
-
     return Path(shutil.copytree(made, tmp_path / "tiny"))
 
 
+@pytest.fixture(scope="session")
+def decoded_once(made, tmp_path_factory):
+    """A folder that no test may change: in `cache` what the lab keeps of the tiny corpus."""
+    from labkit.data.speech_commands import load
+    from labkit.data.store import open_store
+
+    place = tmp_path_factory.mktemp("decoded")
+    with pytest.MonkeyPatch.context() as patch:
+        set_folders(patch, place)
+        open_store(load(made))
+    return place
+
+
 @pytest.fixture
-def corpus(made, own_folders):
-    """The tiny corpus, loaded."""
+def corpus(made, decoded_once, own_folders, tmp_path):
+    """The tiny corpus, loaded; its clips are decoded already."""
     from labkit.data.speech_commands import load
 
+    shutil.copytree(decoded_once, tmp_path, dirs_exist_ok=True)
     return load(made)
+
+
+@pytest.fixture(scope="session")
+def trained_once(made, tmp_path_factory):
+    """A folder that no test may change: in `results` two trainings of `quick()`, seeds 0 and 1, tested."""
+    from labkit.data.speech_commands import load
+    from labkit.experiments.run import train
+
+    place = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        set_folders(patch, place)
+        for seed in (0, 1):
+            train(quick().change(seed=seed), load(made), place / "results").test()
+    shutil.rmtree(place / "cache")
+    return place
+
+
+@pytest.fixture
+def two_runs(trained_once, corpus, tmp_path):
+    """These two tested runs, in the results folder of this test alone."""
+    from labkit.experiments.run import train
+
+    shutil.copytree(trained_once, tmp_path, dirs_exist_ok=True)
+    return [train(quick().change(seed=seed), corpus, tmp_path / "results") for seed in (0, 1)]
+
+
+@pytest.fixture
+def one_run(two_runs):
+    """The first of them alone, and not tested."""
+    first, second = two_runs
+    shutil.rmtree(second.folder)
+    for path in first.folder.glob("test.*"):
+        path.unlink()
+    return first
 
 
 @pytest.fixture
