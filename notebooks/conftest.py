@@ -3,9 +3,11 @@
 They count on nbval 0.11.0: its items have `cell`, `parent.kernel` and `parent.timed_out`.
 """
 
+import json
 import os
 import tempfile
 import time
+from pathlib import Path
 from queue import Empty
 
 import pytest
@@ -44,6 +46,12 @@ RunningKernel.await_reply = await_reply
 def is_cell(item):
     """Is this test a cell of a notebook?"""
     return hasattr(item, "cell") and hasattr(item.parent, "kernel")
+
+
+def pytest_collection_modifyitems(items):
+    """Put the longest notebooks first and tests last, so that no worker is left with a long one in the end."""
+    times = json.loads(Path(__file__).with_name("times.json").read_text(encoding="utf-8"))
+    items.sort(key=lambda item: -times.get(item.path.stem, {"seconds": 0})["seconds"] if is_cell(item) else 1)
 
 
 def pytest_collectstart(collector):

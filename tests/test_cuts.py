@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import soundfile
 import tiny
+from around import required
 
 from labkit.cli import main
 from labkit.data import download as downloading
@@ -255,7 +256,8 @@ def publisher(real_audio, tmp_path_factory):
     data = tmp_path_factory.mktemp("data")
     whole = data / "speech_commands_v0.02"
     four, core, many = (real_audio / f"speech_commands_{name}" for name in ("4words", "core", "35words"))
-    paths = {path: folder for folder in (many, core, four) for path in sounds(folder)}  # the last one counts
+    here = (many, core, four) if required("weekly") else (many, four)
+    paths = {path: folder for folder in here for path in sounds(folder)}  # the last one counts
     for number, (path, folder) in enumerate(paths.items()):
         place = whole / path
         place.parent.mkdir(parents=True, exist_ok=True)

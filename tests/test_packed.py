@@ -21,7 +21,7 @@ from tools.pack_records import BETWEEN, grids_of_results, pack, times, unpack
 pytest_plugins = ["tiny"]
 RECORDS = home() / "results" / "records"
 CORPORA = sorted(folder.name for folder in RECORDS.iterdir() if list(folder.glob("*.jsonl")))
-LARGE = ("fsdd", "speech_commands_4words", "speech_commands_core", "speech_commands_35words")  # 20 to 200 runs
+LARGE = ("fsdd", "native_language", "speech_commands_4words", "speech_commands_core", "speech_commands_35words")
 
 
 def contents(folder):

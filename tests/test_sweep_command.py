@@ -146,6 +146,7 @@ sys.exit(code)
 
 
 @pytest.mark.slow
+@pytest.mark.weekly  # two kernels that train one member at once are in test_runs.py
 def test_two_sweeps_at_once_share_the_work_and_lose_nothing(grids, made, tmp_path, monkeypatch, capsys):
     other = program(TWO, grids["fast"], made, tmp_path / "out", wait=False)
     assert other.stdout.readline() == "ready\n"

@@ -205,10 +205,11 @@ def test_random_moves_leave_no_error_and_no_wrong_caption(moves, panel):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", chapters.SHORTER)
-def test_the_panel_of_each_notebook_survives_random_moves(name, own_folders, monkeypatch, tmp_path):
+def test_the_panel_of_each_notebook_survives_random_moves(name, own_folders, monkeypatch, tmp_path, request):
     monkeypatch.setenv("LABKIT_FIGURES", str(tmp_path))
     monkeypatch.setenv("LABKIT_DATA", "synthetic")
-    panel = chapters.panel(name)
+    panel = chapters.panel(name)  # it is drawn, and each move in a browser (test_browser_tinker.py)
+    request.getfixturevalue("unseen")
     keys = set()
     for key in monkey(panel, MOVES):
         assert "<b>Note" not in panel.message.value and panel.figure.axes, panel.said

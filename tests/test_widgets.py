@@ -32,6 +32,16 @@ def lab(made, own_folders, monkeypatch):
     return labkit.start("panels", data=made, device="cpu")
 
 
+@pytest.fixture(autouse=True)
+def unseen_but_where_drawing_is_asked_for(request):
+    if request.function not in (
+        test_a_panel_shows_its_widget_and_a_picture_for_pages_without_a_kernel,
+        test_all_names_of_controls_and_pictures_are_texts_a_screen_reader_can_say,
+        test_panels_on_synthetic_speech_are_stamped,
+    ):
+        request.getfixturevalue("unseen")
+
+
 def size(png):
     return Image.open(io.BytesIO(png)).size
 

@@ -29,7 +29,9 @@ def lab(made, own_folders, tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def panel(lab):
+def panel(lab, request):
+    if request.function is not test_a_recording_is_cut_shown_kept_and_found_as_a_corpus:  # which draws all of it
+        request.getfixturevalue("unseen")
     return RecorderPanel(lab, word="rise")
 
 

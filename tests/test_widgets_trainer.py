@@ -55,6 +55,13 @@ def trainer(lab):
     return TrainerPanel(lab, SMALL, guess=0.8)
 
 
+@pytest.fixture(autouse=True)
+def unseen_but_once(request):
+    """One test draws all that a trainer shows; the others look at the figures, not at the pixels."""
+    if request.function is not test_training_by_button_gives_a_run_a_curve_a_line_in_the_table_and_a_dot_in_the_chart:
+        request.getfixturevalue("unseen")
+
+
 @pytest.fixture
 def gate(tmp_path):
     return gated.Gate(tmp_path / "gate")
@@ -441,6 +448,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.slow
+@pytest.mark.weekly  # as in a browser, in test_browser_panels.py
 def test_after_a_restart_of_the_kernel_the_panel_says_what_was_interrupted_and_goes_on(lab, made, gate):
     kernel = program(KERNEL, made, gate, wait=False)
     gate.open(*range(1, BATCHES + 1))

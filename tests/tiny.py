@@ -6,6 +6,7 @@ small enough for a test, and learnable by a small network in a few epochs. A tes
 """
 
 import hashlib
+import io
 import os
 import shutil
 import subprocess
@@ -18,6 +19,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+from PIL import Image
 
 from labkit.data.corpus import Corpus
 from labkit.errors import LabWarning
@@ -230,6 +232,15 @@ def one_run(two_runs):
     for path in first.folder.glob("test.*"):
         path.unlink()
     return first
+
+
+@pytest.fixture
+def unseen(monkeypatch):
+    """The figures of panels are made and not turned into pixels, which takes longer than all else of a panel."""
+    dot = io.BytesIO()
+    Image.new("RGB", (1, 1)).save(dot, "png")
+    for name in ("panel.quick", "panel.render", "tinker.quick"):
+        monkeypatch.setattr(f"labkit.widgets.{name}", lambda *given: dot.getvalue())
 
 
 @pytest.fixture

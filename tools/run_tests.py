@@ -11,7 +11,7 @@ from labkit.files import home
 
 from .check import cores
 
-PATHS = "notebooks tests labkit"  # what is longest comes first, so that no worker is left with it in the end
+PATHS = "notebooks tests labkit"  # what is longest comes first (notebooks/conftest.py sorts those)
 WORKERS = 2
 ENDLESS = 1800  # seconds of processor time: more than any notebook takes
 DEFAULTS = {  # of the environment that kernels and tests inherit
@@ -43,7 +43,7 @@ def command(rest, quick=False):
     """The pytest command line for the arguments `rest`; pytest takes `PATHS` if none of them is a path."""
     # a notebook's cells share a kernel and a module's tests its fixtures: each stays with one worker (loadscope)
     options = f"--doctest-modules --nbval-lax --nbval-current-env --nbval-cell-timeout={ENDLESS} "
-    options += f"-n {WORKERS} --dist loadscope"
+    options += f"-n {WORKERS} --dist loadscope --no-loadscope-reorder"
     chosen = (
         ["-m", "not browser and not slow", "-o", "testpaths=tests labkit"] if quick else ["-o", f"testpaths={PATHS}"]
     )
