@@ -28,6 +28,12 @@ CLIP = tiny.name("rise", SPEAKERS[0])
 
 
 @pytest.fixture
+def corpus(made, own_folders):
+    """The tiny corpus, loaded; no clip is decoded yet."""
+    return speech_commands.load(made)
+
+
+@pytest.fixture
 def clip():
     return tiny.tone("rise", SPEAKERS[0]).astype(np.float32)
 

@@ -6,12 +6,17 @@ import random
 import chapters
 import in_jupyter
 import pytest
+from around import required
 from in_jupyter import cell, theme
 from test_browser_panels import button, changed, contrast, picture, says
 
-NAMES = list(chapters.SHORTER)
+RARELY = ("03_Resultados_2", "04_mel_cnn/listener", "05_audiomnist_audionet")  # every week: they take long to make
+NAMES = [name for name in chapters.SHORTER if required("weekly") or name not in RARELY]
 CELLS = ["import chapters", *(f"panel = chapters.panel({name!r})\npanel" for name in NAMES)]
 PANELS = range(1, len(CELLS))
+EACH = [pytest.param(number, id=name) for number, name in zip(PANELS, NAMES, strict=True)]
+if not required("weekly"):
+    EACH += [pytest.param(None, id=name, marks=pytest.mark.weekly) for name in RARELY]
 TRAINED = 1  # a panel with the button "Train this one"
 KEYS = {"03_Resultados_2": "ArrowLeft", "07_accent_classification": "ArrowLeft"}  # their sliders start at the end
 KEYS |= {"04_mel_cnn": "Space"}  # it has boxes to tick only
@@ -51,7 +56,7 @@ def moved(page, panel, key):
     page.wait_for_function(other, arg=[panel.element_handle(), before])
 
 
-@pytest.mark.parametrize("number", PANELS, ids=NAMES)
+@pytest.mark.parametrize("number", EACH)
 def test_a_slider_moved_by_the_keyboard_redraws_and_the_caption_follows(page, number):
     panel = cell(page, number)
     image = panel.locator("img").first
@@ -68,7 +73,7 @@ def test_a_slider_moved_by_the_keyboard_redraws_and_the_caption_follows(page, nu
     assert image.evaluate("image => image.height") == size[2], "nothing jumps"
 
 
-@pytest.mark.parametrize("number", PANELS, ids=NAMES)
+@pytest.mark.parametrize("number", EACH)
 def test_after_random_moves_the_caption_is_that_of_the_controls(page, number):
     """Five moves at a time, as fast as a hand: the kernel has not drawn the first when the last comes."""
     panel, chance = cell(page, number), random.Random(0)

@@ -101,6 +101,7 @@ def test_features_of_noise_and_of_a_sweep_are_librosas(window, scale):
         check_against_librosa(window | scale, samples)
 
 
+@pytest.mark.slow
 def test_features_of_real_recordings_are_librosas(recordings):
     for number, samples in enumerate(recordings):
         check_against_librosa(WINDOWS[number % 4] | LIBROSA, samples)

@@ -227,6 +227,7 @@ def test_the_command_packs_and_unpacks(tmp_path, capsys):
         unpack(run, tmp_path / "local")
 
 
+@pytest.mark.slow
 def test_the_table_of_times_is_that_of_the_records():
     ((_, shown, _),) = BETWEEN.findall((home() / "docs" / "RESULTS.md").read_text(encoding="utf-8"))
     assert shown.strip() == times(RECORDS)

@@ -170,6 +170,7 @@ def rows_of(name):
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in block.strip().splitlines()[2:]]
 
 
+@pytest.mark.slow
 def test_the_table_of_new_voices_is_that_of_the_records():
     import pandas as pd
 

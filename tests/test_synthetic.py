@@ -37,6 +37,7 @@ def clips(folder):
     return sorted(folder.glob("*/*_nohash_*.wav"))
 
 
+@pytest.mark.slow
 def test_two_runs_give_the_same_bytes(corpus, tmp_path):
     again = make(tmp_path / "again", TINY, workers=1, progress=False)
     assert fingerprint(again) == fingerprint(corpus)
@@ -50,6 +51,7 @@ def test_the_order_of_speakers_changes_nothing(corpus, tmp_path, monkeypatch):
     assert fingerprint(other) == fingerprint(corpus)
 
 
+@pytest.mark.slow
 def test_another_seed_gives_other_bytes(corpus, tmp_path):
     size = dataclasses.replace(TINY, conditions=Conditions(seed=1))
     other = make(tmp_path / "other", size, progress=False)
@@ -178,6 +180,7 @@ def test_too_small_a_disk_is_noticed_before_anything_is_written(tmp_path, monkey
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on the size of files to run into")
 def test_a_write_that_fails_in_a_speakers_process_is_told_and_leaves_nothing(tmp_path):
     size = dataclasses.asdict(dataclasses.replace(TINY, noise_seconds=0.1))

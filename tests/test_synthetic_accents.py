@@ -150,6 +150,7 @@ def test_too_many_voices_are_refused():
 # The corpus
 
 
+@pytest.mark.slow
 def test_it_is_read_as_common_voice_is(folder, tmp_path, monkeypatch):
     monkeypatch.setenv("LABKIT_CACHE", str(tmp_path))
     corpus = common_voice.load(folder)
@@ -162,6 +163,7 @@ def test_it_is_read_as_common_voice_is(folder, tmp_path, monkeypatch):
     assert set(corpus.clips.accent.map(same)) <= classes("es").table.keys()
 
 
+@pytest.mark.slow
 def test_two_runs_give_the_same_bytes(folder, tmp_path):
     again = make(tmp_path / "again", TINY, workers=1, progress=False)
     assert fingerprint(again) == fingerprint(folder)
@@ -175,6 +177,7 @@ def test_other_rules_make_another_corpus(folder, monkeypatch):
         make(folder, TINY)
 
 
+@pytest.mark.slow
 def test_an_accent_is_in_its_sounds(folder):
     """The same voice says the same sentence in two accents: the clips differ, and one accent twice is the same."""
     text = spoken(["Ella ya llamó a los vecinos."])[0]
@@ -217,6 +220,7 @@ def test_a_generation_that_is_killed_leaves_nothing_that_looks_finished(tmp_path
     assert not (tmp_path / "corpus").exists()
 
 
+@pytest.mark.slow
 def test_the_registry_knows_that_there_is_a_stand_in(tmp_path, monkeypatch):
     monkeypatch.setenv("LABKIT_DATA", str(tmp_path))
     monkeypatch.setenv("LABKIT_CACHE", str(tmp_path / "cache"))

@@ -385,6 +385,7 @@ def test_a_plan_asks_each_check_of_a_notebook_and_trains_nothing(name):
     assert not re.search(r"lab\.train\(|lab\.show\(|one_epoch\(network|\.click\(\)", code), code
 
 
+@pytest.mark.slow
 def test_every_blank_that_is_checked_has_an_answer():
     for name in CHAPTERS:
         known = blanks.answers(name)[1]

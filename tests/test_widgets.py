@@ -119,6 +119,7 @@ def test_a_panel_shows_its_widget_and_a_picture_for_pages_without_a_kernel(lab, 
         assert len(metadata["image/png"]["alt"]) > 20
 
 
+@pytest.mark.slow
 def test_panels_on_synthetic_speech_are_stamped(made, own_folders, tmp_path):
     import shutil
 
