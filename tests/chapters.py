@@ -32,6 +32,8 @@ SHORTER = {  # of each panel (NOTEBOOK, or NOTEBOOK/VARIABLE): words of a long t
         "lab.data.with_clips(lab.data.clips.groupby(['split', 'label']).head(12))",
     },
 }
+# Panels that take long to make: a run moves them without a browser, the others in one; every week it is all in both.
+LONG = ("03_Resultados_2", "04_mel_cnn/listener", "05_audiomnist_audionet")
 
 
 def statements(name):

@@ -10,13 +10,12 @@ from around import required
 from in_jupyter import cell, theme
 from test_browser_panels import button, changed, contrast, picture, says
 
-RARELY = ("03_Resultados_2", "04_mel_cnn/listener", "05_audiomnist_audionet")  # every week: they take long to make
-NAMES = [name for name in chapters.SHORTER if required("weekly") or name not in RARELY]
+NAMES = [name for name in chapters.SHORTER if required("weekly") or name not in chapters.LONG]
 CELLS = ["import chapters", *(f"panel = chapters.panel({name!r})\npanel" for name in NAMES)]
 PANELS = range(1, len(CELLS))
 EACH = [pytest.param(number, id=name) for number, name in zip(PANELS, NAMES, strict=True)]
 if not required("weekly"):
-    EACH += [pytest.param(None, id=name, marks=pytest.mark.weekly) for name in RARELY]
+    EACH += [pytest.param(None, id=name, marks=pytest.mark.weekly) for name in chapters.LONG]
 TRAINED = 1  # a panel with the button "Train this one"
 KEYS = {"03_Resultados_2": "ArrowLeft", "07_accent_classification": "ArrowLeft"}  # their sliders start at the end
 KEYS |= {"04_mel_cnn": "Space"}  # it has boxes to tick only

@@ -256,6 +256,7 @@ def test_slurm_gets_one_array_of_jobs_in_the_partition_asked_for(serial, made, t
 
 
 @pytest.mark.slow
+@pytest.mark.weekly  # that no process outlives the one that started it is in test_sweep_command.py, too
 def test_an_interrupted_engine_ends_its_processes(tmp_path):
     with pytest.raises(KeyboardInterrupt), engine("local:1", tmp_path) as executor:
         jobs = [executor.submit(os.getpid) for _ in range(3)]

@@ -264,9 +264,9 @@ def test_a_speaker_whose_process_dies_is_an_error_that_says_so(tmp_path, monkeyp
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="this system has no SIGKILL")
-@pytest.mark.parametrize("times", [1, pytest.param(6, marks=pytest.mark.weekly)])
-def test_a_generation_killed_at_any_moment_leaves_nothing_that_looks_finished(times, tmp_path):
-    survive_kills(tmp_path, times, seed=3)
+@pytest.mark.weekly  # one is killed at one moment in test_synthetic_accents.py
+def test_a_generation_killed_at_any_moment_leaves_nothing_that_looks_finished(tmp_path):
+    survive_kills(tmp_path, times=6, seed=3)
 
 
 @pytest.mark.slow

@@ -204,11 +204,14 @@ def test_random_moves_leave_no_error_and_no_wrong_caption(moves, panel):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", chapters.SHORTER)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[] if name in chapters.LONG else [pytest.mark.weekly]) for name in chapters.SHORTER],
+)
 def test_the_panel_of_each_notebook_survives_random_moves(name, own_folders, monkeypatch, tmp_path, request):
     monkeypatch.setenv("LABKIT_FIGURES", str(tmp_path))
     monkeypatch.setenv("LABKIT_DATA", "synthetic")
-    panel = chapters.panel(name)  # it is drawn, and each move in a browser (test_browser_tinker.py)
+    panel = chapters.panel(name)  # it is drawn
     request.getfixturevalue("unseen")
     keys = set()
     for key in monkey(panel, MOVES):
