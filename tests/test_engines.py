@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -252,6 +253,7 @@ def test_slurm_gets_one_array_of_jobs_in_the_partition_asked_for(serial, made, t
     assert main([*words, "--on", "slurm:gpu"]) == 0
     asked = (place / "asked").read_text()
     assert "--partition=gpu" in asked and "--array=0-1" in asked and "--time=240" in asked
+    shutil.rmtree(tmp_path / "out" / ".slurm")
     assert len(list((tmp_path / "out").rglob("run.json"))) == 2 and untested(tmp_path / "out") == serial
 
 

@@ -53,6 +53,7 @@ class TrainProcess:
                     getattr(callback, message[0])(*message[1:])
                     self.stop.value = self.stop.value or callback.stop
             except (EOFError, OSError):
+                self.process.join(10)  # its locks are free when it is gone, which is a moment after its pipe
                 raise LabError(
                     "The process that trained has ended (killed, or out of memory). The epochs that were finished are "
                     "kept: press Resume to go on."
