@@ -30,10 +30,6 @@ class Lab:
     figures: Path  # folder for pictures
     results: Path  # folder for run records
 
-    def pick(self, *, lab, full):
-        """The value for the scale in use: sizes may differ, code paths may not."""
-        return lab if self.scale == "lab" else full
-
     def train(self, experiment, corpus=None, callback=None):
         """The run of an experiment on the chapter's corpus: loaded, resumed or trained (see `labkit.train`)."""
         callback = callback or TrainingBar(str(experiment))

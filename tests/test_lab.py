@@ -75,7 +75,6 @@ def test_the_environment_overrides_the_notebook(made, tmp_path, monkeypatch):
     lab = start("x", data=tmp_path / "not here", device="cpu")
     assert lab.data.name == "tiny" and lab.scale == "full" and torch.get_num_threads() == 2
     assert lab.results == tmp_path / "there" and lab.figures == tmp_path / "pictures"
-    assert lab.pick(lab=1, full=2) == 2
 
 
 def test_empty_variables_are_as_good_as_none(made, monkeypatch):
@@ -83,7 +82,7 @@ def test_empty_variables_are_as_good_as_none(made, monkeypatch):
         monkeypatch.setenv(name, "")
     torch.set_num_threads(2)
     lab = start("x", data=made, device="cpu")
-    assert lab.scale == "lab" and lab.results == home() / "results" / "local" and lab.pick(lab=1, full=2) == 1
+    assert lab.scale == "lab" and lab.results == home() / "results" / "local"
     assert torch.get_num_threads() == 1
     assert {pool["num_threads"] for pool in threadpool_info()} == {1}, "numpy's, too"
 
