@@ -39,6 +39,7 @@ from labkit.training.recipe import Recipe
 pytest_plugins = ["tiny"]
 pytestmark = pytest.mark.usefixtures("own_folders")
 QUICK = tiny.quick()
+FLEETING = ("seconds_per_epoch", "date", "hash", "commit")
 
 
 @pytest.fixture
@@ -62,9 +63,7 @@ def no_training(monkeypatch):
 def lasting(record):
     """A record without what may differ between two equal trainings."""
     history = [{key: value for key, value in row.items() if key != "seconds"} for row in record["history"]]
-    return {key: value for key, value in record.items() if key not in ("seconds_per_epoch", "date", "hash")} | {
-        "history": history
-    }
+    return {key: value for key, value in record.items() if key not in FLEETING} | {"history": history}
 
 
 # What is left behind
