@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 import soundfile
 import tiny
-from around import required
 
 from labkit.cli import main
 from labkit.data import download as downloading
@@ -256,8 +255,7 @@ def publisher(real_audio, tmp_path_factory):
     data = tmp_path_factory.mktemp("data")
     whole = data / "speech_commands_v0.02"
     four, core, many = (real_audio / f"speech_commands_{name}" for name in ("4words", "core", "35words"))
-    here = (many, core, four) if required("weekly") else (many,)
-    paths = {path: folder for folder in here for path in sounds(folder)}  # the last one counts
+    paths = {path: folder for folder in (many, core, four) for path in sounds(folder)}  # the last one counts
     for number, (path, folder) in enumerate(paths.items()):
         place = whole / path
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -271,13 +269,8 @@ def publisher(real_audio, tmp_path_factory):
     return data
 
 
-# The one with parts of its own each time, the others, with many more clips, every week.
-SMALL = "speech_commands_35words"
-REAL = [pytest.param(name, marks=[] if name == SMALL else [pytest.mark.weekly]) for name in CUTS]
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("name", REAL)
+@pytest.mark.parametrize("name", CUTS)
 def test_the_cut_of_a_student_is_that_of_the_records(name, publisher, real_audio, own_folders):
     cut = download(name, publisher)
     same(cut, real_audio / name)
@@ -286,6 +279,6 @@ def test_the_cut_of_a_student_is_that_of_the_records(name, publisher, real_audio
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", REAL)
+@pytest.mark.parametrize("name", CUTS)
 def test_the_list_is_what_the_tool_writes(name, real_audio, own_folders):
     assert gzip.decompress((LISTS / f"{name}.csv.gz").read_bytes()).decode() == clip_list.clip_list(real_audio / name)
