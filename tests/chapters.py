@@ -13,6 +13,7 @@ from pathlib import Path
 
 import nbformat
 
+MOVES = int(os.environ.get("LABKIT_MOVES", "10"))  # of the random moves on each panel, with a browser and without
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 FEW = {"updates=200": "updates=2", "110, 0.003": "2, 0.003", "in (0, 1, 2)": "in (0,)", ".head(120)": ".head(12)"}
 SHORTER = {  # of each panel (NOTEBOOK, or NOTEBOOK/VARIABLE): words of a long training, and what stands in for them

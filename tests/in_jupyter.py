@@ -169,3 +169,14 @@ def theme(page, dark):
     command(page, "apputils:change-theme", theme=name)
     light = "false" if dark else "true"
     page.wait_for_function(f"() => document.body.dataset.jpThemeLight === '{light}'", timeout=PATIENCE)
+
+
+def reach(page, target, key="Tab"):
+    """Press Tab (or another key) until an element has the focus, which must then be seen: a ring around it."""
+    for _ in range(40):
+        if target.evaluate("element => element === document.activeElement"):
+            ring = target.evaluate("element => getComputedStyle(element).outline")
+            assert "solid 3px" in ring, ring
+            return
+        page.keyboard.press(key)
+    raise AssertionError(f"{key} does not get there")

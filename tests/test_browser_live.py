@@ -3,21 +3,30 @@
 One server, one notebook and one browser serve all tests of this module; they run in this order.
 """
 
+import random
 import re
 
+import chapters
 import ears
 import in_jupyter
 import numpy as np
 import pytest
 import soundfile
 from around import find_real_audio, want
-from in_jupyter import cell, command, theme
+from in_jupyter import cell, command, reach, theme
 from test_browser_panels import button, changed, contrast, picture, says
 
 SECONDS = 2.5  # of what the microphone hears again and again
 WORD = "yes"  # or, where there are no recordings, a tone that `ears` knows
 NETWORK = "eight-words-live"
 LIVE, PATIENCE = 1, 3  # numbers of cells
+# Whether the words of the picture are those of the message: of a recording of at most 30 s, and at most eight words.
+AGREE = """panel => {
+    const said = [...panel.querySelectorAll('[role="status"]')].at(-1).innerText, alt = panel.querySelector('img').alt;
+    const drawn = [...alt.matchAll(/(\\S+) at ([\\d.]+) s/g)].map(([, word, when]) => `${word} (${when} s,`);
+    const named = said.match(/ s, \\d+%\\)/g) ?? [];
+    return said.includes(' s heard') && drawn.length === named.length && drawn.every(each => said.includes(each));
+}"""
 CELLS = [
     "import os, time\nimport ears, labkit\nlab = labkit.start('panels', device='cpu')",
     "panel = labkit.LivePanel(lab, {classifier})\npanel",
@@ -129,6 +138,46 @@ def test_the_level_and_the_last_seconds_are_drawn_while_it_listens(page, panel, 
         return new Set(Array.from(data.filter((_, i) => i % 4 === 3))).size;
     }""")
     assert colours > 3, "bars, a line and words are drawn"
+
+
+def test_it_is_driven_by_the_keyboard_alone(page, panel):
+    slider, record = panel.get_by_role("slider"), panel.locator(".labkit-record")
+    slider.focus()
+    page.keyboard.press("End")  # what is said is reported soonest
+    most = panel.locator(".widget-readout").inner_text()
+    reach(page, panel.get_by_role("button", name=re.compile("Upload")))
+    reach(page, record)
+    page.keyboard.press("Enter")
+    says(panel, "Listening")  # what was heard before is gone
+    panel.locator(".labkit-record", has_text="Stop").wait_for()
+    heard(panel)
+    page.keyboard.press("Space")  # the button has kept the focus
+    says(panel, "s heard, .* words reported")
+    before = picture(panel)
+    reach(page, slider, "Shift+Tab")
+    page.keyboard.press("Home")
+    changed(page, panel, before)
+    assert panel.locator(".widget-readout").inner_text() != most
+
+
+def test_after_random_moves_the_picture_has_the_words_of_the_message(page, panel, spoken):
+    chance, keys = random.Random(0), ["ArrowLeft", "ArrowRight", "Home", "End"]
+    for _ in range(chapters.MOVES):
+        move = chance.choice(["slider", "slider", "listen", "file"])
+        if move == "slider":
+            panel.get_by_role("slider").focus()
+            page.keyboard.press(chance.choice(keys))
+        elif move == "listen":
+            press(panel, "Start")
+            page.wait_for_timeout(chance.choice([0, 300, 3000]))
+            press(panel, "Stop")
+        else:
+            with page.expect_file_chooser() as chooser:
+                panel.get_by_role("button", name=re.compile("Upload")).click()
+            chooser.value.set_files(spoken[1])
+        if move != "slider" or panel.locator('[role="status"]', has_text=" s heard").count():
+            page.wait_for_function(AGREE, arg=panel.element_handle())
+        assert not panel.get_by_text("Note:").count()
 
 
 def test_a_slow_kernel_is_named_and_what_was_said_meanwhile_is_heard_later(page, panel, folder):

@@ -14,13 +14,14 @@ import pytest
 import soundfile
 import tiny
 from around import find_real_audio
-from in_jupyter import cell, theme
+from in_jupyter import cell, reach, theme
 from PIL import Image
 
 RATE = 16_000
 SECONDS = 2.0  # of what the microphone hears again and again
 BATCHES = 3  # of one epoch of the tiny corpus
 SETUP, EXPLORER, TRAINER, CONFUSIONS, RECORDER, GATES, UNKNOWN = range(7)
+OPEN_AND_NEXT = ("Space", "ArrowDown", "Enter")  # of a list: while it is closed, JupyterLab takes the arrows for itself
 PANELS = (EXPLORER, TRAINER, CONFUSIONS, RECORDER, GATES)
 CELLS = [
     """import gated, labkit
@@ -218,6 +219,33 @@ def test_a_unit_of_a_cell_is_chosen_with_the_slider(page):
     panel.get_by_label("word", exact=True).select_option("hold")
     changed(page, panel, before)
     says(panel, "'hold' by speaker .* the network hears")
+
+
+def test_the_gates_are_driven_by_the_keyboard_alone(page):
+    panel = cell(page, GATES)
+    word, speaker, unit = (panel.get_by_label("word"), panel.get_by_label("speaker"), panel.get_by_role("slider"))
+    panel.get_by_label("cell", exact=True).focus()
+    reach(page, word)
+    for key in OPEN_AND_NEXT:
+        page.keyboard.press(key)
+    says(panel, "'rise' by speaker .* the network hears")
+    reach(page, speaker)
+    before, who = picture(panel), speaker.input_value()
+    for key in OPEN_AND_NEXT:
+        page.keyboard.press(key)
+    changed(page, panel, before)
+    assert speaker.input_value() != who
+    reach(page, unit)
+    page.keyboard.press("End")
+    says(panel, "The line: unit 8")
+    reach(page, panel.locator(".widget-readout"))
+    page.keyboard.press("Control+a")
+    page.keyboard.type("0")
+    page.keyboard.press("Enter")
+    says(panel, "the mean of all units")
+    reach(page, panel.locator("audio"))
+    page.keyboard.press("Space")
+    page.wait_for_function("audio => audio.played.length > 0", arg=panel.locator("audio").element_handle())
 
 
 def alike(heard, fed):

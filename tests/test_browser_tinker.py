@@ -1,6 +1,5 @@
 """The panels of the notebooks in JupyterLab, in a real browser: one server and one notebook, panel after panel."""
 
-import os
 import random
 
 import chapters
@@ -19,7 +18,6 @@ if not required("weekly"):
 TRAINED = 1  # a panel with the button "Train this one"
 KEYS = {"03_Resultados_2": "ArrowLeft", "07_accent_classification": "ArrowLeft"}  # their sliders start at the end
 KEYS |= {"04_mel_cnn": "Space"}  # it has boxes to tick only
-MOVES = int(os.environ.get("LABKIT_MOVES", "5"))  # of the monkey, on each panel
 # Whether the caption has, for each control, its name and what it shows; and whether the picture is that of the caption.
 AGREE = """panel => {
     const said = panel.querySelector('[role="status"]').innerText;
@@ -77,7 +75,7 @@ def test_after_random_moves_the_caption_is_that_of_the_controls(page, number):
     """Five moves at a time, as fast as a hand: the kernel has not drawn the first when the last comes."""
     panel, chance = cell(page, number), random.Random(0)
     controls = panel.locator('[role="slider"], input[type="checkbox"], select, input[type="number"]').all()
-    for move in range(MOVES):
+    for move in range(chapters.MOVES):
         control = chance.choice(controls)
         control.focus()
         if control.get_attribute("role") == "slider":

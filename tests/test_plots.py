@@ -192,6 +192,8 @@ def test_confusion_is_in_percent_of_the_true_words_clips():
     figure = plots.confusion(table)
     written = [text.get_text() for text in figure.axes[0].texts]
     assert written == ["75", "25", "0", "0"], "a word without clips should give zeros"
+    assert figure.axes[1].get_ylabel() == "percent of the true class's clips"
+    assert plots.confusion(table, of="speakers").axes[1].get_ylabel() == "percent of the true class's speakers"
 
 
 def test_the_kept_epoch_is_ringed():

@@ -1,7 +1,6 @@
 """The panel for any function that draws, and the panels of the notebooks, driven without a browser."""
 
 import io
-import os
 import random
 
 import chapters
@@ -16,7 +15,6 @@ from labkit.errors import LabError
 from labkit.widgets import TinkerPanel
 
 pytest_plugins = ["tiny"]
-MOVES = int(os.environ.get("LABKIT_MOVES", "12"))  # of the monkey, on a panel of a notebook
 CALLS = []
 
 
@@ -214,14 +212,14 @@ def test_the_panel_of_each_notebook_survives_random_moves(name, own_folders, mon
     panel = chapters.panel(name)  # it is drawn
     request.getfixturevalue("unseen")
     keys = set()
-    for key in monkey(panel, MOVES):
+    for key in monkey(panel, chapters.MOVES):
         assert "<b>Note" not in panel.message.value and panel.figure.axes, panel.said
         keys.add(key)
     fresh = panel.function(**panel.settings)
     *_, (figure, words, *_) = fresh if hasattr(fresh, "__next__") else [fresh]
     plt.close(figure)
     assert words in panel.said, "the caption is what the function says of these settings"
-    assert len(keys) > min(MOVES, 40) // 4
+    assert len(keys) > min(chapters.MOVES, 40) // 4
 
 
 @pytest.mark.slow

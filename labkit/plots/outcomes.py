@@ -92,8 +92,8 @@ def ranking(values, *, groups, marked, unit):
     return legend_above(ax, handletextpad=0.2)
 
 
-def confusion(table, figure=None):
-    """A confusion matrix, such as `Run.confusion()`, with each row in percent of its clips. Gives a figure."""
+def confusion(table, figure=None, of="clips"):
+    """A confusion matrix, such as `Run.confusion()`, with each row in percent of its clips (or what `of` says)."""
     classes = len(table)
     written = classes <= 12
     side = max(3.2, (0.62 if written else 0.235) * classes)
@@ -102,7 +102,7 @@ def confusion(table, figure=None):
     percent = 100 * table.div(totals.where(totals > 0, 1), axis=0)
     look = {"annot": written, "fmt": ".0f", "annot_kws": {"size": 10}, "linewidths": 0.5 if written else 0}
     look |= {"cmap": "cividis", "vmin": 0, "vmax": 100, "square": True, "xticklabels": True, "yticklabels": True}
-    bar = {"label": "percent of the true class's clips", "shrink": 0.8}
+    bar = {"label": f"percent of the true class's {of}", "shrink": 0.8}
     ax = seaborn.heatmap(percent, ax=figure.subplots(), cbar_kws=bar, **look)
     ax.set(xlabel="predicted", ylabel="true")
     ax.tick_params(length=0)

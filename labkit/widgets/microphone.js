@@ -104,7 +104,7 @@ export default {
     };
 
     const start = async () => {
-      button.disabled = true;
+      button.ariaDisabled = "true"; // `disabled` would take the focus from who presses keys
       words.textContent = "asking for the microphone ...";
       try {
         if (!navigator.mediaDevices?.getUserMedia) throw new DOMException("", "Unsupported");
@@ -130,7 +130,7 @@ export default {
       } catch (error) {
         fail(error);
       } finally {
-        button.disabled = false;
+        button.ariaDisabled = "false";
       }
     };
 
@@ -148,7 +148,7 @@ export default {
     };
 
     show(false, "");
-    button.addEventListener("click", () => (session ? stop() : start()));
+    button.addEventListener("click", () => button.ariaDisabled !== "true" && (session ? stop() : start()));
     document.addEventListener("visibilitychange", visibility);
     model.on("msg:custom", answered);
     return () => {

@@ -17,7 +17,8 @@ from ..plots import quick, render, stamp
 LOOK = {"style": {"description_width": "6.5em"}, "layout": {"width": "20.5em"}}  # three beside each other in a window
 VIEW = "application/vnd.jupyter.widget-view+json"
 # ipywidgets marks what the page still shows of a kernel that is gone; then, and only then, this is seen.
-GONE = """<style>.labkit-gone {display: none} .jupyter-widgets-disconnected .labkit-gone {display: block}</style>
+GONE = """<style>.labkit-gone {display: none} .jupyter-widgets-disconnected .labkit-gone {display: block}
+.jupyter-widgets :focus-visible {outline: 3px solid #d55e00 !important; outline-offset: 1px}</style>
 <div class="labkit-gone" role="alert"><b>The kernel was restarted, and this panel with it is gone.</b> Run the cells
 above, then this cell again (menu Run: Run All Above Selected Cell).</div>"""
 NO_SOUND = "Run {} was read without its recordings. Pass what lab.train(run.experiment) returns."
