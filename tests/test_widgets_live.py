@@ -215,6 +215,14 @@ def test_a_file_is_heard_as_the_microphone_is(panel):
     assert panel.controls["upload"].value == ()
 
 
+def test_a_file_ends_the_listening(panel):
+    speak(panel, stream("low"), stop=False)
+    upload(panel, "high.wav", sound_file(stream("high"), RATE))
+    assert {"kind": "end", "session": "one"} in panel.sent
+    block(panel, stream("low"), 0)
+    assert said(panel.words) == ["high"] and "1 words reported: high" in panel.said
+
+
 @pytest.mark.parametrize(
     "content, words",
     [

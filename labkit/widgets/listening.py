@@ -67,6 +67,9 @@ class ListeningPanel(Panel):
         if not files:
             return
         self.controls["upload"].set_trait("value", type(files)())  # so that the same file can be uploaded again
+        if self._session:  # a file ends the listening: two sounds at once would be taken for one
+            self.microphone.send({"kind": "end", "session": self._session})
+            self._session = None
         if isinstance(files, dict):  # ipywidgets 7, on Colab
             files = [{"name": name, **file} for name, file in files.items()]
         self.batch = []  # what becomes of them, for panels that take several at once

@@ -119,7 +119,7 @@ export default {
         if (mine !== session) return; // over before it began
         stream.getTracks()[0].onended = () => fail({ name: "Ended" });
         context.onstatechange = () => {
-          if (context.state === "running") send("resumed");
+          if (context.state === "running") send(document.hidden ? "hidden" : "resumed");
           else {
             send("problem", { name: "Suspended", message: context.state });
             context.resume();
