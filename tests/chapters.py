@@ -15,7 +15,7 @@ import nbformat
 
 MOVES = int(os.environ.get("LABKIT_MOVES", "10"))  # of the random moves on each panel, with a browser and without
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
-FEW = {"updates=200": "updates=2", "110, 0.003": "2, 0.003", "in (0, 1, 2)": "in (0,)", ".head(120)": ".head(12)"}
+FEW = {"updates=200": "updates=2", "90, 0.003": "2, 0.003", "in (0, 1, 2)": "in (0,)", ".head(120)": ".head(12)"}
 SHORTER = {  # of each panel (NOTEBOOK, or NOTEBOOK/VARIABLE): words of a long training, and what stands in for them
     "02_Resultados_1": {},
     "03_Resultados_2": {"epochs=12": "epochs=1", "(0, 1)": "(0,)", "[:1200]": "[:64]"},
@@ -90,9 +90,11 @@ def run(name, shorter=True):
     with chdir(FOLDER), open(os.devnull, "w", encoding="utf-8") as nowhere, ExitStack() as quiet:
         quiet.enter_context(redirect_stdout(nowhere))
         quiet.enter_context(warnings.catch_warnings(action="ignore"))  # of clips that are cut off, and such
-        for text in statements(name):
-            for words, instead in SHORTER[name].items() if shorter else ():
-                text = text.replace(words, instead)
+        texts = statements(name)
+        for words, instead in SHORTER[name].items() if shorter else ():
+            assert any(words in text for text in texts), f"{name} has no {words!r} any more"
+            texts = [text.replace(words, instead) for text in texts]
+        for text in texts:
             exec(compile(text, f"{name}.ipynb", "exec"), space)  # noqa: S102 (the lab's own notebook)
     return space
 
