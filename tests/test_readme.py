@@ -130,6 +130,11 @@ def test_the_differences_between_cells_are_those_of_the_records():
         found = runs[name].minus(runs[other])
         known[name] = "{:+.1f} [{:+.1f}, {:+.1f}]".format(*(100 * found[key] for key in ("mean", "low", "high")))
     assert set(known.values()) == set(re.findall(r"[+-]\d\.\d \[.+?\]", block))
+    (block,) = re.findall(r"<!-- r1 eight cells -->\n(.*?)<!-- end of r1 eight cells -->", RESULTS, re.DOTALL)
+    runs = recorded(EIGHT, "cells_eight").set_index("model").runs
+    found = [runs[name].minus(runs["lstm_cell"]) for name in runs.index.drop("lstm_cell")]
+    shown = {"{:+.1f} [{:+.1f}, {:+.1f}]".format(*(100 * one[key] for key in ("mean", "low", "high"))) for one in found}
+    assert shown == set(re.findall(r"[+-]\d\.\d \[.+?\]", block))
 
 
 def test_the_differences_between_mel_cnns_are_those_of_the_records():
