@@ -45,8 +45,7 @@ class ListeningPanel(Panel):
             on = f"To go on, press {self.press} again, or upload a file that was recorded with another program."
             self.say(f"{PROBLEMS.get(content['name'], unknown)} {on}", wrong=True)
         elif kind == "start":
-            if self._session:  # the panel is shown twice: the newer one speaks
-                self.microphone.send({"kind": "end", "session": self._session})
+            self._interrupt()  # the panel is shown twice: the newer one speaks
             self._session = session
             self.begin()
             self.say("Listening.")
@@ -62,14 +61,18 @@ class ListeningPanel(Panel):
         else:  # hidden, visible, resumed
             self.say(HIDDEN if kind == "hidden" else "Listening.")
 
+    def _interrupt(self):
+        """Tell the page that listens, if one does, that its session is over."""
+        if self._session:
+            self.microphone.send({"kind": "end", "session": self._session})
+        self._session = None
+
     def _uploaded(self):
         files, problems = self.controls["upload"].value, []
         if not files:
             return
         self.controls["upload"].set_trait("value", type(files)())  # so that the same file can be uploaded again
-        if self._session:  # a file ends the listening: two sounds at once would be taken for one
-            self.microphone.send({"kind": "end", "session": self._session})
-            self._session = None
+        self._interrupt()  # a file ends the listening: two sounds at once would be taken for one
         if isinstance(files, dict):  # ipywidgets 7, on Colab
             files = [{"name": name, **file} for name, file in files.items()]
         self.batch = []  # what becomes of them, for panels that take several at once
