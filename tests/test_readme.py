@@ -119,6 +119,11 @@ def test_the_tables_are_those_of_the_records(name, corpora, recorded):
     assert shown >= 12
 
 
+def in_points(difference, end=""):
+    """A difference with its interval, as RESULTS writes it."""
+    return "{:+.1f} [{:+.1f}, {:+.1f}{}]".format(*(100 * difference[key] for key in ("mean", "low", "high")), end)
+
+
 def test_the_differences_between_cells_are_those_of_the_records():
     from labkit.experiments.sweep import recorded
 
@@ -128,12 +133,11 @@ def test_the_differences_between_cells_are_those_of_the_records():
     known = {}
     for name, other in [*pairs, ("lstm_cell", "peephole")]:
         found = runs[name].minus(runs[other])
-        known[name] = "{:+.1f} [{:+.1f}, {:+.1f}]".format(*(100 * found[key] for key in ("mean", "low", "high")))
+        known[name] = in_points(found)
     assert set(known.values()) == set(re.findall(r"[+-]\d\.\d \[.+?\]", block))
     (block,) = re.findall(r"<!-- r1 eight cells -->\n(.*?)<!-- end of r1 eight cells -->", RESULTS, re.DOTALL)
     runs = recorded(EIGHT, "cells_eight").set_index("model").runs
-    found = [runs[name].minus(runs["lstm_cell"]) for name in runs.index.drop("lstm_cell")]
-    shown = {"{:+.1f} [{:+.1f}, {:+.1f}]".format(*(100 * one[key] for key in ("mean", "low", "high"))) for one in found}
+    shown = {in_points(runs[name].minus(runs["lstm_cell"])) for name in runs.index.drop("lstm_cell")}
     assert shown == set(re.findall(r"[+-]\d\.\d \[.+?\]", block))
 
 
@@ -148,9 +152,7 @@ def test_the_differences_between_mel_cnns_are_those_of_the_records():
     for one in networks:
         for other in networks:
             found = one.minus(other)
-            end = "; one seed" if found["seeds"] == 1 else ""
-            values = (100 * found[key] for key in ("mean", "low", "high"))
-            known.add("{:+.1f} [{:+.1f}, {:+.1f}{}]".format(*values, end))
+            known.add(in_points(found, "; one seed" if found["seeds"] == 1 else ""))
     shown = re.findall(r"[+-]\d+\.\d \[.+?\]", block)
     assert len(shown) >= 4 and set(shown) <= known
     levels = {percent(same.score()).replace("%", "") for same in networks}
