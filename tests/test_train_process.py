@@ -1,6 +1,8 @@
 """Training elsewhere than in the kernel: on the command line, and in the process that trains for a panel."""
 
 import json
+import os
+import signal
 
 import gated
 import pytest
@@ -66,6 +68,8 @@ def test_a_process_trains_one_experiment_after_the_other_and_ends_when_nobody_se
     here = gated.trained_here(monkeypatch)
     where = corpus, tmp_path / "results", torch.device("cpu")
     process, first, second = TrainProcess(), Seen(), Seen()
+    if hasattr(signal, "pthread_sigmask"):
+        os.kill(process.process.pid, signal.SIGINT)  # "interrupt the kernel", while this one imports torch
     run = process.train(quick(), *where, first)
     kinds = [kind for kind, _ in first.told]
     assert kinds.count("epoch") == 3 and kinds.count("batch") >= 3 and "note" not in kinds

@@ -14,7 +14,7 @@ from labkit.files import home, read_json, write_text
 from .execute import TIMES
 
 PAGE = """{%- extends "classic/index.html.j2" -%}
-{%- block html_head_js -%}<style>@media print {
+{%- block html_head_js -%}<style>pre { word-break: normal !important; overflow-wrap: anywhere; } @media print {
 nav, audio { display: none !important; } pre, code { white-space: pre-wrap !important; }
 a::after { content: none !important; } img, table { break-inside: avoid; max-width: 100%; }
 h2, h3 { break-after: avoid; }

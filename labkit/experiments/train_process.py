@@ -10,8 +10,8 @@ import signal
 import sys
 import time
 import warnings
-from contextlib import suppress
-from multiprocessing import get_context
+from contextlib import contextmanager, suppress
+from multiprocessing import get_context, resource_tracker
 from types import SimpleNamespace
 
 from ..device import end_with_parent, settle
@@ -39,7 +39,8 @@ class TrainProcess:
         self.pipe, theirs = SPAWN.Pipe()
         self.stop = SPAWN.Value("b", lock=False)  # a byte that both see
         self.process = SPAWN.Process(target=_serve, args=(theirs, self.stop), daemon=True)
-        self.process.start()
+        with _uninterrupted():
+            self.process.start()
         theirs.close()  # so that `pipe` ends when the process does
 
     def train(self, experiment, corpus, results, device, callback):
@@ -66,6 +67,18 @@ class TrainProcess:
             return train(experiment, corpus, results, device, callback)
         finally:
             waiting.append(self)
+
+
+@contextmanager
+def _uninterrupted():
+    """A process that is started here never sees "interrupt the kernel": not even while it imports torch."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # first: it unblocks the signal when it starts
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    yield
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def take():
