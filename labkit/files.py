@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 import json
+import lzma
 import os
 import secrets
 import shutil
@@ -151,10 +152,10 @@ def write_json(path, value):
 
 
 def write_table(path, table):
-    """Write a table as compressed CSV; the same table is the same file, since its header holds no time and no name."""
-    text = table.to_csv(index=False, lineterminator="\n")
+    """Write a table as compressed CSV (.gz, or .xz: smaller and slower); the same table is the same file."""
+    text = table.to_csv(index=False, lineterminator="\n").encode()
     with atomic_file(path) as temporary:
-        temporary.write_bytes(gzip.compress(text.encode(), mtime=0))
+        temporary.write_bytes(lzma.compress(text) if Path(path).suffix == ".xz" else gzip.compress(text, mtime=0))
 
 
 def read_bytes(path):
@@ -169,13 +170,14 @@ MOST_UNPACKED = 500_000_000  # bytes of a table: a few kilobytes may unpack to g
 
 def unpacked(path, mend):
     """What `write_table` packed, as bytes; a file that is not whole raises LabError naming it and the mend."""
+    packed = lzma if Path(path).suffix == ".xz" else gzip
     try:
-        with gzip.open(io.BytesIO(read_bytes(path))) as file:
+        with packed.open(io.BytesIO(read_bytes(path))) as file:
             text = file.read(MOST_UNPACKED)
             if file.read(1):
                 raise ValueError(f"it unpacks to more than {MOST_UNPACKED:,} bytes")
         return text
-    except (OSError, EOFError, ValueError, MemoryError, zlib.error) as error:
+    except (OSError, EOFError, ValueError, MemoryError, zlib.error, lzma.LZMAError) as error:
         raise LabError(f"{path} is damaged ({error}). {mend}") from error
 
 

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import lzma
 import shutil
 
 import pandas as pd
@@ -27,8 +28,8 @@ LARGE = ("fsdd", "native_language", "speech_commands_4words", "speech_commands_c
 def contents(folder):
     """Text of each packed file below a folder."""
     paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    text = {path: gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes() for path in paths}
-    return {path.relative_to(folder).as_posix(): value for path, value in text.items()}
+    read = {".gz": gzip.decompress, ".xz": lzma.decompress}
+    return {path.relative_to(folder).as_posix(): read.get(path.suffix, bytes)(path.read_bytes()) for path in paths}
 
 
 @pytest.mark.slow
@@ -61,8 +62,8 @@ def test_every_committed_run_comes_out_as_a_folder_and_goes_in_again_to_the_same
 def test_pandas_reads_each_file_in_one_line():
     path = RECORDS / "fsdd" / "voice_mnist.jsonl"
     header = pd.read_json(path, lines=True, dtype={"id": str})
-    history = pd.read_csv(path.with_suffix(".history.csv.gz"))
-    predictions = pd.read_csv(path.with_suffix(".predictions.csv.gz"), dtype=str)
+    history = pd.read_csv(path.with_suffix(".history.csv.xz"))
+    predictions = pd.read_csv(path.with_suffix(".predictions.csv.xz"), dtype=str)
     run, *_ = committed("voice_mnist", "fsdd")
     assert run.id in set(header.id) and len(history[history.run == run.id]) == len(run.history)
     test = predictions[predictions.part == "test"].dropna(subset=f"{run.id}.predicted")
@@ -88,11 +89,11 @@ def flipped(content):
 
 def another_number(content):
     """A whole file that says something else."""
-    return gzip.compress(gzip.decompress(content).replace(b"0.99", b"0.98"))
+    return lzma.compress(lzma.decompress(content).replace(b"0.99", b"0.98"))
 
 
 def another_file(content):
-    return gzip.compress(b"a,b\n1,2\n")
+    return lzma.compress(b"a,b\n1,2\n")
 
 
 def no_json(content):
@@ -109,10 +110,10 @@ def another_run(content):
 
 @pytest.mark.parametrize(
     ("file", "damage"),
-    [(f"voice_mnist.{kind}.csv.gz", damage) for kind in ("history", "predictions") for damage in (cut, flipped)]
-    + [(f"voice_mnist.{kind}.csv.gz", another_number) for kind in ("history", "predictions")]
-    + [(f"voice_mnist.{kind}.csv.gz", another_file) for kind in ("history", "predictions")]
-    + [(f"voice_mnist.{kind}.csv.gz", None) for kind in ("history", "predictions")]
+    [(f"voice_mnist.{kind}.csv.xz", damage) for kind in ("history", "predictions") for damage in (cut, flipped)]
+    + [(f"voice_mnist.{kind}.csv.xz", another_number) for kind in ("history", "predictions")]
+    + [(f"voice_mnist.{kind}.csv.xz", another_file) for kind in ("history", "predictions")]
+    + [(f"voice_mnist.{kind}.csv.xz", None) for kind in ("history", "predictions")]
     + [("voice_mnist.jsonl", no_json)],
 )
 def test_a_damaged_file_is_named_and_spoils_no_other_sweep(file, damage, copied):
@@ -130,7 +131,7 @@ def test_a_damaged_file_is_named_and_spoils_no_other_sweep(file, damage, copied)
 def test_the_history_of_another_run_is_refused(copied):
     path = copied / "voice_mnist.jsonl"
     path.write_bytes(another_run(path.read_bytes()))
-    with pytest.raises(LabError, match=r"history.csv.gz is damaged, or is not what voice_mnist.jsonl says"):
+    with pytest.raises(LabError, match=r"history.csv.xz is damaged, or is not what voice_mnist.jsonl says"):
         list(Sweep(path).runs())
 
 

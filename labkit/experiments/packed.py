@@ -1,7 +1,7 @@
 """Sweeps as they come with the lab: the runs of a grid on a corpus in three files, not in four for each run.
 
-`GRID.jsonl` has a line per run: its record, and the metrics of its tests and its audit. `GRID.history.csv.gz` has a
-row per run and epoch. `GRID.predictions.csv.gz` has a row per clip of a part, and for each run the columns
+`GRID.jsonl` has a line per run: its record, and the metrics of its tests and its audit. `GRID.history.csv.xz` has a
+row per run and epoch. `GRID.predictions.csv.xz` has a row per clip of a part, and for each run the columns
 `ID.predicted` and `ID.confidence`, empty where it was not asked. `speakers.csv.gz` beside them lists the training
 speakers of all sweeps on the corpus, by the hash of the list that a record names. A hash in the header says which
 history and predictions belong to a run. `python -m tools.pack_records` writes these files.
@@ -27,7 +27,7 @@ class Sweep:
 
     def __init__(self, path):
         self.path, self._read = path, {}
-        self.files = {kind: path.with_suffix(f".{kind}.csv.gz") for kind in ("history", "predictions")}
+        self.files = {kind: path.with_suffix(f".{kind}.csv.xz") for kind in ("history", "predictions")}
         self.files["speakers"] = path.with_name("speakers.csv.gz")
 
     def runs(self, wanted=None, **where):
