@@ -65,6 +65,7 @@ def test_the_card_says_what_it_was_measured_on(run, tmp_path):
         "chance",
         "Licence",
         f"{100 * run.test()['accuracy']:.1f}%",
+        f"hold {100 * run.confusion().loc['hold', 'hold'] / run.confusion().loc['hold'].sum():.1f}%",
     ):
         assert words in card, words
 

@@ -255,8 +255,7 @@ def test_a_recording_of_synthetic_voices_is_stamped(panel):
 def test_a_panel_takes_a_shipped_network_by_its_name(lab):
     with pytest.raises(LabError, match="pretrained network"):
         LivePanel(lab, "no-words")
-    name = "four-words"
-    panel = LivePanel(lab, name)
+    panel = LivePanel(lab, "eight-words")
     assert panel.detector.labels and "It knows:" in panel.said and "unknown" not in panel.said
     data, about = panel._repr_mimebundle_()
     assert data["image/png"] and about["image/png"]["alt"] == "Empty: nothing was heard yet"

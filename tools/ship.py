@@ -49,13 +49,15 @@ def ship(run, name, place=None, curve=(), second=None):
         record["budgets"] = [{key: row[key] for key in ("budget", "decision")} for row in curve]
         record["decision"] = next(row["decision"] for row in curve if row["budget"] == BUDGET)
     write_json(target / "run.json", record)
-    write_text(target / "card.md", card(name, record, test, absent(run.predictions(), run.labels)))
+    write_text(target / "card.md", card(name, record, test, run.predictions()))
     return load(name, place=place)
 
 
-def card(name, record, test, missing=""):
-    """A model card (Mitchell et al., arXiv 1810.03993) in Markdown; `missing` says which classes have no test clips."""
-    corpus = record["corpus"]
+def card(name, record, test, answers):
+    """A model card (Mitchell et al., arXiv 1810.03993) in Markdown; `answers` is the table of the test clips."""
+    corpus, missing = record["corpus"], absent(answers, record["labels"])
+    recall = (answers.label == answers.predicted).groupby(answers.label).mean()
+    by_word = ", ".join(f"{label} {100 * recall[label]:.1f}%" for label in record["labels"] if label in recall)
     first = headline(record["validation"])
     shown = dict.fromkeys([first, "accuracy", "balanced_accuracy", "macro_f1", "chance", "majority"])
     columns = " | ".join(COLUMNS.get(key, key.replace("_", " ")) for key in shown)
@@ -70,7 +72,8 @@ def card(name, record, test, missing=""):
     words = [label for label in record["labels"] if label != UNKNOWN]
     others = "There is no class for anything else: other sounds get one of these names too."
     if UNKNOWN in record["labels"]:
-        others = f'A class "{UNKNOWN}" stands for all else; it was taught with {_taught(record)}.'
+        others = f'A class "{UNKNOWN}" stands for all else; it was taught with {_taught(record)}.\n'
+        others += "How it takes other kinds of sound is not measured here."
     listening = ""
     if decision := record.get("decision"):
         listening = f"""
@@ -100,6 +103,8 @@ Nobody is in two parts.
 | | {columns} |
 |---|---|---|---|---|---|
 {scores}
+
+Of the test clips of each word it names: {by_word}.
 {listening}
 **Fit for.** Lessons, and trying it on one's own voice. **Not fit for** anything that matters: it was tested on clips of
 one second of this corpus only. Who these speakers are is not known; other accents, ages, rooms and microphones were not
