@@ -129,6 +129,7 @@ def boards_of_cells():
     from labkit.experiments.sweep import recorded
 
     for corpus, *grids in (
+        (EIGHT, "cells_r1"),
         (EIGHT, "cells_eight"),
         (EIGHT, "cells_eight", "cells_equal"),
         (FOUR, "cells"),
@@ -141,6 +142,7 @@ def boards_of_cells():
 
 
 def test_the_differences_between_cells_are_those_of_the_records():
+    from labkit.experiments.sweep import recorded
     from labkit.metrics import percent
 
     models = ["lstm_cell", "no_input", "no_forget", "no_output", "coupled", "peephole_full", "peephole"]
@@ -155,6 +157,10 @@ def test_the_differences_between_cells_are_those_of_the_records():
                 known.add(found)
         if "peephole" in runs:
             known.add(in_points(runs["lstm_cell"].minus(runs["peephole"])))
+    crossed = recorded(EIGHT, "input_gate")
+    for normalised in (True, False):
+        runs = crossed[crossed.normalise == normalised].set_index("model").runs
+        known.add(in_points(runs["no_input"].minus(runs["lstm_cell"])))
     (block,) = re.findall(r"<!-- r1 cells -->\n(.*?)<!-- end of r1 cells -->", RESULTS, re.DOTALL)
     shown = re.findall(r"[+-]\d+\.\d \[.+?\]", block)
     assert len(shown) >= 8 and set(shown) <= known
