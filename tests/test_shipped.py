@@ -3,6 +3,7 @@
 import re
 from dataclasses import asdict, replace
 
+import numpy as np
 import pytest
 import torch
 from tiny import quick
@@ -47,6 +48,16 @@ def test_a_shipped_network_answers_as_its_run_did(run, corpus, tmp_path):
     assert abs(chances.sum() - 1) < 1e-5 and "validation" in repr(again)
     with pytest.raises(LabError, match=r"write sound\[None\]"):
         again.probabilities(sound[0])
+
+
+def test_weights_of_16_bits_are_half_as_large_and_answer_nearly_the_same(run, corpus, tmp_path):
+    whole, half = ship(run, "tiny-words", tmp_path), ship(run, "tiny-half", tmp_path, half=True)
+    sizes = [(shipped.folder / "weights.safetensors").stat().st_size for shipped in (whole, half)]
+    assert sizes[1] < sizes[0]
+    assert "16 bits" in (half.folder / "card.md").read_text(encoding="utf-8")
+    given = {name: value.numpy() for name, value in half.network.state_dict().items()}
+    for name, value in whole.network.state_dict().items():
+        assert np.allclose(given[name], value.numpy(), rtol=1e-3, atol=1e-6), name
 
 
 def test_it_refuses_the_voices_it_was_trained_on(run, corpus, tmp_path):

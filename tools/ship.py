@@ -1,6 +1,7 @@
 """Ship a trained network with the lab: its run folder and a card go to results/pretrained/NAME/.
 
-    python -m tools.ship results/local/CORPUS/MODEL-ID NAME [--live results/live/FILE.json --step STEP] [--second NAME]
+    python -m tools.ship results/local/CORPUS/MODEL-ID NAME [--half] [--live results/live/FILE.json --step STEP]
+        [--second NAME]
 
 The run is tested, has its weights, and was trained on recordings of people. Decisions, for a detector, are those that
 `python -m tools.live_record` chose on validation data, one for each budget of false alarms.
@@ -16,6 +17,7 @@ from labkit.experiments.pretrained import load
 from labkit.experiments.run import Run, read_record
 from labkit.files import atomic_file, home, read_json, write_json, write_text
 from labkit.metrics import absent, headline
+from labkit.training.tensors import read_tensors, write_tensors
 
 LARGEST = 1_000_000  # bytes
 COLUMNS = {"macro_f1": "macro F1", "majority": "always the commonest word"}
@@ -25,10 +27,10 @@ FILES = ("weights.safetensors", "test.json", "test.csv.gz", "validation.csv.gz")
 BUDGET = 2  # false alarms in an hour of running speech: that of the decision which a detector takes by itself
 
 
-def ship(run, name, place=None, curve=(), second=None):
+def ship(run, name, place=None, curve=(), second=None, half=False):
     """Copy a tested run below `place`, with a card and the decisions of a curve; return it as loaded.
 
-    `second` is the name of the shipped network that takes the second look.
+    `second` is the name of the shipped network that takes the second look; `half` keeps the weights in 16 bits.
     """
     if run.synthetic:
         raise LabError(
@@ -44,16 +46,20 @@ def ship(run, name, place=None, curve=(), second=None):
     for file in FILES:
         with atomic_file(target / file) as temporary:
             shutil.copyfile(run.folder / file, temporary)
+    if half:
+        tensors, about = read_tensors(run.folder / FILES[0], "Train the run again.")
+        shorter = {key: value.half() if value.is_floating_point() else value for key, value in tensors.items()}
+        write_tensors(target / FILES[0], shorter, about)
     record = run.record | {"protocol": run.protocol} | ({"second": second} if second else {})
     if curve:
         record["budgets"] = [{key: row[key] for key in ("budget", "decision")} for row in curve]
         record["decision"] = next(row["decision"] for row in curve if row["budget"] == BUDGET)
     write_json(target / "run.json", record)
-    write_text(target / "card.md", card(name, record, test, run.predictions()))
+    write_text(target / "card.md", card(name, record, test, run.predictions(), half))
     return load(name, place=place)
 
 
-def card(name, record, test, answers):
+def card(name, record, test, answers, half=False):
     """A model card (Mitchell et al., arXiv 1810.03993) in Markdown; `answers` is the table of the test clips."""
     corpus, missing = record["corpus"], absent(answers, record["labels"])
     recall = (answers.label == answers.predicted).groupby(answers.label).mean()
@@ -74,6 +80,7 @@ def card(name, record, test, answers):
     if UNKNOWN in record["labels"]:
         others = f'A class "{UNKNOWN}" stands for all else; it was taught with {_taught(record)}.\n'
         others += "How it takes other kinds of sound is not measured here."
+    bits = " The weights are kept in 16 bits; the figures below are of 32." if half else ""
     listening = ""
     if decision := record.get("decision"):
         listening = f"""
@@ -88,7 +95,7 @@ Names one of {len(words)} spoken words: {", ".join(words)}.
 {others}
 
 **Network.** {record["experiment"]["model"]["name"]}, {record["parameters"]:,} parameters; settings, labels and training
-speakers are in `run.json`. Trained on {record["date"]} with torch {record["versions"]["torch"]}.
+speakers are in `run.json`. Trained on {record["date"]} with torch {record["versions"]["torch"]}.{bits}
 
 **Recordings.** {corpus["name"]} (fingerprint {corpus["fingerprint"]}), split "{record["protocol"]}":
 
@@ -131,10 +138,11 @@ def main():
     parser.add_argument("name", help="what the network is called")
     parser.add_argument("--live", type=Path, help="record of tools.live_record whose choices on validation are kept")
     parser.add_argument("--step", help="which of its steps")
+    parser.add_argument("--half", action="store_true", help="keep the weights in 16 bits: half as many bytes")
     parser.add_argument("--second", help="the shipped network that takes the second look")
     args = parser.parse_args()
     curve = read_json(args.live)[args.step]["curve"] if args.live else ()
-    print(ship(Run(args.run, read_record(args.run)), args.name, curve=curve, second=args.second))
+    print(ship(Run(args.run, read_record(args.run)), args.name, curve=curve, second=args.second, half=args.half))
 
 
 if __name__ == "__main__":
