@@ -166,6 +166,33 @@ def test_the_differences_between_cells_are_those_of_the_records():
     assert len(shown) >= 8 and set(shown) <= known
 
 
+@pytest.mark.slow
+def test_the_differences_between_the_first_study_s_networks_are_those_of_the_records():
+    from labkit.experiments.sweep import recorded
+    from labkit.metrics import percent
+
+    (block,) = re.findall(r"<!-- r1 -->\n(.*?)<!-- end of r1 -->", RESULTS, re.DOTALL)
+    known, levels = set(), set()
+    for corpus, *grids in (
+        (FOUR, "windows", "hops"),
+        (EIGHT, "r1_windows", "r1_windows_between"),
+        (EIGHT, "r1_curves"),
+    ):
+        table = recorded(corpus, *grids)
+        levels |= {percent(one.score()).replace("%", "") for one in table.runs}
+        for row in table.itertuples():  # pairs that differ in network, directions, window or hop alone
+            for other in table.itertuples():
+                pairs = zip(
+                    *([one.model, one.bidirectional, one.window_ms, one.hop_ms] for one in (row, other)), strict=True
+                )
+                if sum(a != b for a, b in pairs) in (1, 2) and row.runs is not other.runs:
+                    found = row.runs.minus(other.runs)
+                    known.add(in_points(found, "; one seed" if found["seeds"] == 1 else ""))
+    shown = re.findall(r"[+-]\d+\.\d \[.+?\]", block)
+    assert len(shown) >= 8 and set(shown) <= known
+    assert set(re.findall(r"(?<![-+.\d])\d+\.\d \[.+?\]", block)) <= levels
+
+
 def test_the_differences_between_mel_cnns_are_those_of_the_records():
     from labkit.experiments.records import groups
     from labkit.experiments.sweep import committed
