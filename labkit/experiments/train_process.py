@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 import warnings
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from multiprocessing import get_context, resource_tracker
 from types import SimpleNamespace
 
@@ -39,7 +39,7 @@ class TrainProcess:
         self.pipe, theirs = SPAWN.Pipe()
         self.stop = SPAWN.Value("b", lock=False)  # a byte that both see
         self.process = SPAWN.Process(target=_serve, args=(theirs, self.stop), daemon=True)
-        with _uninterrupted():
+        with _uninterrupted() if os.name == "posix" else nullcontext():  # Windows has no such mask
             self.process.start()
         theirs.close()  # so that `pipe` ends when the process does
 
@@ -72,13 +72,12 @@ class TrainProcess:
 @contextmanager
 def _uninterrupted():
     """A process that is started here never sees "interrupt the kernel": not even while it imports torch."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
     resource_tracker.ensure_running()  # first: it unblocks the signal when it starts
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    yield
-    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def take():
