@@ -54,7 +54,9 @@ def jupyter(folder, sources, environment, without=()):
         new_notebook(cells=[new_code_cell(source) for source in sources], metadata={"kernelspec": kernel}),
         root / NOTEBOOK,
     )
-    quiet = {"disabledExtensions": dict.fromkeys(("@jupyterlab/apputils-extension:announcements", *without), True)}
+    left_out = ("announcements", "splash")  # two splash screens at once throw: each takes the same picture away
+    names = [f"@jupyterlab/apputils-extension:{name}" for name in left_out]
+    quiet = {"disabledExtensions": dict.fromkeys((*names, *without), True)}
     write(home / "config" / "labconfig" / "page_config.json", quiet)
     for name, values in SETTINGS.items():
         write(home / "settings" / name, values)
