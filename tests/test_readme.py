@@ -1,6 +1,7 @@
 """The README's example runs, and the files and commands it names exist."""
 
 import re
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -171,6 +172,7 @@ def test_the_differences_between_the_first_study_s_networks_are_those_of_the_rec
     from labkit.experiments.sweep import recorded
     from labkit.metrics import percent
 
+    settings = ("model", "bidirectional", "window_ms", "hop_ms")  # a pair differs in one or two of them
     (block,) = re.findall(r"<!-- r1 -->\n(.*?)<!-- end of r1 -->", RESULTS, re.DOTALL)
     known, levels = set(), set()
     for corpus, *grids in (
@@ -180,14 +182,10 @@ def test_the_differences_between_the_first_study_s_networks_are_those_of_the_rec
     ):
         table = recorded(corpus, *grids)
         levels |= {percent(one.score()).replace("%", "") for one in table.runs}
-        for row in table.itertuples():  # pairs that differ in network, directions, window or hop alone
-            for other in table.itertuples():
-                pairs = zip(
-                    *([one.model, one.bidirectional, one.window_ms, one.hop_ms] for one in (row, other)), strict=True
-                )
-                if sum(a != b for a, b in pairs) in (1, 2) and row.runs is not other.runs:
-                    found = row.runs.minus(other.runs)
-                    known.add(in_points(found, "; one seed" if found["seeds"] == 1 else ""))
+        for row, other in permutations(table.itertuples(), 2):
+            if sum(getattr(row, key) != getattr(other, key) for key in settings) in (1, 2):
+                found = row.runs.minus(other.runs)
+                known.add(in_points(found, "; one seed" if found["seeds"] == 1 else ""))
     shown = re.findall(r"[+-]\d+\.\d \[.+?\]", block)
     assert len(shown) >= 8 and set(shown) <= known
     assert set(re.findall(r"(?<![-+.\d])\d+\.\d \[.+?\]", block)) <= levels

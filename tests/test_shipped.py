@@ -50,7 +50,7 @@ def test_a_shipped_network_answers_as_its_run_did(run, corpus, tmp_path):
         again.probabilities(sound[0])
 
 
-def test_weights_of_16_bits_are_half_as_large_and_answer_nearly_the_same(run, corpus, tmp_path):
+def test_weights_of_16_bits_take_fewer_bytes_and_are_nearly_the_same(run, corpus, tmp_path):
     whole, half = ship(run, "tiny-words", tmp_path), ship(run, "tiny-half", tmp_path, half=True)
     sizes = [(shipped.folder / "weights.safetensors").stat().st_size for shipped in (whole, half)]
     assert sizes[1] < sizes[0]
