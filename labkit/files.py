@@ -143,8 +143,10 @@ def alone(lock, waiting=None, refusal=None):
 
 
 def write_text(path, text):
+    """Write a text, compressed where the path ends in .gz or .xz (smaller, slower); the same text is the same file."""
+    packers = {".gz": lambda content: gzip.compress(content, mtime=0), ".xz": lzma.compress}
     with atomic_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
+        temporary.write_bytes(packers.get(Path(path).suffix, bytes)(text.encode()))
 
 
 def write_json(path, value):
@@ -152,10 +154,7 @@ def write_json(path, value):
 
 
 def write_table(path, table):
-    """Write a table as compressed CSV (.gz, or .xz: smaller and slower); the same table is the same file."""
-    text = table.to_csv(index=False, lineterminator="\n").encode()
-    with atomic_file(path) as temporary:
-        temporary.write_bytes(lzma.compress(text) if Path(path).suffix == ".xz" else gzip.compress(text, mtime=0))
+    write_text(path, table.to_csv(index=False, lineterminator="\n"))
 
 
 def read_bytes(path):
@@ -169,7 +168,7 @@ MOST_UNPACKED = 500_000_000  # bytes of a table: a few kilobytes may unpack to g
 
 
 def unpacked(path, mend):
-    """What `write_table` packed, as bytes; a file that is not whole raises LabError naming it and the mend."""
+    """What `write_text` packed, as bytes; a file that is not whole raises LabError naming it and the mend."""
     packed = lzma if Path(path).suffix == ".xz" else gzip
     try:
         with packed.open(io.BytesIO(read_bytes(path))) as file:
@@ -194,7 +193,8 @@ def read_table(path, mend, **how):
 def read_json(path, mend="Delete it and run again."):
     """Parse a JSON file; a missing or half-written one raises LabError naming it and the mend."""
     try:
-        return json.loads(read_bytes(path).decode("utf-8-sig"))  # some editors write a byte-order mark
+        text = unpacked(path, mend) if Path(path).suffix == ".xz" else read_bytes(path)
+        return json.loads(text.decode("utf-8-sig"))  # some editors write a byte-order mark
     except FileNotFoundError as error:
         raise LabError(f"{path} does not exist. {mend}") from error
     except (ValueError, OSError, RecursionError) as error:

@@ -1,6 +1,6 @@
 """The lab's cuts of Speech Commands: their lists, and how `labkit download` cuts them out of the publisher's corpus."""
 
-import gzip
+import lzma
 import os
 import re
 import shutil
@@ -66,7 +66,7 @@ def same(cut, lab):
 
 
 def test_every_list_has_its_download_and_the_other_way_round():
-    names = {path.name.removesuffix(".csv.gz") for path in LISTS.iterdir()}
+    names = {path.name.removesuffix(".csv.xz") for path in LISTS.iterdir()}
     assert names == set(CUTS) == {name for name, entry in DOWNLOADS.items() if entry.source}
     assert all(DOWNLOADS[name].folder == name for name in names)  # the name is part of what a record says
     assert sum(path.stat().st_size for path in LISTS.iterdir()) < 400_000
@@ -90,7 +90,7 @@ def test_the_parts_are_the_publishers_but_for_the_35_words_and_each_list_says_so
         clips = read_cut(name)
         speakers = clips.path[clips.part != "noise"].str.extract(speech_commands.PATTERN).speaker
         official, own = speakers.map(clip_list.official), clips.part[clips.part != "noise"]
-        head = gzip.decompress((LISTS / f"{name}.csv.gz").read_bytes()).decode().partition("\npath,")[0]
+        head = lzma.decompress((LISTS / f"{name}.csv.xz").read_bytes()).decode().partition("\npath,")[0]
         if name == "speech_commands_35words":
             assert set(official) == {"test"} and set(own) == {"train", "validation", "test"}
             assert "the lab's own" in head and "Never train on it" in head
@@ -210,9 +210,9 @@ def test_a_folder_that_is_no_whole_cut_is_not_touched(lab_cut, tmp_path):
 
 
 def test_a_damaged_list_is_named(lab_cut, tmp_path):
-    path = tmp_path / "lists" / "speech_commands_tiny.csv.gz"
+    path = tmp_path / "lists" / "speech_commands_tiny.csv.xz"
     path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(LabError, match=r"speech_commands_tiny.csv.gz is damaged.*git checkout"):
+    with pytest.raises(LabError, match=r"speech_commands_tiny.csv.xz is damaged.*git checkout"):
         download(lab_cut.name, tmp_path / "data")
 
 
@@ -227,7 +227,7 @@ def test_an_absent_cut_is_pointed_to(own_folders, tmp_path, monkeypatch):
 
 
 def test_a_list_is_written_the_same_each_time_with_the_hashes_of_the_store(lab_cut, tmp_path):
-    path = tmp_path / "lists" / "speech_commands_tiny.csv.gz"
+    path = tmp_path / "lists" / "speech_commands_tiny.csv.xz"
     before = path.read_bytes()
     os.utime(lab_cut / tiny.name("fall", tiny.SPEAKERS[0]))
     clip_list.main()
@@ -281,4 +281,4 @@ def test_the_cut_of_a_student_is_that_of_the_records(name, publisher, real_audio
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CUTS)
 def test_the_list_is_what_the_tool_writes(name, real_audio, own_folders):
-    assert gzip.decompress((LISTS / f"{name}.csv.gz").read_bytes()).decode() == clip_list.clip_list(real_audio / name)
+    assert lzma.decompress((LISTS / f"{name}.csv.xz").read_bytes()).decode() == clip_list.clip_list(real_audio / name)

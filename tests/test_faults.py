@@ -293,7 +293,7 @@ def test_a_record_names_no_file_outside_its_folder(two, corpus, tmp_path):
     record.pop("hash")
     record["sounds"] = "../../../secret"
     write_json(two[0].folder / "run.json", record | {"hash": digest(record)})
-    secret = two[0].folder.parent / "sounds" / "../../../secret.csv.gz"
+    secret = two[0].folder.parent / "sounds" / "../../../secret.csv.xz"
     secret.resolve().write_bytes(b"no table")
     train(QUICK, corpus, tmp_path / "results").test()  # which would say that it is damaged
 

@@ -151,6 +151,15 @@ def test_json_comes_back_as_it_went(tmp_path):
     assert "ñandú".encode() in raw and b"\r" not in raw and raw.endswith(b"}\n")
 
 
+def test_json_is_compressed_where_its_name_says_so(tmp_path):
+    path, value = tmp_path / "a.json.xz", {"ñandú": [1, 2.5] * 1000}
+    files.write_json(path, value)
+    assert files.read_json(path) == value and path.stat().st_size < 300
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(LabError, match=r"a\.json\.xz is damaged .*Throw it away\.$"):
+        files.read_json(path, "Throw it away.")
+
+
 @pytest.mark.parametrize("content", [b'{"a": 1, "b', b"", b"\xff\xfe\x00"])
 def test_half_a_json_file_is_named_with_the_mend(tmp_path, content):
     (tmp_path / "run.json").write_bytes(content)

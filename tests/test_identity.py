@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import lzma
 import os
 import shutil
 import threading
@@ -90,9 +91,9 @@ def test_a_record_without_its_sounds_compares_nothing(opened, folder, tmp_path):
 
 def test_damaged_hashes_are_named(opened, folder, tmp_path):
     run = train(quick(), opened, tmp_path / "results")
-    path = next((run.folder.parent / "sounds").glob("*.csv.gz"))
+    path = next((run.folder.parent / "sounds").glob("*.csv.xz"))
     whole = path.read_bytes()
-    for damaged in (whole[: len(whole) // 2], gzip.compress(b"path,sound\nx,0\n"), b""):
+    for damaged in (whole[: len(whole) // 2], lzma.compress(b"path,sound\nx,0\n"), b""):
         path.write_bytes(damaged)
         with pytest.raises(LabError, match=rf"{path.name} is damaged .*Delete it"):
             train(quick(), opened, tmp_path / "results")

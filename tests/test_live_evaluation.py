@@ -312,7 +312,7 @@ def test_the_command_adds_a_step_to_a_record(network, made, corpus, speech, own_
     assert read_json(path)["second"]["command"].startswith("python -m tools.live_record tiny --data ")
 
 
-RECORD = home() / "results" / "live" / "eight-words.json"
+RECORD = home() / "results" / "live" / "eight-words.json.xz"
 
 
 def test_the_committed_record_belongs_to_the_shipped_network():

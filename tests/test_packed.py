@@ -75,7 +75,7 @@ def copied(tmp_path):
     """Two committed sweeps of a corpus, where a test may damage one."""
     for path in [*(RECORDS / "fsdd").glob("voice_mnist.*"), *(RECORDS / "fsdd").glob("raw_gru.*")]:
         shutil.copy(path, tmp_path)
-    shutil.copy(RECORDS / "fsdd" / "speakers.csv.gz", tmp_path)
+    shutil.copy(RECORDS / "fsdd" / "speakers.csv.xz", tmp_path)
     return tmp_path
 
 
@@ -136,8 +136,8 @@ def test_the_history_of_another_run_is_refused(copied):
 
 
 def test_a_record_whose_training_speakers_are_missing_is_refused(copied):
-    (copied / "speakers.csv.gz").write_bytes(gzip.compress(b"list,speaker\nx,george\n"))
-    with pytest.warns(UserWarning, match="speakers.csv.gz is damaged, or is not what") as said:
+    (copied / "speakers.csv.xz").write_bytes(lzma.compress(b"list,speaker\nx,george\n"))
+    with pytest.warns(UserWarning, match="speakers.csv.xz is damaged, or is not what") as said:
         assert read_runs(copied) == [] and len(said) == 2
 
 
@@ -183,7 +183,7 @@ def test_a_packed_run_is_found_instead_of_trained(trained, corpus, tmp_path, mon
     with pytest.raises(LabError, match="record without weights"):
         again.network  # noqa: B018
     assert audit(train(experiments[0], corpus, tmp_path / "records")) == audit(runs[0])
-    assert (again.folder.parent / "sounds" / f"{again.record['sounds']}.csv.gz").exists()
+    assert (again.folder.parent / "sounds" / f"{again.record['sounds']}.csv.xz").exists()
 
 
 def test_a_kill_before_the_header_is_written_leaves_the_old_sweep_whole(trained, tmp_path, monkeypatch):

@@ -473,7 +473,7 @@ def test_a_disk_that_fills_in_the_middle_costs_the_epoch_under_way(run, corpus, 
 
     def fills(self, data):
         written.append(self)
-        if len(written) == 4:  # the hashes of the clips, then a checkpoint for each epoch
+        if len(written) == 5:  # the hashes of the clips, the experiment, then a checkpoint for each epoch
             raise OSError(28, "No space left on device")
         return whole(self, data)
 

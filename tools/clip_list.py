@@ -2,13 +2,12 @@
 
     python -m tools.clip_list FOLDER
 
-The folder has the publisher's layout and the name of the cut. The list is labkit/data/lists/NAME.csv.gz. The same
+The folder has the publisher's layout and the name of the cut. The list is labkit/data/lists/NAME.csv.xz. The same
 folder gives the same list; `zdiff` shows what differs between two. A new cut also needs its entry in `DOWNLOADS`
 (labkit/data/download.py).
 """
 
 import argparse
-import gzip
 import hashlib
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from labkit.data.audio import decode
 from labkit.data.layout import LISTS
 from labkit.data.speech_commands import SAMPLE_RATE, load
 from labkit.errors import LabError
-from labkit.files import atomic_file
+from labkit.files import write_text
 
 
 def official(speaker):
@@ -61,10 +60,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="the cut, in the publisher's layout")
     folder = parser.parse_args().folder
-    path = LISTS / f"{folder.resolve().name}.csv.gz"
+    path = LISTS / f"{folder.resolve().name}.csv.xz"
     text = clip_list(folder)
-    with atomic_file(path) as temporary:
-        temporary.write_bytes(gzip.compress(text.encode(), mtime=0))  # no time and no name in the header
+    write_text(path, text)
     print(f"{path}: {text.count('.wav,'):,} files, {path.stat().st_size / 1e3:.0f} kB")
 
 

@@ -132,7 +132,7 @@ def content(run):
         parts = sorted(path.name.removesuffix(".csv.gz") for path in run.folder.glob("*.csv.gz"))
     tables = {}
     for part in parts:
-        table = run.read_predictions(part)  # which compares hashes
+        table = run.read_predictions(part).copy()  # which compares hashes
         if "confidence" in table:
             table["confidence"] = table.confidence.astype(str)
         if list(table) not in ([*CLIP, *SAID], [*CLIP, SAID[0]]) or (table == "").any(axis=None):
@@ -184,7 +184,7 @@ def keep_speakers(lists, path):
 def keep_sounds(run, place):
     """Copy the hashes of the clips that a run met."""
     if name := run.record.get("sounds"):
-        source, target = (folder / "sounds" / f"{name}.csv.gz" for folder in (run.folder.parent, place))
+        source, target = (folder / "sounds" / f"{name}.csv.xz" for folder in (run.folder.parent, place))
         if source.exists() and not target.exists():
             with atomic_file(target) as temporary:
                 temporary.write_bytes(source.read_bytes())

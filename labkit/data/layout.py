@@ -28,7 +28,7 @@ from .pieces import STATE, kept
 
 KINDS = (".wav", ".flac", ".ogg", ".mp3")
 NOISE = "_background_noise_"  # a folder of noises, which are not clips
-LISTS = Path(__file__).with_name("lists")  # NAME.csv.gz: the clips of a cut, a corpus that is part of another
+LISTS = Path(__file__).with_name("lists")  # NAME.csv.xz: the clips of a cut, a corpus that is part of another
 LOST = 0.3  # seconds that a clip may be shorter than somebody else says
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")  # signs that no name and no cell of a table should hold
 HEADER = ["path", *STATE, "seconds", "sample_rate", "problem"]
@@ -39,7 +39,7 @@ def audio_files(root, kinds=KINDS):
     """Files below `root`, sorted, whose names end as sounds do (of all if `kinds` is None): path, bytes, changed."""
     if not root.is_dir():
         get = "`python -m labkit check` says which corpora are found; set LABKIT_DATA to the folder of yours"
-        name = root.name if (LISTS / f"{root.name}.csv.gz").exists() else "speech_commands"
+        name = root.name if (LISTS / f"{root.name}.csv.xz").exists() else "speech_commands"
         raise LabError(f"{root} is not a folder. {get}, or run `python -m labkit download {name}`.")
     found = []
     for folder, folders, files in os.walk(root):

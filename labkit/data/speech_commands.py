@@ -53,14 +53,14 @@ def published_part(speaker):
 
 def protocol_of(record):
     """The protocol of a run record. The first edition called all lists official; its training speakers tell."""
-    hashes = (name for name in record["training_speakers"] if re.fullmatch("[0-9a-f]{8}", name))
-    own = record["corpus"]["synthetic"] or any(published_part(name) != "train" for name in hashes)
+    hashes = re.findall("^[0-9a-f]{8}$", "\n".join(record["training_speakers"]), re.MULTILINE)
+    own = record["corpus"]["synthetic"] or {*map(published_part, hashes)} - {"train"}
     return OWN if record["protocol"] == "official" and own else record["protocol"]
 
 
 def read_cut(name):
     """The list of a cut: path, part (or "noise"), samples, and sound, the hash that the waveform store keeps, too."""
-    path = LISTS / f"{name}.csv.gz"
+    path = LISTS / f"{name}.csv.xz"
     return read_table(path, f"Restore it: `git checkout {path}`.", comment="#", dtype={"sound": str})
 
 

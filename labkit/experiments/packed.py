@@ -2,7 +2,7 @@
 
 `GRID.jsonl` has a line per run: its record, and the metrics of its tests and its audit. `GRID.history.csv.xz` has a
 row per run and epoch. `GRID.predictions.csv.xz` has a row per clip of a part, and for each run the columns
-`ID.predicted` and `ID.confidence`, empty where it was not asked. `speakers.csv.gz` beside them lists the training
+`ID.predicted` and `ID.confidence`, empty where it was not asked. `speakers.csv.xz` beside them lists the training
 speakers of all sweeps on the corpus, by the hash of the list that a record names. A hash in the header says which
 history and predictions belong to a run. `python -m tools.pack_records` writes these files.
 """
@@ -28,7 +28,7 @@ class Sweep:
     def __init__(self, path):
         self.path, self._read = path, {}
         self.files = {kind: path.with_suffix(f".{kind}.csv.xz") for kind in ("history", "predictions")}
-        self.files["speakers"] = path.with_name("speakers.csv.gz")
+        self.files["speakers"] = path.with_name("speakers.csv.xz")
 
     def runs(self, wanted=None, **where):
         """Its runs, or those whose folders' names `wanted` accepts; `where`: corpus and device, if they are known."""
@@ -88,7 +88,7 @@ class PackedRun(Run):
             if "confidence" in rows:  # audits of the first edition have none
                 rows["confidence"] = np.array(rows["confidence"], float)
             self.compared[part] = pd.DataFrame(rows)
-        return self.compared[part].copy()
+        return self.compared[part]
 
 
 def find(folder, **where):

@@ -109,7 +109,7 @@ class Run:
         """Per clip of "validation", "test" or "test-NAME": `path`, `speaker`, `label`, `predicted`, `confidence`."""
         if part == "test":
             self.test()
-        return self.read_predictions(part)
+        return self.read_predictions(part).copy()  # the caller's own: a packed run keeps what it read
 
     def read_predictions(self, part):
         """The table of a part from its file; LabError if it is damaged, or of another run."""

@@ -77,7 +77,7 @@ def measured(heard, labels, decision, second=None):
 
 def committed():
     """The record of the shipped detector, a dict of its steps."""
-    return read_json(home() / "results" / "live" / "eight-words.json", "Restore it: git checkout -- results/live.")
+    return read_json(home() / "results" / "live" / "eight-words.json.xz", "Restore it: git checkout -- results/live.")
 
 
 def table(steps, budget=2):
