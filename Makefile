@@ -2,7 +2,7 @@
 # which is what you type on Windows, where make is rarely installed (README.md, "Other doors").
 #
 #   make lab          run every notebook into build/        make jupyter    open JupyterLab
-#   make test         run every test, notebooks included    make notebooks  refresh the outputs in notebooks/
+#   make test         run the tests, notebooks included     make notebooks  refresh the outputs in notebooks/
 #   make check        is everything needed here?    make site       the stored notebooks as web pages
 #
 #   PYTHON=python3.12   choose the Python (3.11 to 3.13)

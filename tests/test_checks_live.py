@@ -80,7 +80,7 @@ def test_wrong_running_means_are_told_what_is_wrong(step, words, capsys):
 
 
 @pytest.mark.parametrize(
-    "at_most", [lambda h: -math.log(0.05) / h, lambda h: 3 / h, lambda h: math.log(40) / h, lambda h: 2.9957 / h]
+    "at_most", [lambda h: -math.log(0.05) / h, lambda h: 3 / h, lambda h: math.log(20) / h, lambda h: 2.9957 / h]
 )
 def test_a_right_bound_passes(at_most, capsys):
     assert check_at_most(at_most) is at_most
@@ -99,6 +99,7 @@ def test_a_right_bound_passes(at_most, capsys):
         (lambda h: math.log(0.05) / h, "mind the sign"),
         (lambda h: 0.05 / h, "solve exp"),
         (lambda h: 0.95 / h, "Solve exp"),
+        (lambda h: math.log(40) / h, "two-sided"),
         (lambda h: 3 / h / 60, "not a minute"),
         (lambda h: 3 / h / 3600, "per second"),
         (lambda h: None, "should be a number, not None"),

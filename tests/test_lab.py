@@ -285,3 +285,8 @@ def test_a_data_folder_that_holds_only_synthetic_speech_serves_it(made, tmp_path
     monkeypatch.setattr("labkit.data.make", lambda folder, size: folder)
     found = corpora.find("speech_commands", str(tmp_path / "data"))
     assert found.synthetic and found.root == folder
+    (tmp_path / "data" / "fsdd").mkdir()  # a corpus of other chapters, and the synthetic one is not made yet
+    monkeypatch.setattr("labkit.data.make", lambda asked, size: folder)
+    shutil.move(folder, tmp_path / "made")
+    folder = tmp_path / "made"
+    assert corpora.find("speech_commands", str(tmp_path / "data")).synthetic

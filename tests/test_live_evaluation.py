@@ -290,7 +290,8 @@ def test_a_record_says_on_what_the_decisions_were_chosen_and_measured(network, c
         assert record[key]
     assert record["corpora"][0]["fingerprint"] == corpus.fingerprint
     table = live.table({"first": record, "second": record})
-    assert list(table.index) == ["first", "second"] and table.notna().all(axis=None)
+    assert list(table.index) == ["first", "second"]
+    assert table.drop(columns="latency at 20 dB (s)").notna().all(axis=None)  # what found nothing has no latency
 
 
 def test_voices_that_were_trained_on_are_refused_as_speech(network, corpus, speech):

@@ -181,6 +181,8 @@ class Grader:
     def wall_in_words(self):
         if self.wall:
             return "no network and read-only disks (Linux), limits of memory, files and time."
+        if sys.platform == "win32":
+            return "of Python only: no network, files or programs by their usual names; a limit of time, by the clock."
         return "of Python only: no network, files or programs by their usual names; limits of memory, files and time."
 
     def verdicts(self, lab, copy, answers, trusted=False):

@@ -54,14 +54,23 @@ def main(argv=None):
 
 
 def times(records):
-    """The Markdown table of the packed sweeps: networks, updates of the longest, hours of training on one core."""
-    rows = []
+    """The Markdown table of the packed sweeps: networks, updates of the longest, hours of training on one core.
+
+    "22 of 33" networks: the other members of the grid were trained on no corpus yet. (Of a grid that tunes only its
+    trials could tell what its members are.)
+    """
+    rows, planned, trained = [], {}, {run.experiment for run in read_runs(records)}
+    for path in (home() / "results").glob("*.json"):
+        grid = Grid.read(path)
+        planned[path.stem] = set() if grid.tune else set(grid.experiments())
     for path in sorted(records.glob("*/*.jsonl")):
         runs = list(Sweep(path).runs())
         hours = sum(run.record["seconds_per_epoch"] * len(run.history) for run in runs) / 3600
         batches = [ceil(run.record["clips"]["train"] / run.experiment.recipe.batch) for run in runs]
         updates = max(len(run.history) * each for run, each in zip(runs, batches, strict=True))
-        rows.append(f"| {path.stem} | {path.parent.name} | {len(runs)} | {updates:,} | {hours:.2f} |")
+        missing = planned.get(path.stem, set()) - trained
+        number = f"{len(runs)} of {len(runs) + len(missing)}" if missing else len(runs)
+        rows.append(f"| {path.stem} | {path.parent.name} | {number} | {updates:,} | {hours:.2f} |")
     head = ["| sweep | corpus | networks | updates of the longest | hours |", "|---|---|---:|---:|---:|"]
     return "\n".join([*head, *rows])
 

@@ -57,7 +57,8 @@ def prepared(path, filled, graded):
             checks += [one.check for one in statements(cell.source) if one.check]
             cell.source = with_answers(cell.source, known) if filled else cell.source
             cell.update(outputs=[], execution_count=None)
-    held_back = "**Your copy.** The answers are with your teacher: cells that need a blank may fail until it is right."
+    held_back = "**Your copy.** The answers are with your teacher, not in a folder `solutions`. "
+    held_back += "Until a blank is right, cells that need it may fail."
     notes = [] if filled else [held_back]
     if graded and checks:
         notes.append(f"**Points.** {len(checks)} checks of this notebook give one point each, when they say *Right*.")

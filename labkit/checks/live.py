@@ -41,7 +41,7 @@ def check_at_most(at_most):
     """Does `at_most(hours)` give the alarms an hour that a test of `hours` without one still allows, at 95%?"""
     for hours in (0.1, 0.5, 2.0, 10.0):
         answer = number(f"at_most({hours:g})", at_most, hours)
-        right = [-math.log(0.05) / hours, -math.log(0.025) / hours, 3 / hours]  # one side, two sides, the rule of three
+        right = [-math.log(0.05) / hours, 3 / hours]  # the exact one, and the rule of three
         mistakes = {
             0.0: "no alarm was seen, but a detector with one alarm in that time is often silent in it, too.",
             1 / hours: "with this rate the test stays silent in 37 of 100 cases. Only 5 may remain.",
@@ -51,6 +51,7 @@ def check_at_most(at_most):
             -math.log10(0.05) / hours: "the logarithm is the natural one, math.log.",
             math.log(0.05) / hours: "a rate is not negative: mind the sign.",
             0.05 / hours: "solve exp(-rate * hours) = 0.05 for the rate, in alarms an hour and not a minute.",
+            -math.log(0.025) / hours: "this is the end of a two-sided interval: 2.5 of 100 cases remain. Leave 5.",
             0.95 / hours: "the rate is not the probability. Solve exp(-rate * hours) = 0.05.",
             -math.log(0.05) / hours / 3600: "this is a rate per second. Give alarms an hour.",
         }

@@ -14,7 +14,7 @@ from ..files import home
 COMMANDS = {  # name: what it does; its module is NAME_command, or the program in TOOLS
     "check": "is everything a student needs here? Prints [ok] or what to do",
     "lab": "run every notebook into build/, as web pages too",
-    "test": "run every test, notebooks included",
+    "test": "run the tests, notebooks included",
     "download": "fetch a corpus of real recordings, or cut one out of another",
     "sweep": "train what grids of settings describe, choose on validation, test the chosen",
     "results": "show the recorded results as a table, or write them as CSV",

@@ -67,10 +67,11 @@ def find(name="speech_commands", data="auto", scale="lab"):
     if data not in ("auto", "real", "synthetic"):
         folder = Path(data) if Path(data).exists() else kept / data  # "recordings" means data/recordings
         inside = next((folder / name for name in entry.real if (folder / name).is_dir()), folder)
-        holds = folder.absolute() == kept.absolute() and any((folder / name).is_dir() for name in entry.folders())
+        known = {place for each in CORPORA.values() for place in each.folders()}
+        holds = folder.absolute() == kept.absolute() and any((folder / place).is_dir() for place in known)
         if inside != folder or not holds:
             return entry.load(inside)
-        data = "auto"  # the data folder itself, with the synthetic corpus only
+        data = "auto"  # the data folder itself, with synthetic or other corpora only
     real = [place for name in entry.real if (place := kept / name).is_dir() and not (place / MARKER).exists()]
     if data != "synthetic" and real:
         return entry.load(real[0])

@@ -91,5 +91,5 @@ def table(steps, budget=2):
             shares = [100 * row[kind][key] for key in ("hits", "hits_low", "hits_high")]
             rows[name][f"{kind}: found (%)"] = "{:.1f} [{:.1f}, {:.1f}]".format(*shares)
         rows[name]["taken for another word (%)"] = f"{100 * row[kind]['causes']['confusion'] / row[kind]['words']:.1f}"
-        rows[name]["real-time factor"] = step["real_time_factor"]
+        rows[name]["latency at 20 dB (s)"] = round(row["words, 20 dB"]["latency"] or np.nan, 2)
     return pd.DataFrame(rows).T.rename_axis("step")
