@@ -16,10 +16,10 @@ from torch import nn
 from labkit import MFCC, Experiment, Model, Recipe
 from labkit.checks.from_scratch import (
     check_change,
+    check_last_frame,
     check_network,
     check_normalise,
     check_readout,
-    check_recogniser,
     check_shared,
     check_training_step,
 )
@@ -27,7 +27,6 @@ from labkit.data.splits import Split
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 ANSWERS = runpy.run_path(str(NOTEBOOKS / "solutions" / "00_from_scratch.py"))
-STATISTICS = torch.zeros(13), torch.ones(13)
 cross_entropy = nn.functional.cross_entropy
 
 
@@ -69,9 +68,10 @@ NOT_NORMALISED = [
 
 READ_OUT = [
     lambda outputs: outputs.mean(dim=1),
-    lambda outputs: outputs[:, -1],
-    lambda outputs: outputs.amax(1),
     lambda outputs: outputs.sum(1) / outputs.shape[1],
+    lambda outputs: torch.einsum("bfh->bh", outputs) / outputs.size(1),
+    lambda outputs: nn.functional.adaptive_avg_pool1d(outputs.transpose(1, 2), 1).squeeze(2),
+    lambda outputs: torch.stack([clip.mean(0) for clip in outputs]),
 ]
 NOT_READ_OUT = [
     (lambda outputs: outputs, "not (3, 7, 5)"),
@@ -81,9 +81,14 @@ NOT_READ_OUT = [
     (lambda outputs: outputs[-1], "not (7, 5)"),
     (lambda outputs: outputs.mean(1, keepdim=True), "not (3, 1, 5)"),
     (lambda outputs: outputs.flatten(1), "not (3, 35)"),
-    (lambda outputs: outputs[:, 0], "last frame has no influence"),
-    (lambda outputs: outputs[:, outputs.shape[1] // 2], "last frame has no influence"),
-    (lambda outputs: outputs[:, :-1].mean(1), "last frame has no influence"),
+    (lambda outputs: outputs[:, -1], "this is the last frame. Take the average"),
+    (lambda outputs: outputs[:, 0], "this is the first frame. Take the average"),
+    (lambda outputs: outputs.amax(1), "this is the maximum. Take the average"),
+    (lambda outputs: outputs.sum(1), "this is the sum, not divided by the number of frames. Take the average"),
+    (lambda outputs: outputs.sum(1) / 51, "this is something else"),
+    (lambda outputs: outputs.median(1).values, "this is something else"),
+    (lambda outputs: outputs[:, outputs.shape[1] // 2], "this is something else"),
+    (lambda outputs: outputs[:, :-1].mean(1), "this is something else"),
     (lambda outputs: outputs.mean(1) - outputs.mean((0, 1)), "the other clips"),
     (lambda outputs: outputs.mean(1).detach(), "no gradient"),
     (lambda outputs: outputs.argmax(1), "no gradient"),
@@ -95,83 +100,13 @@ NOT_READ_OUT = [
 
 
 class Good(nn.Module):
-    def __init__(self, features=13, classes=4, batch_first=True):
+    def __init__(self):
         super().__init__()
-        self.gru = nn.GRU(features, 8, batch_first=batch_first)
-        self.linear = nn.Linear(8, classes)
+        self.gru = nn.GRU(13, 8, batch_first=True)
+        self.linear = nn.Linear(8, 4)
 
     def forward(self, x):
         return self.linear(self.gru(x)[0].mean(1))
-
-
-class LastFrame(Good):
-    def forward(self, x):
-        return self.linear(self.gru(x)[0][:, -1])
-
-
-class Convolution(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.layers = nn.Sequential(nn.Conv1d(13, 8, 5), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(), nn.Conv1d(8, 4, 5))
-
-    def forward(self, x):
-        return self.layers(x.transpose(1, 2)).amax(2)
-
-
-class Idle(Good):
-    def __init__(self):
-        super().__init__()
-        self.unused = nn.Linear(3, 3)
-
-
-class Fixed(nn.Module):
-    def forward(self, x):
-        return torch.zeros(len(x), 4)
-
-
-def with_forward(forward, kind=Good):
-    """An instance of a network whose forward is another."""
-    return type("Other", (kind,), {"forward": forward})()
-
-
-def bias_only(self, x):
-    return self.linear.bias.expand(len(x), 4)
-
-
-def noisy(self, x):
-    return Good.forward(self, x) + torch.randn(4)
-
-
-# What goes wrong in any network; each of these is planted in `forward` of WordNetwork, too.
-WRONG_FORWARD = [
-    (bias_only, "ignores its input"),
-    (lambda self, x: Good.forward(self, 0 * x), "ignores its input"),
-    (lambda self, x: Good.forward(self, x) + x.mean(), "change with its batch"),
-    (lambda self, x: Good.forward(self, x - x.mean(0)), "change with its batch"),
-    (lambda self, x: self.linear(self.gru(x)[0].mean(0)), "not (51, 4)"),
-    (lambda self, x: self.linear(self.gru(x)[0]), "not (3, 51, 4)"),
-    (lambda self, x: self.gru(x)[0].mean(1), "not (3, 8)"),
-    (lambda self, x: self.linear(self.gru(x).mean(1)), "AttributeError"),
-    (lambda self, x: Good.forward(self, x).softmax(1), "softmax"),
-    (lambda self, x: Good.forward(self, x).log_softmax(1), "softmax"),
-    (lambda self, x: self.linear(self.gru(x[:, :1])[0].mean(1)), "only the first or the last frame"),
-    (lambda self, x: self.linear(self.gru(x)[0][:, 0]), "only the first or the last frame"),
-    (lambda self, x: Good.forward(self, x).argmax(1), "not (3,)"),
-    (lambda self, x: Good.forward(self, x).detach(), "do not depend on any parameter"),
-    (lambda self, x: Good.forward(self, x) / 0 * 0, "not finite"),
-    (lambda self, x: None, "not NoneType"),
-    (noisy, "at each call"),
-]
-NO_RECOGNISERS = [
-    (Good, "is a class"),
-    ("a network", "not a torch.nn.Module"),
-    (Good(classes=5), "should have the shape (3, 4)"),
-    (Good(features=39), "RuntimeError"),
-    (Good(batch_first=False), "change with its batch"),
-    (Idle(), "unused.weight"),
-    (Fixed(), "do not depend on any parameter"),
-    *[(with_forward(forward), word) for forward, word in WRONG_FORWARD],
-]
 
 
 class Word(Good):
@@ -186,22 +121,130 @@ class Word(Good):
         return Good.forward(self, (x - self.mean) / self.std)
 
 
+class Idle(Word):
+    def __init__(self, mean, std):
+        super().__init__(mean, std)
+        self.unused = nn.Linear(3, 3)
+
+
+class FiveWords(Word):
+    def __init__(self, mean, std):
+        super().__init__(mean, std)
+        self.linear = nn.Linear(8, 5)
+
+
+class MoreFeatures(Word):
+    def __init__(self, mean, std):
+        super().__init__(mean, std)
+        self.gru = nn.GRU(39, 8, batch_first=True)
+
+
+class FramesFirst(Word):
+    def __init__(self, mean, std):
+        super().__init__(mean, std)
+        self.gru = nn.GRU(13, 8)
+
+
+class AverageAndLast(Word):
+    def __init__(self, mean, std):
+        super().__init__(mean, std)
+        self.linear = nn.Linear(16, 4)
+
+    def forward(self, x):
+        outputs = self.gru((x - self.mean) / self.std)[0]
+        return self.linear(torch.cat([outputs.mean(1), outputs[:, -1]], dim=1))
+
+
+class Convolution(nn.Module):
+    def __init__(self, mean, std):
+        super().__init__()
+        self.register_buffer("mean", mean)
+        self.register_buffer("std", std)
+        self.layers = nn.Sequential(nn.Conv1d(13, 8, 5), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(), nn.Conv1d(8, 4, 5))
+
+    def forward(self, x):
+        return self.layers(((x - self.mean) / self.std).transpose(1, 2)).amax(2)
+
+
 def word_network(forward):
     return type("WordNetwork", (Word,), {"forward": forward})
 
 
-NETWORKS = [
-    Word,
-    word_network(lambda self, x: self.linear(self.gru((x - self.mean) / self.std)[1][0])),
-    word_network(lambda self, x: LastFrame.forward(self, x / self.std - self.mean / self.std)),
-    ANSWERS["MyNetwork"],
+def reading(read, scaled=True):
+    """A network that normalises, if it is `scaled`, and gives `linear` what `read` makes of the GRU's two answers."""
+
+    def forward(self, x):
+        return self.linear(read(*self.gru((x - self.mean) / self.std if scaled else x)))
+
+    return word_network(forward)
+
+
+def bias_only(self, x):
+    return self.linear.bias.expand(len(x), 4)
+
+
+def noisy(self, x):
+    return Good.forward(self, x) + torch.randn(4)
+
+
+# What goes wrong in any network: in blank 3 and in exercise 1.
+WRONG_FORWARD = [
+    (lambda self, x: torch.zeros(len(x), 4), "do not depend on any parameter"),
+    (bias_only, "ignores its input"),
+    (lambda self, x: Good.forward(self, 0 * x), "ignores its input"),
+    (lambda self, x: Good.forward(self, x) + x.mean(), "change with its batch"),
+    (lambda self, x: Good.forward(self, x - x.mean(0)), "change with its batch"),
+    (lambda self, x: self.linear(self.gru(x)[0].mean(0)), "not (51, 4)"),
+    (lambda self, x: self.linear(self.gru(x)[0]), "not (3, 51, 4)"),
+    (lambda self, x: self.gru(x)[0].mean(1), "not (3, 8)"),
+    (lambda self, x: self.linear(self.gru(x).mean(1)), "AttributeError"),
+    (lambda self, x: Good.forward(self, x).softmax(1), "softmax"),
+    (lambda self, x: Good.forward(self, x).log_softmax(1), "softmax"),
+    (lambda self, x: self.linear(self.gru(x[:, :1])[0].mean(1)), "only the first or the last frame"),
+    (lambda self, x: self.linear(self.gru(x[:, -1:])[0].mean(1)), "only the first or the last frame"),
+    (lambda self, x: self.linear(self.gru(x)[0][:, 0]), "only the first or the last frame"),
+    (lambda self, x: Good.forward(self, x).argmax(1), "not (3,)"),
+    (lambda self, x: Good.forward(self, x).detach(), "do not depend on any parameter"),
+    (lambda self, x: Good.forward(self, x) / 0 * 0, "not finite"),
+    (lambda self, x: None, "not NoneType"),
+    (noisy, "at each call"),
+    (lambda self, x: self.linear((x - self.mean) / self.std), "RuntimeError"),
+    (lambda self, x: Good.forward(self, x), "not normalised"),
+    (lambda self, x: Good.forward(self, x - self.mean), "not normalised"),
+    (lambda self, x: self.linear(self.gru(x)[0][:, -1]), "not normalised"),
+    (lambda self, x: self.linear(self.gru(x)[0].amax(1)), "not normalised"),
 ]
-NO_NETWORKS = [
-    (Good, "TypeError"),
-    (word_network(lambda self, x: Good.forward(self, x)), "not normalised"),
-    (word_network(lambda self, x: Good.forward(self, x - self.mean)), "not normalised"),
-    (word_network(lambda self, x: self.linear((x - self.mean) / self.std)), "RuntimeError"),
+WRONG_NETWORK = [
     *[(word_network(forward), word) for forward, word in WRONG_FORWARD],
+    (Good, "TypeError"),
+    ("a network", "TypeError"),
+    (Word(torch.zeros(13), torch.ones(13)), "your class, called with (mean, std), fails"),
+    (FiveWords, "should have the shape (3, 4), not (3, 5)"),
+    (MoreFeatures, "RuntimeError"),
+    (FramesFirst, "change with its batch"),
+    (Idle, "unused.weight"),
+    (Convolution, "has no attribute 'gru'"),
+    (AverageAndLast, "the two layers that the network should have, fails: RuntimeError"),
+    (reading(lambda outputs, last: outputs.amax(1)), "It gets the maximum"),
+    (reading(lambda outputs, last: outputs.sum(1)), "It gets the sum, not divided by the number of frames"),
+    (reading(lambda outputs, last: outputs[:, 25]), "It gets something else"),
+    (reading(lambda outputs, last: outputs[:, 1:].mean(1)), "It gets something else"),
+    (reading(lambda outputs, last: outputs[:, -5:].mean(1)), "It gets something else"),
+]
+AVERAGES = [
+    Word,
+    reading(lambda outputs, last: outputs.mean(dim=1)),
+    reading(lambda outputs, last: outputs.sum(1) / outputs.shape[1]),
+    word_network(lambda self, x: self.linear(self.gru(x / self.std - self.mean / self.std)[0]).mean(1)),
+    ANSWERS["WordNetwork"],
+]
+LAST_FRAMES = [
+    reading(lambda outputs, last: outputs[:, -1]),
+    reading(lambda outputs, last: last[0]),
+    reading(lambda outputs, last: last.squeeze(0)),
+    reading(lambda outputs, last: outputs[:, outputs.shape[1] - 1, :]),
+    word_network(lambda self, x: self.linear(self.gru(x / self.std - self.mean / self.std)[0])[:, -1]),
+    ANSWERS["MyNetwork"],
 ]
 
 # ---- blank 4: the training step
@@ -264,10 +307,11 @@ NO_STEPS = [
 # ---- exercise 2: one change, and exercise 3: the detector of a leak
 
 ORIGINAL = Experiment(feature=MFCC(deltas=0))
-HALF = [ORIGINAL.change(feature={"seconds": seconds}) for seconds in (0.5, 0.25)]
+HALF = [ORIGINAL.change(feature={"seconds": 0.5}), ORIGINAL.change(feature={"seconds": 1 / 2})]
 HALF += [Experiment(feature=MFCC(deltas=0, seconds=0.5))]
 NOT_HALF = [
-    (ORIGINAL, "Change it"),
+    (ORIGINAL, "feature.seconds is 1.0, and 0.5 is asked for"),
+    *[(ORIGINAL.change(feature={"seconds": one}), f"is {one}, and 0.5 is asked for") for one in (0.9, 2.0, 0.25)],
     (Experiment(feature=MFCC(deltas=0, seconds=1.0)), "Change it"),
     (ORIGINAL.change(feature={"deltas": 1}), "Change it"),
     (ORIGINAL.change(seed=1), "Change it"),
@@ -306,14 +350,18 @@ NOT_SHARED = [
 CHECKS = {  # how each is called: the check, right answers, mistakes
     "normalise": (check_normalise, NORMALISED, NOT_NORMALISED),
     "readout": (check_readout, READ_OUT, NOT_READ_OUT),
-    "WordNetwork": (check_network, NETWORKS, NO_NETWORKS),
+    "WordNetwork": (
+        check_network,
+        AVERAGES,
+        [*WRONG_NETWORK, *[(one, "should get the average. It gets the last frame") for one in LAST_FRAMES]],
+    ),
     "training_step": (check_training_step, STEPS, NO_STEPS),
     "MyNetwork": (
-        lambda network: check_recogniser(network, features=13, classes=4),
-        [Good(), LastFrame(), Convolution(), ANSWERS["MyNetwork"](*STATISTICS)],
-        NO_RECOGNISERS,
+        check_last_frame,
+        LAST_FRAMES,
+        [*WRONG_NETWORK, *[(one, "should get the last frame. It gets the average") for one in AVERAGES]],
     ),
-    "my_change": (lambda mine: check_change(ORIGINAL, mine, "feature", "seconds"), HALF, NOT_HALF),
+    "my_change": (lambda mine: check_change(ORIGINAL, mine, "feature", "seconds", 0.5), HALF, NOT_HALF),
     "shared_speakers": (check_shared, SHARED, NOT_SHARED),
 }
 RIGHT = [(name, number) for name, (_, right, _) in CHECKS.items() for number in range(len(right))]
@@ -344,8 +392,7 @@ def test_three_right_answers_and_ten_mistakes_are_tried_for_each():
 @pytest.mark.parametrize("name", CHECKS)
 def test_the_labs_own_answer_passes(name, capsys):
     answer = ANSWERS[name]
-    made = {"MyNetwork": lambda: answer(*STATISTICS), "my_change": lambda: answer(ORIGINAL)}
-    assert CHECKS[name][0](made.get(name, lambda: answer)())
+    assert CHECKS[name][0](answer(ORIGINAL) if name == "my_change" else answer)
     assert capsys.readouterr().out.startswith("Right. ")
 
 
@@ -387,9 +434,9 @@ def test_without_answers_the_notebook_goes_on_with_the_students_own(monkeypatch,
     assert "ValueError: no idea" in said and "solutions" not in said
 
 
-def test_a_check_leaves_the_network_as_it_was():
-    network = Good().train()
-    before = {name: value.clone() for name, value in network.state_dict().items()}
-    check_recogniser(network, 13, 4)
-    assert network.training and all(weight.grad is None for weight in network.parameters())
-    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+def test_a_check_draws_no_random_numbers_of_the_notebook():
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    check_network(Word)
+    check_last_frame(Word)
+    assert torch.equal(torch.get_rng_state(), before)

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from ..errors import choose
-from . import Wrong, attempt, check, compare, need, shape
+from . import attempt, check, compare, need, shape
 
 
 def noise(*size):
@@ -34,16 +34,20 @@ def check_normalise(normalise):
     }
     for sentence, wrong in mistakes.items():
         need(not torch.allclose(found, wrong, 1e-3), sentence)
-    given = "Use the mean and the std that are given, not those of these few clips."
-    need(torch.allclose(found, z, atol=1e-3), f"this is not (x - mean) / std. {given}")
+    need(torch.allclose(found, z, atol=1e-3), "this is not (x - mean) / std. Use the mean and the std that are given.")
+
+
+def named(found, outputs, layer):
+    """What of a GRU's outputs, shape (batch, frames, hidden), became `found` by way of a layer, in words."""
+    known = {"the average": outputs.mean(1), "the last frame": outputs[:, -1], "the first frame": outputs[:, 0]}
+    known |= {"the maximum": outputs.amax(1), "the sum, not divided by the number of frames": outputs.sum(1)}
+    return next((name for name, one in known.items() if torch.allclose(found, layer(one), atol=1e-5)), "something else")
 
 
 @check("One vector for each clip, whatever its number of frames.", blank="00_from_scratch.readout")
 def check_readout(readout):
-    """Does `readout(outputs)` make (batch, hidden) of (batch, frames, hidden), each clip by itself?"""
-    outputs = noise(3, 7, 5)
-    outputs[:, -1, :2] = torch.tensor([9.0, -9.0])  # a maximum or a minimum over the frames is in the last one
-    outputs.requires_grad_()
+    """Does `readout(outputs)` average (batch, frames, hidden) over the frames, each clip by itself?"""
+    outputs = noise(3, 7, 5).requires_grad_()
     with attempt("readout(outputs)"):
         found = readout(outputs)
     told = f"3 clips of 7 frames and 5 hidden values, (3, 7, 5), should become (3, 5), not {shape(found)}."
@@ -51,27 +55,23 @@ def check_readout(readout):
     need(found.requires_grad, "no gradient comes through, so the GRU cannot learn. Use torch, and no detach or argmax.")
     influence = torch.autograd.grad(found[1].sum(), outputs)[0].abs().sum(2)  # (clips, frames)
     need(not influence[[0, 2]].any(), "a clip's vector depends on the other clips. Dimension 0 is the batch.")
-    need(influence[1, -1], "the last frame has no influence, and only there has the GRU heard the whole clip. Use it.")
+    given = named(found, outputs, nn.Identity())
+    need(given == "the average", f"this is {given}. Take the average over the frames: each of them counts the same.")
 
 
-@check("Train it, and compare.")
-def check_recogniser(network, features, classes):
-    """Is this torch.nn.Module a network that takes (batch, frames, features) and gives (batch, classes)?"""
-    if isinstance(network, type):
-        raise Wrong(f"{network.__name__} is a class. Call it to make a network: {network.__name__}().")
-    kind = f"this is a {type(network).__name__}, not a torch.nn.Module. Derive your class from nn.Module."
-    need(isinstance(network, nn.Module), kind)
-    network = copy.deepcopy(network).eval()
-    x = noise(3, 51, features)  # (batch, frames, features)
-    inside = x.clone()
-    inside[:, 1:-1] = x.roll(1, 0)[:, 1:-1]  # other clips between the first frame and the last
+@check("Each layer is in its place.", blank="00_from_scratch.WordNetwork")
+def check_network(network, wanted="the average"):
+    """Is `network(mean, std)` a recogniser that normalises, and gives `linear` what is `wanted` of `gru`'s outputs?"""
+    x, mean, std = noise(3, 51, 13), torch.full((13,), -90.0), torch.full((13,), 30.0)  # x: (batch, frames, features)
+    inside = torch.cat([x[:, :1], x.roll(1, 0)[:, 1:-1], x[:, -1:]], dim=1)  # other clips, but for both ends
+    with torch.random.fork_rng(devices=[]), attempt("your class, called with (mean, std),"):
+        torch.manual_seed(0)
+        plain, mine = network(torch.zeros(13), torch.ones(13)).eval(), network(mean, std).eval()
     with attempt(f"forward on an input of shape {tuple(x.shape)}, or twice as long,"):
-        logits = network(x.clone())
-        alone = network(x[-1:])  # the last: a network that takes the batch for time mixes it with those before
-        longer, changed = network(torch.cat([x, x], dim=1)), network(inside)
-    right = (3, classes)
-    need(shape(logits) == right, f"the logits of 3 clips should have the shape {right}, not {shape(logits)}.")
-    need(shape(longer) == right, "a clip with more frames should give as many logits as a short one.")
+        logits, longer, changed = plain(x.clone()), plain(torch.cat([x, x], dim=1)), plain(inside)
+        alone = plain(x[-1:])  # the last: a network that takes the batch for time mixes it with those before
+    need(shape(logits) == (3, 4), f"the logits of 3 clips should have the shape (3, 4), not {shape(logits)}.")
+    need(shape(longer) == (3, 4), "a clip with more frames should give as many logits as a short one.")
     need(torch.isfinite(logits).all(), "some logits are not finite numbers.")
     need(logits.requires_grad, "the logits do not depend on any parameter. Send x through the layers.")
     need(not torch.equal(logits[0], logits[1]), "all clips get the same logits: the network ignores its input. Use x.")
@@ -81,21 +81,20 @@ def check_recogniser(network, features, classes):
     softmax = torch.allclose(logits.sum(1), torch.ones(3)) or torch.allclose(logits.exp().sum(1), torch.ones(3))
     need(not softmax, "there is a softmax at the end, and cross_entropy applies one itself. Leave yours out.")
     logits.logsumexp(1).sum().backward()
-    idle = [name for name, weight in network.named_parameters() if weight.grad is None]
+    idle = [name for name, weight in plain.named_parameters() if weight.grad is None]
     need(not idle, f"the parameters {idle[:3]} have no influence on the logits, so they cannot learn.")
-
-
-@check("Each layer is in its place.", blank="00_from_scratch.WordNetwork")
-def check_network(network):
-    """Is `WordNetwork(mean, std)` a recogniser of four words that normalises its input?"""
-    x, mean, std = noise(3, 51, 13), torch.full((13,), -90.0), torch.full((13,), 30.0)
-    with torch.random.fork_rng(devices=[]), attempt("WordNetwork(mean, std)"):
-        torch.manual_seed(0)
-        plain, mine = network(torch.zeros(13), torch.ones(13)).eval(), network(mean, std).eval()
-    check_recogniser.__wrapped__(plain, 13, 4)  # its mistakes are raised here, not printed
     mine.load_state_dict(dict(plain.named_parameters()), strict=False)
-    same = torch.allclose(mine(mean + std * x), plain(x), atol=1e-4)
+    same = torch.allclose(mine(mean + std * x), logits, atol=1e-4)
     need(same, "the input is not normalised. Begin forward with normalise(x, self.mean, self.std).")
+    with attempt("`linear` after `gru`, the two layers that the network should have,"):
+        given = named(logits, plain.gru(x)[0], plain.linear)
+    need(given == wanted, f"of the GRU's outputs, `linear` should get {wanted}. It gets {given}.")
+
+
+@check("Train it, and compare.")
+def check_last_frame(network):
+    """Is `network(mean, std)` such a recogniser, too, but one that gives `linear` only the last frame's memory?"""
+    check_network.__wrapped__(network, "the last frame")  # its mistakes are raised here, not printed
 
 
 @check("It goes down the gradient, and begins each step with a new one.", blank="00_from_scratch.training_step")
@@ -132,13 +131,13 @@ def check_shared(shared):
 
 
 @check("One change: what differs in the result comes from it, or from chance.")
-def check_change(original, mine, part, setting):
-    """Do two Experiments differ in one setting of one part, such as "feature" and "seconds", and in nothing else?"""
+def check_change(original, mine, part, setting, wanted):
+    """Is one setting of one part, such as "feature" and "seconds", as `wanted` in `mine`, and all else as before?"""
     choose(part, vars(original), "part of an experiment")
     need(isinstance(mine, type(original)), f"this is a {type(mine).__name__}, not an Experiment. Return one.")
     before, after = getattr(original, part), getattr(mine, part)
     value = getattr(after, setting)
-    need(value != getattr(before, setting), f"{part}.{setting} is still {value!r}. Change it.")
+    need(value == wanted, f"{part}.{setting} is {value!r}, and {wanted!r} is asked for. Change it.")
     others = [name for name in vars(original) if name != part and getattr(original, name) != getattr(mine, name)]
     inner = [name for name in vars(before) if name != setting and getattr(before, name) != getattr(after, name, None)]
     others += [f"{part}.{name}" for name in inner]

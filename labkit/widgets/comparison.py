@@ -19,11 +19,11 @@ def drawn_curves(present, earlier, chance, guess, epochs):
     figure = empty_figure(8.5, 3.2)
     plots.training_curves(present, figure=figure)
     loss, accuracy = figure.axes
-    for name, value, style, colour in (("chance", chance, ":", "0.3"), ("your guess", guess, "-.", "C3")):
+    for name, value, style, colour, end in (("chance", chance, ":", "0.3", 1), ("your guess", guess, "-.", "C3", 0)):
         if value is not None:
             accuracy.axhline(100 * value, color=colour, linestyle=style, linewidth=1.2)
             look = {"color": colour, "size": 10, "xycoords": ("axes fraction", "data")}
-            note(accuracy, name, (1, 100 * value), (-2, 3), "right", **look)
+            note(accuracy, name, (end, 100 * value), (2 - 4 * end, 3), ("left", "right")[end], **look)
     widths = [accuracy.get_xlim()[1]]
     for run in earlier[-BEHIND:]:
         accuracy.plot(run.history.epoch, 100 * run.history.validation_accuracy, color="0.7", linewidth=1, zorder=1)
