@@ -82,6 +82,11 @@ def in_place(picture, generator):
     return picture
 
 
+def five_above_the_mean(picture, generator):
+    hidden = hide(picture, generator)
+    return torch.where(hidden == picture, picture, picture.mean() + 5)
+
+
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
@@ -91,6 +96,14 @@ def in_place(picture, generator):
         (lambda picture, generator: hide(picture, torch.Generator().manual_seed(4)), "always at the same place"),
         (lambda picture, generator: hide(picture, generator, 90), "the word may be gone"),
         (lambda picture, generator: picture * (torch.arange(101) > 50), "0 is no silence"),
+        (five_above_the_mean, "0 is no silence"),
+        (lambda picture, generator: hide(picture, torch.default_generator), "the same generator hides another"),
+        (
+            lambda picture, generator: (
+                hide(picture, generator) if torch.rand(1, generator=generator) < 0.2 else picture.clone()
+            ),
+            "of 40 tries",
+        ),
         (lambda picture, generator: picture[:, :50], "like the image"),
         (lambda picture, generator: picture + torch.eye(40, 101), "in every band"),
         (lambda picture, generator: torch.where(torch.arange(101) % 9 == 0, picture.mean(), picture), "one stretch"),

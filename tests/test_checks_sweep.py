@@ -162,6 +162,12 @@ NO_REACHES = [
     (lambda curve, hop_ms: with_tensors(curve, hop_ms) if len(curve) > 4 else 0, "it never falls below"),
     (lambda curve, hop_ms: with_tensors(torch.cat([curve, curve[:1]]), hop_ms), "it never falls below"),
     (lambda curve, hop_ms: hop_ms * int((curve < 1e-3).nonzero()[0]), "the *first* distance"),
+    (
+        lambda curve, hop_ms: next(
+            (hop_ms * d for d, v in enumerate(curve) if v < curve[0] / 1000), hop_ms * len(curve)
+        ),
+        "is not entry 0",
+    ),
     (lambda curve, hop_ms: "far", "should be a number, not 'far'"),
     (lambda curve, hop_ms: None, "should be a number, not None"),
     (lambda curve: 60, "TypeError"),

@@ -29,15 +29,16 @@ def check_flat(flat):
 def check_hiding(hide):
     """Does `hide(image, generator)` hide a random stretch of time of an image (bands, frames), as in SpecAugment?"""
     bands, frames, widest = 40, 101, 40
-    generator, starts, widths = torch.Generator().manual_seed(0), set(), {0}
+    generator, starts, widths = torch.Generator().manual_seed(0), [], {0}
     for seed in range(40):
         image = torch.randn(bands, frames, generator=torch.Generator().manual_seed(seed)) + 50
         kept = image.clone()
         with attempt("hide(image, generator)"):
             hidden = hide(image, generator)
         need(shape(hidden) == (bands, frames), f"give back a tensor of the shape {(bands, frames)}, like the image.")
-        spoilt = "you change the image you were given, but the next epoch needs it. Work on image.clone()."
-        need(torch.equal(image, kept), spoilt)
+        need(
+            torch.equal(image, kept), "you change the image you were given: the next epoch needs it. Use image.clone()."
+        )
         changed = hidden != kept  # (bands, frames)
         columns = changed.any(0)  # (frames,)
         if not columns.any():
@@ -45,17 +46,23 @@ def check_hiding(hide):
         first, last = columns.nonzero()[[0, -1], 0].tolist()
         over_time = columns.all() and not changed.any(1).all()
         need(not over_time, "you hide bands over the whole time. Time is the second axis: image[:, start:end].")
-        whole = changed[:, columns].all()
-        need(whole, "what is hidden should be hidden in every band: whole columns of the image.")
+        need(changed[:, columns].all(), "what is hidden should be hidden in every band: whole columns of the image.")
         need(columns[first : last + 1].all(), "hide one stretch: frames that follow each other.")
-        near = (hidden[changed] - kept.mean()).abs().max() <= 20
+        near = (hidden[changed] - kept.mean()).abs().max() <= 1
         need(near, "what you write is far from the other values: 0 is no silence here. Write the image's mean.")
-        starts.add(first)
+        starts.append(first)
         widths.add(last - first + 1)
-    need(starts, "nothing was hidden in 40 tries.")
-    need(len(starts) > 1, "the stretch is always at the same place. Draw it: torch.randint(..., generator=generator).")
-    gone = f"one stretch had {max(widths)} of {frames} frames: the word may be gone. Hide at most {widest}."
-    need(max(widths) <= widest, gone)
+    need(len(starts) > 20, f"nothing was hidden in {40 - len(starts)} of 40 tries.")
+    twice = [hide(image.clone(), torch.Generator().manual_seed(9)) for _ in range(2)]
+    need(
+        torch.equal(*twice),
+        "the same generator hides another stretch each time: torch.randint(..., generator=generator).",
+    )
+    need(
+        len(set(starts)) > 1,
+        "the stretch is always at the same place. Draw it: torch.randint(..., generator=generator).",
+    )
+    need(max(widths) <= widest, f"one stretch had {max(widths)} frames: the word may be gone. Hide at most {widest}.")
 
 
 PAIRS = (  # two experiments, and the settings in which they differ

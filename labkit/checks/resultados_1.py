@@ -66,6 +66,7 @@ def check_reach(reach):
     cases = [
         ((8.0, 1.0, 0.1, 0.0079, 0.5, 0.0), 20, 60, mistakes, first),
         ((0.02, 0.01, 0.005, 0.001), 10, 40, {}, never),
+        ((0.01, 8.0, 0.5, 0.0079, 0.001), 10, 30, {}, "the largest value, 8, is not entry 0: ask for curve.max()."),
     ]
     for curve, hop, right, known, otherwise in cases:
         said = f"for the curve {curve} and a hop of {hop} ms, reach"

@@ -41,7 +41,7 @@ def check_half_life(half_life):
 def check_shared(shared):
     """Does `shared(train, test)` give the fraction of the clips of `test` that are in `train`, too?"""
     clips = torch.randn(18, 6, 2, generator=torch.Generator().manual_seed(0))  # (clips, frames, features)
-    clips[17] = clips[0].flip(0)  # the same numbers in another order: another clip
+    clips[17], clips[12, :3] = clips[0].flip(0), clips[3, :3]  # the same numbers in another order; the same beginning
     known, asked = torch.arange(12), torch.tensor([5, 12, 1, 13, 17, 14, 1, 15, 9, 16])
     loaders = [[(clips[part], part % 3) for part in numbers.split(3)] for numbers in (known, asked)]
     mistakes = {
@@ -49,7 +49,7 @@ def check_shared(shared):
         40: "give a fraction between 0 and 1.",
         3 / 12: "that is a fraction of the *training* clips.",
         3 / 9: "a clip drawn twice counts twice. Drop no duplicates, and average over clips, not over batches.",
-        0.5: "one clip has the sum or the values of another, in another order. Compare value by value.",
+        0.5: "one clip has the sum, the first frames or (in another order) all values of another. Compare them all.",
         2 / 3: "you look at the first batch only.",
         1.0: "you compare targets or single values, or divide by the batches. Compare x, clip by clip.",
         0.6: "that is the fraction that is *not* in train.",
