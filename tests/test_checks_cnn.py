@@ -97,7 +97,7 @@ def five_above_the_mean(picture, generator):
         (lambda picture, generator: hide(picture, generator, 90), "the word may be gone"),
         (lambda picture, generator: picture * (torch.arange(101) > 50), "0 is no silence"),
         (five_above_the_mean, "0 is no silence"),
-        (lambda picture, generator: hide(picture, torch.default_generator), "the same generator hides another"),
+        (lambda picture, generator: hide(picture, torch.default_generator), "the same generator hides other"),
         (
             lambda picture, generator: (
                 hide(picture, generator) if torch.rand(1, generator=generator) < 0.2 else picture.clone()

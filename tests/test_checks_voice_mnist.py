@@ -70,24 +70,41 @@ def spoiling(matrix):
 
 
 def both_ways(matrix):
-    both = matrix + matrix.T.to_numpy()
-    return with_numpy(both)[::-1]
+    """The larger direction of the pair with the largest sum of both."""
+    one, other = with_numpy(matrix + matrix.T.to_numpy())
+    return (one, other) if matrix.loc[one, other] > matrix.loc[other, one] else (other, one)
+
+
+def positions(matrix):
+    values = matrix.to_numpy() * (1 - np.eye(len(matrix), dtype=int))
+    return np.unravel_index(values.argmax(), values.shape)
+
+
+def share_of_mistakes(matrix):
+    wrong = matrix * (1 - np.eye(len(matrix), dtype=int))
+    return with_numpy(wrong.div(wrong.sum(axis=1), axis=0))
 
 
 NOT_CONFUSED = [
     (lambda matrix: with_numpy(matrix)[::-1], "3 was taken for 2, 42 times"),
+    (positions, "are no names"),
+    (lambda matrix: tuple(int(place) for place in positions(matrix)), "are no names"),
+    (lambda matrix: with_numpy(matrix.div(matrix.sum(axis=1), axis=0)), "largest share of a row"),
+    (share_of_mistakes, "largest share of a row"),
+    (lambda matrix: with_numpy(matrix.div(matrix.sum(axis=0), axis=1)), "row 3, column 2"),
+    (lambda matrix: with_numpy(matrix + matrix.T.to_numpy()), "both ways together"),
     (lambda matrix: with_numpy(matrix.T), "exchange them"),
     (lambda matrix: matrix.stack().idxmax(), "Leave it out"),
     (lambda matrix: ("3", "3"), "Leave it out"),
-    (lambda matrix: ("1", "7"), "stands in row 3, column 2"),
-    (lambda matrix: ("0", "1"), "stands in row 3, column 2"),
-    (lambda matrix: with_numpy(-matrix), "is wrong: the largest number off the diagonal"),
-    (lambda matrix: ("3",), "is wrong"),
+    (lambda matrix: ("1", "7"), "row 3, column 2"),
+    (lambda matrix: ("0", "1"), "row 3, column 2"),
+    (lambda matrix: with_numpy(-matrix), "the largest number off the diagonal"),
+    (lambda matrix: ("3",), "the largest number off the diagonal"),
     (lambda matrix: 3, "fails: TypeError"),
     (lambda matrix: None, "fails: TypeError"),
     (lambda matrix: matrix.loc["ten"], "fails: KeyError"),
     (lambda matrix: 42, "fails: TypeError"),
-    (both_ways, "exchange them"),
+    (both_ways, "both ways together"),
     (spoiling, "matrix.copy()"),
 ]
 

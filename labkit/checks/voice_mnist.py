@@ -40,18 +40,18 @@ def check_confused(confused):
     rng = np.random.default_rng(0)
     for said, heard in ("32", "95", "06"):
         matrix = pd.DataFrame(rng.integers(0, 20, (10, 10)) + 2500 * np.eye(10, dtype=int), DIGITS, DIGITS)
-        matrix.loc[said, heard], matrix.loc[heard, said] = 42, 31
+        matrix.loc["7"] = [0, 0, 0, 0, 10, 0, 0, 40, 0, 0]  # a rare digit: the largest share of a row
+        matrix.loc["8", "1"], matrix.loc["1", "8"], matrix.loc[said, heard], matrix.loc[heard, said] = 30, 29, 42, 0
         kept = matrix.copy()
         with attempt("confused(matrix)"):
-            answer = tuple(str(name) for name in confused(matrix))
-        spoilt = "you change the table you were given. Work on matrix.copy(): it is wanted for other figures."
-        need(matrix.equals(kept), spoilt)
-        exchanged = f"exchange them: the row is what was said, so {said} was taken for {heard}, 42 times."
-        need(answer != (heard, said), exchanged)
-        diagonal = len(answer) == 2 and answer[0] == answer[1]
-        need(not diagonal, "the diagonal holds what was right. Leave it out.")
-        place = f"the largest number off the diagonal stands in row {said}, column {heard}"
-        need(answer == (said, heard), f"{answer} is wrong: {place}.")
+            answer = tuple(confused(matrix))
+        need(matrix.equals(kept), "you change the table that others need: work on matrix.copy().")
+        need(all(isinstance(name, str) for name in answer), f"{answer} are no names: take them from matrix.index.")
+        need(answer != (heard, said), f"exchange them: rows are what was said. {said} was taken for {heard}, 42 times.")
+        need(len({*answer}) != 1 or len(answer) < 2, "the diagonal holds what was right. Leave it out.")
+        need({*answer} != {"8", "1"}, "8 and 1 are 59 mistakes only both ways together. Count one way: 42 is more.")
+        need(answer != ("7", "4"), "that is the largest share of a row: 10 clips of 50. Count clips: 42 is more.")
+        need(answer == (said, heard), f"{answer}: the largest number off the diagonal is row {said}, column {heard}.")
 
 
 @check("The speech is as far above the noise as it should be.", blank="06_voice_mnist.noisy")
