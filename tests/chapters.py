@@ -29,7 +29,7 @@ SHORTER = {  # of each panel (NOTEBOOK, or NOTEBOOK/VARIABLE): words of a long t
         "['speaker', 'label']).head(4)": "['speaker', 'label']).head(4).groupby('split').head(40)",
     },
     "07_accent_classification": {
-        "recipe={'epochs': 12, 'batch': 32})": "recipe={'epochs': 1}), "
+        "recipe={'epochs': 8})": "recipe={'epochs': 1}), "
         "lab.data.with_clips(lab.data.clips.groupby(['split', 'label']).head(12))",
     },
 }

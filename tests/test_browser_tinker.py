@@ -16,8 +16,8 @@ EACH = [pytest.param(number, id=name) for number, name in zip(PANELS, NAMES, str
 if not required("weekly"):
     EACH += [pytest.param(None, id=name, marks=pytest.mark.weekly) for name in chapters.LONG]
 TRAINED = 1  # a panel with the button "Train this one"
-KEYS = {"03_Resultados_2": "ArrowLeft", "07_accent_classification": "ArrowLeft"}  # their sliders start at the end
-KEYS |= {"04_mel_cnn": "Space"}  # it has boxes to tick only
+KEYS = {"03_Resultados_2": "ArrowLeft"}  # its slider starts at the end
+KEYS |= {"04_mel_cnn": "Space", "07_accent_classification": "Space"}  # they have boxes to tick only
 # Whether the caption has, for each control, its name and what it shows; and whether the picture is that of the caption.
 AGREE = """panel => {
     const said = panel.querySelector('[role="status"]').innerText;

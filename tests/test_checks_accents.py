@@ -98,6 +98,7 @@ NO_RULES = [
     (rioplatense(aspirated="s"), "nowhere else"),
     (rioplatense(aspirated=f"s(?=[',]*[{CONSONANT}])"), "also of the next word"),
     (rioplatense(aspirated="s(?= |$)"), "before a consonant"),
+    (rioplatense(aspirated="s( ?)(?=[ktm])", by=r"h\1"), "before a consonant"),
     (rioplatense(first=True), "Last of all"),
     (rioplatense(by=""), "should become"),
     (rioplatense(ll="Z", y="Z"), "should become"),
@@ -129,6 +130,12 @@ def test_each_planted_mistake_is_named(name, number, capsys):
     check(wrong)
     said = capsys.readouterr().out
     assert said.startswith("Not yet: ") and word in said, said
+
+
+@pytest.mark.parametrize("consonant", "ptkfmnlBDQRxS")
+def test_an_s_before_each_consonant_that_spanish_has_there_is_tried(consonant, capsys):
+    check_rioplatense(rioplatense(aspirated=f"s(?= ?[',]*[{CONSONANT.replace(consonant, '')}])"))
+    assert "s is [h] before a consonant" in capsys.readouterr().out
 
 
 def test_three_right_answers_and_ten_mistakes_are_tried_for_each():

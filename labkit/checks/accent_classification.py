@@ -11,11 +11,11 @@ VOTES = (  # of the pieces of one speaker: answers, how sure, and who wins
     (["french", "mandarin", "mandarin"], [0.8, 0.5, 0.5], "mandarin"),
     (["arabic"], [0.4], "arabic"),
 )
-SAID = (  # in espeak-ng's letters: zapato rojo, llave, ya, conozco, las casas, los caballos cruzan, este mismo, más
-    "Tap'ato R2'oxo l^'aBe J^'a kon'oTko las k'asas los kaB'al^os kr'uTan 'este m'ismo m'as".split(),
-    ["los kaB'al^os kr'uTan la k'al^e", "J^'a l^'eBo D'os k'axas aT'ules"],
-)
-
+SAID = (  # in espeak-ng's letters: zapato, rojo, llave, ya, conozco, este, mismo, más ...
+    "Tap'ato/R2'oxo/l^'aBe/J^'a/kon'oTko/'este/m'ismo/m'as/las k'asas/los kaB'al^os kr'uTan la k'al^e/d'esDe/'isla/"
+    "J^'a l^'eBo D'os k'axas aT'ules/f**'esno/los l'iB**os/las R2'osas/las tS'ikas/'es Bw'eno/las l^'aBes/las fl'o**es/"
+    "los x'efes/los Q'atos/los p'eR2os"
+).split("/")
 ASPIRATED = "Last of all, s is [h] before a consonant, also of the next word, and nowhere else."
 
 
@@ -54,7 +54,7 @@ def check_floor(floor):
 def check_rioplatense(rioplatense):
     """Does `rioplatense(sounds)` follow all rules of the accent, wherever they apply?"""
     own = [rule.what for rule in rules() if rule.accent == "rioplatense"]
-    for sounds in [*SAID[0], *SAID[1]]:
+    for sounds in SAID:
         right = pronounce(sounds, "rioplatense")
         with attempt(f"rioplatense({sounds!r})"):
             said = rioplatense(sounds)
