@@ -193,7 +193,7 @@ def read_table(path, mend, **how):
 def read_json(path, mend="Delete it and run again."):
     """Parse a JSON file; a missing or half-written one raises LabError naming it and the mend."""
     try:
-        text = unpacked(path, mend) if Path(path).suffix == ".xz" else read_bytes(path)
+        text = unpacked(path, mend) if Path(path).suffix == ".xz" and Path(path).exists() else read_bytes(path)
         return json.loads(text.decode("utf-8-sig"))  # some editors write a byte-order mark
     except FileNotFoundError as error:
         raise LabError(f"{path} does not exist. {mend}") from error

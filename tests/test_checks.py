@@ -72,6 +72,7 @@ READ_OUT = [
     lambda outputs: torch.einsum("bfh->bh", outputs) / outputs.size(1),
     lambda outputs: nn.functional.adaptive_avg_pool1d(outputs.transpose(1, 2), 1).squeeze(2),
     lambda outputs: torch.stack([clip.mean(0) for clip in outputs]),
+    lambda outputs: outputs.double().mean(1),
 ]
 NOT_READ_OUT = [
     (lambda outputs: outputs, "not (3, 7, 5)"),
@@ -236,6 +237,7 @@ AVERAGES = [
     reading(lambda outputs, last: outputs.mean(dim=1)),
     reading(lambda outputs, last: outputs.sum(1) / outputs.shape[1]),
     word_network(lambda self, x: self.linear(self.gru(x / self.std - self.mean / self.std)[0]).mean(1)),
+    word_network(lambda self, x: self.linear(self.gru((x - self.mean) / (self.std + 1e-3))[0].mean(1)).double()),
     ANSWERS["WordNetwork"],
 ]
 LAST_FRAMES = [

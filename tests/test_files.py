@@ -158,6 +158,8 @@ def test_json_is_compressed_where_its_name_says_so(tmp_path):
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(LabError, match=r"a\.json\.xz is damaged .*Throw it away\.$"):
         files.read_json(path, "Throw it away.")
+    with pytest.raises(LabError, match=r"b\.json\.xz does not exist"):
+        files.read_json(tmp_path / "b.json.xz")
 
 
 @pytest.mark.parametrize("content", [b'{"a": 1, "b', b"", b"\xff\xfe\x00"])

@@ -89,6 +89,16 @@ def test_a_record_without_its_sounds_compares_nothing(opened, folder, tmp_path):
     assert train(quick(), find("folder", folder), tmp_path / "results").id == run.id
 
 
+def test_the_hashes_of_an_older_lab_are_compared_too(opened, folder, tmp_path):
+    run = train(quick(), opened, tmp_path / "results")
+    path = next((run.folder.parent / "sounds").glob("*.csv.xz"))
+    path.with_suffix(".gz").write_bytes(gzip.compress(lzma.decompress(path.read_bytes())))
+    path.unlink()
+    other_sound(opened.root / one_of(opened, "test"))
+    with pytest.raises(LabError, match="1 clips of .* hold other sound than run"):
+        train(quick(), find("folder", folder), tmp_path / "results")
+
+
 def test_damaged_hashes_are_named(opened, folder, tmp_path):
     run = train(quick(), opened, tmp_path / "results")
     path = next((run.folder.parent / "sounds").glob("*.csv.xz"))

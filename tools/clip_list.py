@@ -3,7 +3,7 @@
     python -m tools.clip_list FOLDER
 
 The folder has the publisher's layout and the name of the cut. The list is labkit/data/lists/NAME.csv.xz. The same
-folder gives the same list; `zdiff` shows what differs between two. A new cut also needs its entry in `DOWNLOADS`
+folder gives the same list; `xzdiff` shows what differs between two. A new cut also needs its entry in `DOWNLOADS`
 (labkit/data/download.py).
 """
 

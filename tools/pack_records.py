@@ -193,10 +193,10 @@ def keep_speakers(lists, path):
 def keep_sounds(run, place):
     """Copy the hashes of the clips that a run met."""
     if name := run.record.get("sounds"):
-        source, target = (folder / "sounds" / f"{name}.csv.xz" for folder in (run.folder.parent, place))
-        if source.exists() and not target.exists():
-            with atomic_file(target) as temporary:
-                temporary.write_bytes(source.read_bytes())
+        here, there = (list((at / "sounds").glob(f"{name}.csv.?z")) for at in (run.folder.parent, place))
+        if here and not there:  # .xz, or .gz of an older lab
+            with atomic_file(place / "sounds" / here[0].name) as temporary:
+                temporary.write_bytes(here[0].read_bytes())
 
 
 def unpack(run, folder):
