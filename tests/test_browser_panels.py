@@ -81,7 +81,11 @@ def page(browser, folder, gate):
 
 def says(panel, words):
     """Wait until the panel's message holds these words."""
-    panel.locator('[role="status"]', has_text=re.compile(words)).first.wait_for()
+    try:
+        panel.locator('[role="status"]', has_text=re.compile(words)).first.wait_for()
+    except Exception as error:  # Playwright's, which may not be installed when this module is read
+        has = panel.evaluate("panel => document.activeElement.outerHTML.slice(0, 200)")
+        raise AssertionError(f"{words!r} is not said. The panel: {panel.inner_text()!r}; the focus: {has!r}") from error
 
 
 def picture(panel):
