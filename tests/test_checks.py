@@ -122,35 +122,17 @@ class Word(Good):
         return Good.forward(self, (x - self.mean) / self.std)
 
 
-class Idle(Word):
-    def __init__(self, mean, std):
-        super().__init__(mean, std)
-        self.unused = nn.Linear(3, 3)
+def having(name, kind, *sizes, **options):
+    """A Word with another layer, or one more, under this name."""
+
+    def build(self, mean, std):
+        Word.__init__(self, mean, std)
+        setattr(self, name, kind(*sizes, **options))
+
+    return type("WordNetwork", (Word,), {"__init__": build})
 
 
-class FiveWords(Word):
-    def __init__(self, mean, std):
-        super().__init__(mean, std)
-        self.linear = nn.Linear(8, 5)
-
-
-class MoreFeatures(Word):
-    def __init__(self, mean, std):
-        super().__init__(mean, std)
-        self.gru = nn.GRU(39, 8, batch_first=True)
-
-
-class FramesFirst(Word):
-    def __init__(self, mean, std):
-        super().__init__(mean, std)
-        self.gru = nn.GRU(13, 8)
-
-
-class AverageAndLast(Word):
-    def __init__(self, mean, std):
-        super().__init__(mean, std)
-        self.linear = nn.Linear(16, 4)
-
+class AverageAndLast(having("linear", nn.Linear, 16, 4)):
     def forward(self, x):
         outputs = self.gru((x - self.mean) / self.std)[0]
         return self.linear(torch.cat([outputs.mean(1), outputs[:, -1]], dim=1))
@@ -220,10 +202,10 @@ WRONG_NETWORK = [
     (Good, "TypeError"),
     ("a network", "TypeError"),
     (Word(torch.zeros(13), torch.ones(13)), "your class, called with (mean, std), fails"),
-    (FiveWords, "should have the shape (3, 4), not (3, 5)"),
-    (MoreFeatures, "RuntimeError"),
-    (FramesFirst, "change with its batch"),
-    (Idle, "unused.weight"),
+    (having("linear", nn.Linear, 8, 5), "should have the shape (3, 4), not (3, 5)"),
+    (having("gru", nn.GRU, 39, 8, batch_first=True), "RuntimeError"),
+    (having("gru", nn.GRU, 13, 8), "change with its batch"),
+    (having("unused", nn.Linear, 3, 3), "unused.weight"),
     (Convolution, "has no attribute 'gru'"),
     (AverageAndLast, "the two layers that the network should have, fails: RuntimeError"),
     (reading(lambda outputs, last: outputs.amax(1)), "It gets the maximum"),

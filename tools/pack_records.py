@@ -59,12 +59,13 @@ def times(records):
     "22 of 33" networks: the other members of the grid were trained on no corpus yet. (Of a grid that tunes only its
     trials could tell what its members are.)
     """
-    rows, planned, trained = [], {}, {run.experiment for run in read_runs(records)}
+    rows, planned = [], {}
+    sweeps = {path: list(Sweep(path).runs()) for path in sorted(records.glob("*/*.jsonl"))}
+    trained = {run.experiment for runs in sweeps.values() for run in runs}
     for path in (home() / "results").glob("*.json"):
         grid = Grid.read(path)
         planned[path.stem] = set() if grid.tune else set(grid.experiments())
-    for path in sorted(records.glob("*/*.jsonl")):
-        runs = list(Sweep(path).runs())
+    for path, runs in sweeps.items():
         hours = sum(run.record["seconds_per_epoch"] * len(run.history) for run in runs) / 3600
         batches = [ceil(run.record["clips"]["train"] / run.experiment.recipe.batch) for run in runs]
         updates = max(len(run.history) * each for run, each in zip(runs, batches, strict=True))
